@@ -1,0 +1,70 @@
+//! Bytes of ONNX files to messages, and the messages themselves, compiled from `proto/onnx.proto`.
+
+pub(crate) mod attributes;
+pub(crate) mod external;
+pub(crate) mod tensor;
+
+use bytes::Bytes;
+use prost::Message;
+
+use crate::error::Error;
+
+/// The messages of the ONNX format, for programs that write or edit models.
+#[allow(missing_docs, clippy::doc_markdown)]
+pub mod proto {
+    include!(concat!(env!("OUT_DIR"), "/onnx.rs"));
+}
+
+use proto::{ModelProto, TensorProto};
+
+/// The largest file that protobuf allows.
+const MOST_BYTES: usize = i32::MAX as usize;
+
+/// Decodes a model; its tensors keep pointing into `bytes`.
+pub(crate) fn read(bytes: Bytes) -> Result<ModelProto, Error> {
+    let what = "model";
+    if bytes.is_empty() {
+        return Err(Error::Decode {
+            what,
+            reason: "the file is empty".to_string(),
+        });
+    }
+    if bytes.len() > MOST_BYTES {
+        return Err(Error::Limit(format!(
+            "the file has {} bytes, over protobuf's limit of {MOST_BYTES}",
+            bytes.len()
+        )));
+    }
+    ModelProto::decode(bytes).map_err(|error| Error::Decode {
+        what,
+        reason: one_line(&error),
+    })
+}
+
+/// Decodes a tensor file, as `input_0.pb` of the ONNX test data is one.
+///
+/// # Errors
+/// The bytes are not a `TensorProto`, or its data do not fit its type and dimensions.
+pub fn read_tensor(bytes: impl Into<Bytes>) -> Result<(String, crate::Tensor), Error> {
+    let what = "tensor";
+    let proto = TensorProto::decode(bytes.into()).map_err(|error| Error::Decode {
+        what,
+        reason: one_line(&error),
+    })?;
+    let tensor = tensor::decode(&proto, &external::Folder::none())
+        .map_err(|error| Error::Decode {
+            what,
+            reason: error.to_string(),
+        })?;
+    Ok((proto.name, tensor))
+}
+
+/// Encodes a tensor as a `TensorProto` named `name`, its elements as raw data.
+pub fn write_tensor(name: &str, tensor: &crate::Tensor) -> Vec<u8> {
+    tensor::encode(name, tensor).encode_to_vec()
+}
+
+/// prost's text with its line breaks folded; the chain of a nested message can be long, so it is cut.
+fn one_line(error: &prost::DecodeError) -> String {
+    crate::error::Plain(&error.to_string()).to_string()
+}

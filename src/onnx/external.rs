@@ -1,0 +1,160 @@
+//! External data: tensor elements in files beside the model.
+//!
+//! A location is a relative path of plain names, every one of them a real folder and the last a regular
+//! file: no links, devices or pipes, so that a model reads nothing outside its own folder.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Component, Path, PathBuf};
+
+use bytes::Bytes;
+
+use super::proto::TensorProto;
+use crate::error::{OpError, Quoted};
+
+/// The folder that external data come from, if the model came from one.
+#[derive(Clone, Debug)]
+pub(crate) struct Folder(Option<PathBuf>);
+
+impl Folder {
+    /// No folder: the model came from memory.
+    pub(crate) fn none() -> Folder {
+        Folder(None)
+    }
+
+    /// The folder that holds the model file `model`.
+    pub(crate) fn of(model: &Path) -> Folder {
+        Folder(Some(
+            model.parent().map(Path::to_path_buf).unwrap_or_default(),
+        ))
+    }
+
+    /// The `wanted` bytes that the external data of `tensor` describe.
+    pub(crate) fn read(&self, tensor: &TensorProto, wanted: usize) -> Result<Bytes, OpError> {
+        let entries = Entries::parse(tensor)?;
+        let location = Quoted(entries.location).to_string();
+        let fail = |reason: String| OpError::invalid("external data", format!("{location} {reason}"));
+        let Some(folder) = &self.0 else {
+            return Err(fail(
+                "cannot be read: the model was not loaded from a file".to_string(),
+            ));
+        };
+        if let Some(length) = entries.length
+            && length != wanted as u64
+        {
+            return Err(fail(format!(
+                "has length {length}, its type and dimensions need {wanted} bytes"
+            )));
+        }
+        let path = contained(folder, entries.location).map_err(&fail)?;
+        let mut file = File::open(path).map_err(|error| fail(error.to_string()))?;
+        let metadata = file.metadata().map_err(|error| fail(error.to_string()))?;
+        if !metadata.is_file() {
+            return Err(fail("is not a regular file".to_string()));
+        }
+        let available = metadata.len().checked_sub(entries.offset).ok_or_else(|| {
+            fail(format!(
+                "has {} bytes, the offset is {}",
+                metadata.len(),
+                entries.offset
+            ))
+        })?;
+        if available < wanted as u64 {
+            return Err(fail(format!(
+                "has {available} bytes from offset {}, {wanted} are needed",
+                entries.offset
+            )));
+        }
+        let mut data = Vec::new();
+        data.try_reserve_exact(wanted)
+            .map_err(|error| fail(error.to_string()))?;
+        file.seek(SeekFrom::Start(entries.offset))
+            .and_then(|_| file.take(wanted as u64).read_to_end(&mut data))
+            .map_err(|error| fail(error.to_string()))?;
+        match data.len() == wanted {
+            true => Ok(data.into()),
+            false => Err(fail(format!(
+                "ended after {} of {wanted} bytes",
+                data.len()
+            ))),
+        }
+    }
+}
+
+/// The keys of `TensorProto.external_data`.
+struct Entries<'a> {
+    location: &'a str,
+    offset: u64,
+    length: Option<u64>,
+}
+
+impl Entries<'_> {
+    fn parse(tensor: &TensorProto) -> Result<Entries<'_>, OpError> {
+        let fail = |reason: String| OpError::invalid("external data", reason);
+        let (mut location, mut offset, mut length, mut checksum) = (None, None, None, None);
+        for entry in &tensor.external_data {
+            let slot = match entry.key.as_str() {
+                "location" => &mut location,
+                "offset" => &mut offset,
+                "length" => &mut length,
+                "checksum" => &mut checksum,
+                other => return Err(fail(format!("has the unknown key {}", Quoted(other)))),
+            };
+            if slot.replace(entry.value.as_str()).is_some() {
+                return Err(fail(format!("has the key '{}' twice", entry.key)));
+            }
+        }
+        let number = |name: &str, value: Option<&str>| {
+            value
+                .map(|value| {
+                    value.parse::<u64>().map_err(|_| {
+                        fail(format!(
+                            "has the {name} {}, must be a number of bytes",
+                            Quoted(value)
+                        ))
+                    })
+                })
+                .transpose()
+        };
+        Ok(Entries {
+            location: location.ok_or_else(|| fail("has no location".to_string()))?,
+            offset: number("offset", offset)?.unwrap_or(0),
+            length: number("length", length)?,
+        })
+    }
+}
+
+/// The path of `location` beneath `folder`, reached through real folders only.
+fn contained(folder: &Path, location: &str) -> Result<PathBuf, String> {
+    let plain = !location.is_empty()
+        && !location.contains(['\0', '\\'])
+        && Path::new(location)
+            .components()
+            .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if !plain {
+        return Err("is not a relative path inside the model's folder".to_string());
+    }
+    let mut path = match folder.as_os_str().is_empty() {
+        true => PathBuf::from("."),
+        false => folder.to_path_buf(),
+    };
+    let mut is_file = false;
+    for part in Path::new(location).components() {
+        let Component::Normal(name) = part else {
+            continue;
+        };
+        path.push(name);
+        let kind = path
+            .symlink_metadata()
+            .map_err(|error| error.to_string())?
+            .file_type();
+        if kind.is_symlink() {
+            return Err("is reached through a link, which could lead out of the model's folder".to_string());
+        }
+        is_file = kind.is_file();
+    }
+    match is_file {
+        true => Ok(path),
+        false => Err("is not a regular file".to_string()),
+    }
+}

@@ -1,0 +1,109 @@
+//! Operators: what a node computes, and the one registry of all that linn knows.
+//!
+//! An operator is a file: a struct with its attributes as read, `infer` for the types and shapes of its
+//! outputs, `run` for their elements. To add one, write the file and its line in [`OPS`]; inputs, outputs,
+//! types and attributes are checked against [`schema`] before it sees them.
+
+mod fact;
+mod outputs;
+pub(crate) mod schema;
+
+mod average_pool;
+mod global_pool;
+mod lp_pool;
+mod max_pool;
+mod nhwc_max_pool;
+mod window;
+
+use std::fmt::Debug;
+
+use crate::error::OpError;
+use crate::onnx::attributes::Attributes;
+use crate::tensor::TensorView;
+use schema::Schema;
+
+pub(crate) use fact::{Dims, Fact};
+pub(crate) use outputs::{Memory, Outputs, Slot};
+
+/// A kind of node.
+pub(crate) struct Op {
+    /// `ai.onnx` or another domain.
+    pub(crate) domain: &'static str,
+    /// `NodeProto.op_type`.
+    pub(crate) name: &'static str,
+    /// The newest version that `read` understands, with all that are older.
+    pub(crate) newest: i64,
+    /// Reads the attributes of a node.
+    pub(crate) read: fn(&mut Attributes<'_>) -> Result<Box<dyn Operator>, OpError>,
+    /// Whether every output element is an input element or a fixed value, so that nothing is rounded.
+    pub(crate) exact: bool,
+}
+
+/// The optional inputs of a node: `None` where one is left out.
+pub(crate) type Inputs<'a, 'b> = &'b [Option<TensorView<'a>>];
+
+/// A node's computation, its attributes read.
+pub(crate) trait Operator: Debug + Send + Sync {
+    /// Types and shapes of the outputs, as far as those of the inputs tell.
+    fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError>;
+
+    /// Computes the wanted outputs.
+    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_>) -> Result<(), OpError>;
+}
+
+/// Every operator, by domain and name.
+pub(crate) const OPS: &[Op] = &[
+    average_pool::AVERAGE_POOL,
+    global_pool::GLOBAL_AVERAGE_POOL,
+    global_pool::GLOBAL_LP_POOL,
+    global_pool::GLOBAL_MAX_POOL,
+    lp_pool::LP_POOL,
+    max_pool::MAX_POOL,
+    nhwc_max_pool::NHWC_MAX_POOL,
+];
+
+/// The entry of an operator, if linn has it.
+pub(crate) fn find(domain: &str, name: &str) -> Option<&'static Op> {
+    OPS.iter()
+        .find(|op| op.domain == domain && op.name == name)
+}
+
+impl Op {
+    /// The versions of the standard that linn runs.
+    pub(crate) fn versions(&self) -> impl DoubleEndedIterator<Item = &'static Schema> {
+        let newest = self.newest;
+        Schema::versions(self.domain, self.name)
+            .iter()
+            .filter(move |schema| schema.since <= newest)
+    }
+}
+
+/// Input `index`, which the schema requires.
+pub(crate) fn required<'b, T>(inputs: &'b [Option<T>], index: usize) -> &'b T {
+    inputs[index]
+        .as_ref()
+        .expect("required inputs are checked when the graph is built")
+}
+
+/// The elements of an input whose type has been dispatched on.
+pub(crate) fn elements<'b, T: crate::tensor::Element>(x: &'b TensorView<'_>) -> &'b [T] {
+    x.as_slice()
+        .expect("the type of the input was dispatched on")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_registry_is_sorted_and_names_versions_that_exist() {
+        let keys: Vec<_> = OPS.iter().map(|op| (op.domain, op.name)).collect();
+        assert!(keys.is_sorted_by(|a, b| a < b), "{keys:?}");
+        for op in OPS {
+            let newest = op.versions().next_back().map(|schema| schema.since);
+            assert_eq!(newest, Some(op.newest), "{}", op.name);
+            let known = Schema::versions(op.domain, op.name).last();
+            assert_eq!(known.map(|schema| schema.since), newest, "{}", op.name);
+        }
+    }
+}

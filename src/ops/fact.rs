@@ -1,0 +1,84 @@
+//! What is known of a value before it is computed.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::OpError;
+use crate::tensor::{DType, Shape, Tensor, TensorView};
+
+/// The dimensions of a value: `None` where the rank is unknown, or a dimension.
+pub(crate) type Dims = Option<Vec<Option<usize>>>;
+
+/// Type, shape and sometimes the elements of a value, as far as the file tells.
+#[derive(Clone, Debug)]
+pub(crate) struct Fact {
+    pub(crate) dtype: DType,
+    pub(crate) dims: Dims,
+    /// The value of a constant.
+    pub(crate) value: Option<Arc<Tensor>>,
+}
+
+impl Fact {
+    pub(crate) fn new(dtype: DType, dims: Dims) -> Fact {
+        Fact {
+            dtype,
+            dims,
+            value: None,
+        }
+    }
+
+    /// Of a shape that is known whole.
+    pub(crate) fn of(dtype: DType, shape: &[usize]) -> Fact {
+        Fact::new(dtype, Some(shape.iter().copied().map(Some).collect()))
+    }
+
+    /// Of a constant.
+    pub(crate) fn constant(value: Arc<Tensor>) -> Fact {
+        Fact {
+            value: Some(value.clone()),
+            ..Fact::of(value.dtype(), value.shape())
+        }
+    }
+
+    /// The shape, if it is known whole.
+    pub(crate) fn shape(&self) -> Result<Option<Shape>, OpError> {
+        let Some(dims) = &self.dims else {
+            return Ok(None);
+        };
+        match dims.iter().copied().collect::<Option<Vec<usize>>>() {
+            Some(dims) => Ok(Some(Shape::new(&dims)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The elements of a constant of type i64.
+    pub(crate) fn ints(&self) -> Option<&[i64]> {
+        self.value.as_ref().and_then(|value| value.as_slice())
+    }
+}
+
+impl From<&TensorView<'_>> for Fact {
+    fn from(view: &TensorView<'_>) -> Fact {
+        Fact::of(view.dtype(), view.shape())
+    }
+}
+
+/// `f32[1,3,?,?]`, `f32[...]` where the rank is unknown.
+impl fmt::Display for Fact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[", self.dtype)?;
+        match &self.dims {
+            None => f.write_str("...")?,
+            Some(dims) => {
+                for (axis, dim) in dims.iter().enumerate() {
+                    f.write_str(if axis == 0 { "" } else { "," })?;
+                    match dim {
+                        Some(dim) => write!(f, "{dim}")?,
+                        None => f.write_str("?")?,
+                    }
+                }
+            }
+        }
+        f.write_str("]")
+    }
+}

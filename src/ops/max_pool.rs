@@ -1,0 +1,75 @@
+//! MaxPool: the largest element of each window.
+//!
+//! Specification: <https://onnx.ai/onnx/operators/onnx__MaxPool.html>
+
+use half::{bf16, f16};
+
+use super::{Fact, Inputs, Op, Operator, Outputs, elements, required, window};
+use crate::error::OpError;
+use crate::onnx::attributes::Attributes;
+use crate::pooling::{self, Max, MaxElement, MaxWithIndex, Plan, StorageOrder};
+use crate::tensor::{DType, TensorView, dispatch};
+use crate::window::Window;
+
+pub(super) const MAX_POOL: Op = Op {
+    domain: "ai.onnx",
+    name: "MaxPool",
+    newest: 22,
+    read: |attributes| Ok(Box::new(MaxPool::read(attributes)?)),
+    exact: true,
+};
+
+/// `X: [N, C, D1..Dk]` to `Y: [N, C, O1..Ok]` and, from version 8, `Indices` of the same shape: places in the
+/// flattened X, -1 for a window on padding alone.
+#[derive(Debug)]
+struct MaxPool {
+    window: Window,
+    storage_order: StorageOrder,
+}
+
+impl MaxPool {
+    fn read(attributes: &mut Attributes<'_>) -> Result<MaxPool, OpError> {
+        Ok(MaxPool {
+            window: window::read(attributes)?,
+            storage_order: match attributes.flag("storage_order")? {
+                false => StorageOrder::RowMajor,
+                true => StorageOrder::ColumnMajor,
+            },
+        })
+    }
+
+    fn pool<T: MaxElement>(
+        &self,
+        x: &TensorView<'_>,
+        outputs: &mut Outputs<'_>,
+    ) -> Result<(), OpError> {
+        let plan = Plan::new(&self.window, x.shape())?;
+        let x = elements::<T>(x);
+        if !outputs.wanted(1) {
+            outputs.check_scratch(plan.scratch_bytes(size_of::<T>()))?;
+            pooling::pool(&plan, &Max, x, outputs.make(plan.output())?);
+            return Ok(());
+        }
+        outputs.check_scratch(plan.scratch_bytes(size_of::<(T, i64)>()))?;
+        let reduction = MaxWithIndex::new(&plan, self.storage_order);
+        let (y, indices) = outputs.make_two::<T, i64>(plan.output())?;
+        pooling::pool_with_indices(&plan, &reduction, x, y, indices);
+        Ok(())
+    }
+}
+
+impl Operator for MaxPool {
+    fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
+        let x = required(inputs, 0);
+        let dims = window::infer(&self.window, x, 2, 0)?;
+        Ok(vec![
+            Fact::new(x.dtype, dims.clone()),
+            Fact::new(DType::I64, dims),
+        ])
+    }
+
+    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_>) -> Result<(), OpError> {
+        let x = required(inputs, 0);
+        dispatch!(x.dtype(), T in [f32, f64, f16, bf16, i8, u8] => self.pool::<T>(x, outputs))
+    }
+}

@@ -1,0 +1,51 @@
+//! Reading the window attributes that all windowed operators share.
+
+use super::{Dims, Fact};
+use crate::error::OpError;
+use crate::onnx::attributes::Attributes;
+use crate::pooling::check_rank;
+use crate::window::{AutoPad, Window};
+
+/// Reads `kernel_shape` and those of `strides`, `pads`, `dilations`, `auto_pad` and `ceil_mode` that the
+/// operator's version has. Explicit pads beside an `auto_pad` are overruled.
+pub(super) fn read(attributes: &mut Attributes<'_>) -> Result<Window, OpError> {
+    let kernel_shape = attributes
+        .ints("kernel_shape")
+        .ok_or_else(|| OpError::invalid("kernel_shape", "is missing"))?;
+    let mut window = Window::new(kernel_shape);
+    if let Some(strides) = attributes.ints("strides") {
+        window = window.strides(strides);
+    }
+    if let Some(dilations) = attributes.ints("dilations") {
+        window = window.dilations(dilations);
+    }
+    if let Some(pads) = attributes.ints("pads") {
+        window = window.pads(pads);
+    }
+    if let Some(name) = attributes.string("auto_pad")? {
+        let auto_pad = AutoPad::from_name(name).ok_or_else(|| {
+            OpError::invalid(
+                "auto_pad",
+                format!(
+                    "is {}, must be NOTSET, SAME_UPPER, SAME_LOWER or VALID",
+                    crate::error::Quoted(name)
+                ),
+            )
+        })?;
+        window = window.auto_pad(auto_pad);
+    }
+    let window = window.ceil_mode(attributes.flag("ceil_mode")?);
+    window.validate()?;
+    Ok(window)
+}
+
+/// The dimensions of a pool of `x` whose spatial axes are all but the first `before` and the last `after`.
+pub(super) fn infer(window: &Window, x: &Fact, before: usize, after: usize) -> Result<Dims, OpError> {
+    let Some(dims) = &x.dims else {
+        return Ok(None);
+    };
+    check_rank(dims.len(), before + after + 1)?;
+    let end = dims.len() - after;
+    let spatial = window.output_sizes(&dims[before..end])?;
+    Ok(Some([&dims[..before], &spatial, &dims[end..]].concat()))
+}
