@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod graph;
+mod model;
 mod onnx;
 mod ops;
 pub mod pooling;
@@ -9,6 +11,12 @@ mod tensor;
 mod window;
 
 pub use error::{Class, Error, Finding, NodeName, OpError, Severity};
+pub use graph::{Dim, ValueInfo};
+pub use model::{Model, Options, Outputs};
 pub use onnx::{proto, read_tensor, write_tensor};
-pub use tensor::*;
+pub use ops::{OperatorInfo, operators};
+pub use tensor::{
+    DType, Element, F4E2M1, F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, F8E8M0, I2, I4, Scalar,
+    Shape, ShapeError, Tensor, TensorError, TensorView, U2, U4,
+};
 pub use window::{AutoPad, Axes, Axis, Window};

@@ -4,6 +4,8 @@ pub(crate) mod attributes;
 pub(crate) mod external;
 pub(crate) mod tensor;
 
+use std::io::{self, Read};
+
 use bytes::Bytes;
 use prost::Message;
 
@@ -41,6 +43,13 @@ pub(crate) fn read(bytes: Bytes) -> Result<ModelProto, Error> {
     })
 }
 
+/// All bytes of a reader; a file over protobuf's limit is not read further than that.
+pub(crate) fn read_all(reader: impl Read) -> io::Result<Bytes> {
+    let mut bytes = Vec::new();
+    reader.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes.into())
+}
+
 /// Decodes a tensor file, as `input_0.pb` of the ONNX test data is one.
 ///
 /// # Errors
@@ -51,8 +60,8 @@ pub fn read_tensor(bytes: impl Into<Bytes>) -> Result<(String, crate::Tensor), E
         what,
         reason: one_line(&error),
     })?;
-    let tensor = tensor::decode(&proto, &external::Folder::none())
-        .map_err(|error| Error::Decode {
+    let tensor =
+        tensor::decode(&proto, &external::Folder::none()).map_err(|error| Error::Decode {
             what,
             reason: error.to_string(),
         })?;

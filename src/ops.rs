@@ -19,7 +19,7 @@ use std::fmt::Debug;
 
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
-use crate::tensor::TensorView;
+use crate::tensor::{DType, TensorView};
 use schema::Schema;
 
 pub(crate) use fact::{Dims, Fact};
@@ -64,8 +64,7 @@ pub(crate) const OPS: &[Op] = &[
 
 /// The entry of an operator, if linn has it.
 pub(crate) fn find(domain: &str, name: &str) -> Option<&'static Op> {
-    OPS.iter()
-        .find(|op| op.domain == domain && op.name == name)
+    OPS.iter().find(|op| op.domain == domain && op.name == name)
 }
 
 impl Op {
@@ -78,8 +77,39 @@ impl Op {
     }
 }
 
+/// An operator that linn runs, for listings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OperatorInfo {
+    /// `ai.onnx` or another domain.
+    pub domain: &'static str,
+    /// The operator, as `NodeProto.op_type` names it.
+    pub name: &'static str,
+    /// The opsets that brought its versions, ascending; all of them run.
+    pub versions: Vec<i64>,
+    /// The element types that the newest version takes for its first input (gives, if it has none).
+    pub types: Vec<DType>,
+}
+
+/// Every operator that linn runs, by domain and name.
+pub fn operators() -> impl ExactSizeIterator<Item = OperatorInfo> {
+    OPS.iter().map(|op| OperatorInfo {
+        domain: op.domain,
+        name: op.name,
+        versions: op.versions().map(|schema| schema.since).collect(),
+        types: op
+            .versions()
+            .next_back()
+            .and_then(|schema| {
+                let parameter = schema.inputs.first().or(schema.outputs.first())?;
+                Some(schema.types_of(parameter).iter().collect())
+            })
+            .unwrap_or_default(),
+    })
+}
+
 /// Input `index`, which the schema requires.
-pub(crate) fn required<'b, T>(inputs: &'b [Option<T>], index: usize) -> &'b T {
+pub(crate) fn required<T>(inputs: &[Option<T>], index: usize) -> &T {
     inputs[index]
         .as_ref()
         .expect("required inputs are checked when the graph is built")

@@ -457,8 +457,7 @@ mod tests {
                 };
                 let axis = axes[0];
                 for o in 0..axis.output {
-                    let positions =
-                        (0..kernel).map(|j| axis.start(o) + (j * dilation) as i64);
+                    let positions = (0..kernel).map(|j| axis.start(o) + (j * dilation) as i64);
                     let real: Vec<usize> = positions
                         .clone()
                         .filter(|&p| (0..input as i64).contains(&p))

@@ -17,6 +17,7 @@ pub(crate) struct Attributes<'a> {
     folder: &'a Folder,
     memory_limit: usize,
     read: Vec<bool>,
+    warnings: Vec<String>,
 }
 
 impl<'a> Attributes<'a> {
@@ -29,7 +30,10 @@ impl<'a> Attributes<'a> {
     ) -> Result<Attributes<'a>, OpError> {
         let list = node.attribute.as_slice();
         for (index, attribute) in list.iter().enumerate() {
-            if list[..index].iter().any(|other| other.name == attribute.name) {
+            if list[..index]
+                .iter()
+                .any(|other| other.name == attribute.name)
+            {
                 return Err(OpError::invalid(shown(attribute), "is given twice"));
             }
             let Some(formal) = schema
@@ -58,6 +62,7 @@ impl<'a> Attributes<'a> {
             folder,
             memory_limit,
             read: vec![false; list.len()],
+            warnings: Vec::new(),
         })
     }
 
@@ -68,7 +73,10 @@ impl<'a> Attributes<'a> {
 
     /// The attribute `name`, marked as read.
     fn take(&mut self, name: &str) -> Option<&'a AttributeProto> {
-        let index = self.list.iter().position(|attribute| attribute.name == name)?;
+        let index = self
+            .list
+            .iter()
+            .position(|attribute| attribute.name == name)?;
         self.read[index] = true;
         Some(&self.list[index])
     }
@@ -87,7 +95,10 @@ impl<'a> Attributes<'a> {
         match self.int(name) {
             None | Some(0) => Ok(false),
             Some(1) => Ok(true),
-            Some(other) => Err(OpError::invalid(name, format!("is {other}, must be 0 or 1"))),
+            Some(other) => Err(OpError::invalid(
+                name,
+                format!("is {other}, must be 0 or 1"),
+            )),
         }
     }
 
@@ -111,7 +122,13 @@ impl<'a> Attributes<'a> {
 
     pub(crate) fn strings(&mut self, name: &str) -> Result<Option<Vec<&'a str>>, OpError> {
         self.take(name)
-            .map(|attribute| attribute.strings.iter().map(|text| utf8(name, text)).collect())
+            .map(|attribute| {
+                attribute
+                    .strings
+                    .iter()
+                    .map(|text| utf8(name, text))
+                    .collect()
+            })
             .transpose()
     }
 
@@ -129,10 +146,16 @@ impl<'a> Attributes<'a> {
             .map_err(|error| OpError::new(error.class, name, error.to_string()))
     }
 
-    /// Ends the reading: an attribute that nobody read is one that linn does not support.
-    pub(crate) fn finish(self) -> Result<(), OpError> {
+    /// Notes something that looks wrong but does not keep the node from running.
+    pub(crate) fn warn(&mut self, warning: impl Into<String>) {
+        self.warnings.push(warning.into());
+    }
+
+    /// Ends the reading and returns the warnings: an attribute that nobody read is one that linn does not
+    /// support.
+    pub(crate) fn finish(self) -> Result<Vec<String>, OpError> {
         match self.read.iter().position(|read| !read) {
-            None => Ok(()),
+            None => Ok(self.warnings),
             Some(index) => Err(OpError::unsupported(format!(
                 "the attribute {}",
                 self.list[index].name
@@ -238,7 +261,10 @@ fn kind(attribute: &AttributeProto) -> Result<&'static str, OpError> {
         (Some(declared), []) => Ok(declared),
         (Some(declared), [filled]) if declared == *filled => Ok(declared),
         (None, [filled]) => Ok(filled),
-        (None, []) => Err(OpError::invalid(shown(attribute), "has no type and no value")),
+        (None, []) => Err(OpError::invalid(
+            shown(attribute),
+            "has no type and no value",
+        )),
         (Some(declared), filled) => Err(OpError::invalid(
             shown(attribute),
             format!(

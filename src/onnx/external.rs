@@ -33,7 +33,8 @@ impl Folder {
     pub(crate) fn read(&self, tensor: &TensorProto, wanted: usize) -> Result<Bytes, OpError> {
         let entries = Entries::parse(tensor)?;
         let location = Quoted(entries.location).to_string();
-        let fail = |reason: String| OpError::invalid("external data", format!("{location} {reason}"));
+        let fail =
+            |reason: String| OpError::invalid("external data", format!("{location} {reason}"));
         let Some(folder) = &self.0 else {
             return Err(fail(
                 "cannot be read: the model was not loaded from a file".to_string(),
@@ -149,7 +150,9 @@ fn contained(folder: &Path, location: &str) -> Result<PathBuf, String> {
             .map_err(|error| error.to_string())?
             .file_type();
         if kind.is_symlink() {
-            return Err("is reached through a link, which could lead out of the model's folder".to_string());
+            return Err(
+                "is reached through a link, which could lead out of the model's folder".to_string(),
+            );
         }
         is_file = kind.is_file();
     }

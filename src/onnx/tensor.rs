@@ -177,7 +177,10 @@ pub(crate) fn decode(proto: &TensorProto, folder: &Folder) -> Result<Tensor, OpE
     if used.len() > 1 {
         return Err(OpError::invalid(
             "",
-            format!("has data in {}, must have them in one place", used.join(" and ")),
+            format!(
+                "has data in {}, must have them in one place",
+                used.join(" and ")
+            ),
         ));
     }
     let field = used.first().copied().unwrap_or(typed_field(dtype));
@@ -228,12 +231,8 @@ impl Source<'_> {
             DType::Bool => self.values(field, |proto| {
                 proto.int32_data.iter().map(|&x| truth(x.into())).collect()
             }),
-            DType::F16 => self.values(field, |proto| {
-                bits(&proto.int32_data, f16::from_bits)
-            }),
-            DType::BF16 => self.values(field, |proto| {
-                bits(&proto.int32_data, bf16::from_bits)
-            }),
+            DType::F16 => self.values(field, |proto| bits(&proto.int32_data, f16::from_bits)),
+            DType::BF16 => self.values(field, |proto| bits(&proto.int32_data, bf16::from_bits)),
             DType::F8E4M3FN => self.bytes::<F8E4M3FN>(field),
             DType::F8E4M3FNUZ => self.bytes::<F8E4M3FNUZ>(field),
             DType::F8E5M2 => self.bytes::<F8E5M2>(field),
@@ -355,7 +354,10 @@ fn narrow<W: Copy + TryInto<N> + std::fmt::Display, N>(wide: &[W]) -> Result<Vec
 
 /// 16-bit floats by their bits; a sign-extended pattern is accepted.
 fn bits<T>(wide: &[i32], from_bits: impl Fn(u16) -> T) -> Result<Vec<T>, OpError> {
-    match wide.iter().find(|&&bits| (bits >> 16) != 0 && (bits >> 15) != -1) {
+    match wide
+        .iter()
+        .find(|&&bits| (bits >> 16) != 0 && (bits >> 15) != -1)
+    {
         None => Ok(wide.iter().map(|&bits| from_bits(bits as u16)).collect()),
         Some(bits) => Err(OpError::invalid(
             "",
@@ -397,18 +399,19 @@ pub(crate) fn decode_sparse(
             true => &indices[at * shape.len()..][..shape.len()],
             false => &indices[at..=at],
         };
-        let position = match per_axis {
-            true => coordinates
-                .iter()
-                .zip(&*shape)
-                .try_fold(0usize, |position, (&coordinate, &dim)| {
-                    let coordinate = usize::try_from(coordinate).ok().filter(|&c| c < dim)?;
-                    Some(position * dim + coordinate)
-                }),
-            false => usize::try_from(coordinates[0])
-                .ok()
-                .filter(|&position| position < shape.elements()),
-        };
+        let position =
+            match per_axis {
+                true => coordinates.iter().zip(&*shape).try_fold(
+                    0usize,
+                    |position, (&coordinate, &dim)| {
+                        let coordinate = usize::try_from(coordinate).ok().filter(|&c| c < dim)?;
+                        Some(position * dim + coordinate)
+                    },
+                ),
+                false => usize::try_from(coordinates[0])
+                    .ok()
+                    .filter(|&position| position < shape.elements()),
+            };
         match position {
             Some(position) if positions.last().is_none_or(|&last| last < position) => {
                 positions.push(position);
@@ -482,8 +485,30 @@ pub(crate) fn encode(name: &str, tensor: &Tensor) -> TensorProto {
         }
         None => {
             write_any!(
-                f32, f64, f16, bf16, i8, i16, i32, i64, u8, u16, u32, u64, bool, Complex<f32>,
-                Complex<f64>, F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, F8E8M0, F4E2M1, U4, I4, U2,
+                f32,
+                f64,
+                f16,
+                bf16,
+                i8,
+                i16,
+                i32,
+                i64,
+                u8,
+                u16,
+                u32,
+                u64,
+                bool,
+                Complex<f32>,
+                Complex<f64>,
+                F8E4M3FN,
+                F8E4M3FNUZ,
+                F8E5M2,
+                F8E5M2FNUZ,
+                F8E8M0,
+                F4E2M1,
+                U4,
+                I4,
+                U2,
                 I2
             );
             proto.raw_data = Some(raw.into());

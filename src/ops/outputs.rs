@@ -29,6 +29,11 @@ impl Memory {
         Ok(())
     }
 
+    /// Adds bytes that are taken already.
+    pub(crate) fn count(&mut self, bytes: usize) {
+        self.used = self.used.saturating_add(bytes);
+    }
+
     /// Gives back what a tensor took.
     pub(crate) fn give_back(&mut self, bytes: usize) {
         self.used = self.used.saturating_sub(bytes);
@@ -53,7 +58,11 @@ impl Slot {
     }
 
     /// A tensor of zeros, to be written.
-    fn make<T: Element>(&mut self, shape: &Shape, memory: &mut Memory) -> Result<&mut [T], OpError> {
+    fn make<T: Element>(
+        &mut self,
+        shape: &Shape,
+        memory: &mut Memory,
+    ) -> Result<&mut [T], OpError> {
         let len = shape.elements();
         let bytes = len.saturating_mul(size_of::<T>());
         memory.take(bytes)?;

@@ -182,7 +182,9 @@ impl Schema {
                 Some((_, name, first)) => {
                     return Err(OpError::invalid(
                         parameter.name,
-                        format!("has elements of type {dtype}, {name} has {first}: they must be alike"),
+                        format!(
+                            "has elements of type {dtype}, {name} has {first}: they must be alike"
+                        ),
                     ));
                 }
             }
@@ -291,12 +293,24 @@ mod tests {
         let since = |opset| Schema::find("ai.onnx", "MaxPool", opset).map(|schema| schema.since);
         assert_eq!(
             [0, 1, 7, 8, 9, 21, 22, 999].map(since),
-            [None, Some(1), Some(1), Some(8), Some(8), Some(12), Some(22), Some(22)]
+            [
+                None,
+                Some(1),
+                Some(1),
+                Some(8),
+                Some(8),
+                Some(12),
+                Some(22),
+                Some(22)
+            ]
         );
         let schema = Schema::find("ai.onnx", "MaxPool", 12).expect("it exists");
         assert!(schema.check_types(&[Some(DType::U8)]).is_ok());
         assert_eq!(
-            schema.check_types(&[Some(DType::I32)]).unwrap_err().to_string(),
+            schema
+                .check_types(&[Some(DType::I32)])
+                .unwrap_err()
+                .to_string(),
             "X has elements of type i32, MaxPool-12 takes f32 u8 i8 f16 f64"
         );
         assert!(schema.check_arity(&[true], &[true, true]).is_ok());

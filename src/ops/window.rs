@@ -36,11 +36,19 @@ pub(super) fn read(attributes: &mut Attributes<'_>) -> Result<Window, OpError> {
     }
     let window = window.ceil_mode(attributes.flag("ceil_mode")?);
     window.validate()?;
+    if window.ignores_pads() {
+        attributes.warn("auto_pad overrules the explicit pads");
+    }
     Ok(window)
 }
 
 /// The dimensions of a pool of `x` whose spatial axes are all but the first `before` and the last `after`.
-pub(super) fn infer(window: &Window, x: &Fact, before: usize, after: usize) -> Result<Dims, OpError> {
+pub(super) fn infer(
+    window: &Window,
+    x: &Fact,
+    before: usize,
+    after: usize,
+) -> Result<Dims, OpError> {
     let Some(dims) = &x.dims else {
         return Ok(None);
     };

@@ -38,7 +38,10 @@ impl Plan {
     pub(crate) fn global(shape: &[usize]) -> Result<Plan, OpError> {
         check_rank(shape.len(), 2)?;
         check_not_empty(&shape[2..], shape[0] * shape[1])?;
-        Plan::channels_first(shape[2..].iter().map(|&size| Axis::global(size)).collect(), shape)
+        Plan::channels_first(
+            shape[2..].iter().map(|&size| Axis::global(size)).collect(),
+            shape,
+        )
     }
 
     /// A pool over whole samples of `[N, D1..Dk, C]`, k at least 0.
@@ -107,7 +110,9 @@ impl Plan {
     /// Bytes that folding takes beside input and output, with `acc` bytes carried for each element.
     pub(crate) fn scratch_bytes(&self, acc: usize) -> usize {
         let threads = rayon::current_num_threads().min(self.planes);
-        self.widest().saturating_mul(2 * acc).saturating_mul(threads)
+        self.widest()
+            .saturating_mul(2 * acc)
+            .saturating_mul(threads)
     }
 
     /// The most elements that a plane has while it is folded, last axis first.
@@ -117,7 +122,9 @@ impl Plan {
         for index in (0..self.axes.len()).rev() {
             let before = self.axes[..index].iter().map(|axis| axis.input as u128);
             let after = self.axes[index..].iter().map(|axis| axis.output as u128);
-            elements = before.chain(after).fold(self.inner as u128, u128::saturating_mul);
+            elements = before
+                .chain(after)
+                .fold(self.inner as u128, u128::saturating_mul);
             widest = widest.max(elements);
         }
         usize::try_from(widest).unwrap_or(usize::MAX)

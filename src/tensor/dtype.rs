@@ -6,9 +6,7 @@ use std::fmt;
 use half::{bf16, f16};
 use num_complex::Complex;
 
-use super::narrow::{
-    F4E2M1, F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, F8E8M0, I2, I4, U2, U4,
-};
+use super::narrow::{F4E2M1, F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, F8E8M0, I2, I4, U2, U4};
 
 /// Calls `$macro!` with every element type as `(Variant, Rust type, short name, ONNX number)`.
 macro_rules! for_each_dtype {
@@ -43,7 +41,6 @@ macro_rules! for_each_dtype {
         }
     };
 }
-pub(super) use for_each_dtype;
 
 macro_rules! define_dtype {
     ($(($variant:ident, $type:ty, $name:literal, $number:literal),)*) => {
@@ -233,7 +230,10 @@ pub(crate) trait ElementData: Sized + Clone {
 }
 
 /// A Rust type that a tensor can hold. Sealed: the types are those of ONNX.
-#[expect(private_bounds, reason = "storage is private; the bound seals the trait")]
+#[expect(
+    private_bounds,
+    reason = "storage is private; the bound seals the trait"
+)]
 pub trait Element:
     private::Sealed + ElementData + Clone + Default + PartialEq + fmt::Debug + Send + Sync + 'static
 {

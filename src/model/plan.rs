@@ -1,0 +1,59 @@
+//! Which nodes a run needs, and when each value was read for the last time.
+
+use crate::graph::{Graph, ValueId};
+
+/// The steps that lead to some results.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) steps: Vec<Step>,
+    pub(super) results: Vec<ValueId>,
+}
+
+/// One node of a plan.
+#[derive(Debug)]
+pub(super) struct Step {
+    /// The place of the node in the graph.
+    pub(super) node: usize,
+    /// Which of its outputs are read later.
+    pub(super) wanted: Vec<bool>,
+    /// The values that no later step reads.
+    pub(super) last_uses: Vec<ValueId>,
+}
+
+impl Plan {
+    /// The steps that lead to `results`.
+    pub(super) fn new(graph: &Graph, results: &[ValueId]) -> Plan {
+        let mut needed = vec![false; graph.names.len()];
+        for id in results {
+            needed[*id] = true;
+        }
+        // Backwards, a value met for the first time is used for the last time.
+        let mut steps = Vec::new();
+        for (index, node) in graph.nodes.iter().enumerate().rev() {
+            let wanted: Vec<bool> = node
+                .outputs
+                .iter()
+                .map(|id| id.is_some_and(|id| needed[id]))
+                .collect();
+            if !wanted.contains(&true) {
+                continue;
+            }
+            let mut last_uses = Vec::new();
+            for id in node.inputs.iter().flatten() {
+                if !std::mem::replace(&mut needed[*id], true) {
+                    last_uses.push(*id);
+                }
+            }
+            steps.push(Step {
+                node: index,
+                wanted,
+                last_uses,
+            });
+        }
+        steps.reverse();
+        Plan {
+            steps,
+            results: results.to_vec(),
+        }
+    }
+}
