@@ -202,6 +202,7 @@ impl Builder<'_> {
             }
             let Some(declared) = Declared::parse(proto.r#type.as_ref(), &what)? else {
                 self.unsupported(format!("{} of a type other than tensor", what()));
+                self.define(&proto.name, what)?;
                 continue;
             };
             let info = |declared: Declared, optional| ValueInfo {
