@@ -8,11 +8,25 @@ mod fact;
 mod outputs;
 pub(crate) mod schema;
 
+mod add;
 mod average_pool;
+mod constant;
+mod elementwise;
+mod flatten;
 mod global_pool;
+mod identity;
 mod lp_pool;
 mod max_pool;
+mod max_roi_pool;
+mod max_unpool;
 mod nhwc_max_pool;
+mod qlinear_average_pool;
+mod relu;
+mod reshape;
+mod roi;
+mod roi_align;
+#[cfg(test)]
+mod testing;
 mod window;
 
 use std::fmt::Debug;
@@ -53,13 +67,24 @@ pub(crate) trait Operator: Debug + Send + Sync {
 
 /// Every operator, by domain and name.
 pub(crate) const OPS: &[Op] = &[
+    add::ADD,
     average_pool::AVERAGE_POOL,
+    constant::CONSTANT,
+    flatten::FLATTEN,
     global_pool::GLOBAL_AVERAGE_POOL,
     global_pool::GLOBAL_LP_POOL,
     global_pool::GLOBAL_MAX_POOL,
+    identity::IDENTITY,
     lp_pool::LP_POOL,
     max_pool::MAX_POOL,
+    max_roi_pool::MAX_ROI_POOL,
+    max_unpool::MAX_UNPOOL,
+    relu::RELU,
+    reshape::RESHAPE,
+    roi_align::ROI_ALIGN,
     nhwc_max_pool::NHWC_MAX_POOL,
+    qlinear_average_pool::QLINEAR_AVERAGE_POOL,
+    qlinear_average_pool::QLINEAR_GLOBAL_AVERAGE_POOL,
 ];
 
 /// The entry of an operator, if linn has it.

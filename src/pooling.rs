@@ -30,7 +30,9 @@ use crate::window::Window;
 
 pub(crate) use plan::{Plan, check_rank};
 pub(crate) use planes::{pool, pool_with_indices};
-pub(crate) use reduce::{Max, MaxWithIndex, Mean, Power, PowerSum, Quantization, QuantizedMean};
+pub(crate) use reduce::{
+    Max, MaxWithIndex, Mean, Power, PowerSum, Quantization, QuantizedMean, Sum,
+};
 pub use reduce::{MaxElement, StorageOrder, SumElement};
 
 /// The largest element of each window of `x: [N, C, D1..Dk]`, k at least 1: `[N, C, O1..Ok]`.

@@ -8,6 +8,7 @@ mod narrow;
 mod shape;
 
 use std::borrow::Cow;
+use std::collections::TryReserveError;
 use std::fmt;
 
 use ndarray::{Array, ArrayView, ArrayViewD, Dimension, IxDyn};
@@ -100,9 +101,9 @@ impl Tensor {
         &self.shape
     }
 
-    /// Bytes that the elements take in memory.
+    /// Bytes that the elements take in memory, with the text of strings.
     pub fn bytes(&self) -> usize {
-        self.shape.elements() * self.dtype().bytes()
+        self.as_view().bytes()
     }
 
     /// The elements in C order, if they are of type `T`.
@@ -186,6 +187,20 @@ impl<'a> TensorView<'a> {
             self.scalar(index)
                 .expect("the index is below the number of elements")
         })
+    }
+
+    /// Bytes that a copy of the elements takes in memory, with the text of strings.
+    pub(crate) fn bytes(&self) -> usize {
+        let text: usize = match self.as_slice::<String>() {
+            Some(strings) => strings.iter().map(String::len).sum(),
+            None => 0,
+        };
+        self.shape.elements() * self.dtype().bytes() + text
+    }
+
+    /// A copy of the elements under a shape that holds as many, unless the system lacks the memory.
+    pub(crate) fn try_copy(&self, shape: Shape) -> Result<Tensor, TryReserveError> {
+        Ok(Tensor::from_parts(shape, self.data.try_copy()?))
     }
 
     /// The same elements, borrowed from this view.

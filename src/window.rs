@@ -133,7 +133,7 @@ impl Window {
     }
 
     /// Checks that the window has the rank of the data.
-    fn validate_rank(&self, spatial: usize) -> Result<(), OpError> {
+    pub(crate) fn validate_rank(&self, spatial: usize) -> Result<(), OpError> {
         self.validate()?;
         match self.rank() == spatial {
             true => Ok(()),
@@ -177,6 +177,48 @@ impl Window {
                 Some(size) => self.axis(index, *size).map(|axis| Some(axis.output)),
                 None => Ok(None),
             })
+            .collect()
+    }
+
+    /// The sizes that a pool by this window, which left nothing over, made `spatial` from:
+    /// those of MaxUnpool's output. Of the attributes, MaxUnpool has the kernel, strides and pads.
+    ///
+    /// # Errors
+    /// As [`Window::validate`], another rank than the window's, a size that overflows or is negative.
+    pub(crate) fn unpooled_sizes(
+        &self,
+        spatial: &[Option<usize>],
+    ) -> Result<Vec<Option<usize>>, OpError> {
+        self.validate_rank(spatial.len())?;
+        let unpooled = |index: usize, size: usize| {
+            let (begin, end) = (self.pads[index], self.pads[self.rank() + index]);
+            i64::try_from(size)
+                .ok()
+                .and_then(|size| (size - 1).checked_mul(self.strides[index]))
+                .and_then(|reach| reach.checked_add(self.kernel_shape[index]))
+                .and_then(|reach| reach.checked_sub(begin))
+                .and_then(|reach| reach.checked_sub(end))
+                .ok_or_else(|| {
+                    OpError::invalid(
+                        "",
+                        format!("the output size of spatial axis {index} is too large to compute with"),
+                    )
+                })
+                .and_then(|output| {
+                    usize::try_from(output).map_err(|_| {
+                        OpError::invalid(
+                            "",
+                            format!(
+                                "the output size of spatial axis {index} would be {output}, must be at least 0"
+                            ),
+                        )
+                    })
+                })
+        };
+        spatial
+            .iter()
+            .enumerate()
+            .map(|(index, size)| size.map(|size| unpooled(index, size)).transpose())
             .collect()
     }
 
@@ -258,7 +300,8 @@ impl Window {
     }
 }
 
-fn at_least(name: &str, values: &[i64], wanted: usize, least: i64) -> Result<(), OpError> {
+/// Checks a list of `wanted` values, none of them below `least`.
+pub(crate) fn at_least(name: &str, values: &[i64], wanted: usize, least: i64) -> Result<(), OpError> {
     if values.len() != wanted {
         return Err(OpError::invalid(
             name,

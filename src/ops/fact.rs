@@ -9,6 +9,27 @@ use crate::tensor::{DType, Shape, Tensor, TensorView};
 /// The dimensions of a value: `None` where the rank is unknown, or a dimension.
 pub(crate) type Dims = Option<Vec<Option<usize>>>;
 
+/// The dimensions of a shape.
+pub(crate) fn dims_of(shape: &[usize]) -> Vec<Option<usize>> {
+    shape.iter().copied().map(Some).collect()
+}
+
+/// The product of dimensions, if they are all known.
+pub(crate) fn product(
+    dims: impl IntoIterator<Item = Option<usize>>,
+) -> Result<Option<usize>, OpError> {
+    match dims.into_iter().collect::<Option<Vec<usize>>>() {
+        Some(dims) => Ok(Some(Shape::new(&dims)?.elements())),
+        None => Ok(None),
+    }
+}
+
+/// The shape of an output that was inferred from tensors, so that all of it is known.
+pub(crate) fn known(dims: Dims) -> Result<Shape, OpError> {
+    let dims: Option<Vec<usize>> = dims.and_then(|dims| dims.into_iter().collect());
+    Ok(Shape::new(&dims.expect("the shapes of tensors are known"))?)
+}
+
 /// Type, shape and sometimes the elements of a value, as far as the file tells.
 #[derive(Clone, Debug)]
 pub(crate) struct Fact {
@@ -29,7 +50,7 @@ impl Fact {
 
     /// Of a shape that is known whole.
     pub(crate) fn of(dtype: DType, shape: &[usize]) -> Fact {
-        Fact::new(dtype, Some(shape.iter().copied().map(Some).collect()))
+        Fact::new(dtype, Some(dims_of(shape)))
     }
 
     /// Of a constant.

@@ -1,7 +1,7 @@
 //! Where an operator puts its outputs, and the account of memory that a run keeps.
 
 use crate::error::OpError;
-use crate::tensor::{Element, Shape, Tensor};
+use crate::tensor::{Element, Shape, Tensor, TensorView};
 
 /// The bytes that the tensors of a run take, held below a limit.
 #[derive(Debug)]
@@ -77,6 +77,22 @@ impl Slot {
             .as_mut_slice()
             .expect("the tensor was made of this type"))
     }
+
+    /// The elements of `x` under a shape that holds as many.
+    fn copy(
+        &mut self,
+        x: &TensorView<'_>,
+        shape: &Shape,
+        memory: &mut Memory,
+    ) -> Result<(), OpError> {
+        let bytes = x.bytes();
+        memory.take(bytes)?;
+        let copy = x
+            .try_copy(shape.clone())
+            .map_err(|_| OpError::memory(bytes, memory.used, memory.limit))?;
+        self.tensor = Some(copy);
+        Ok(())
+    }
 }
 
 /// The outputs of a node, to be made by its operator.
@@ -101,9 +117,14 @@ impl<'a> Outputs<'a> {
         self.memory.check(bytes)
     }
 
-    /// Makes the first output, which every operator has, and returns its elements to be written.
+    /// Makes the first output, which every operator has, and returns its elements: zeros, to be written.
     pub(crate) fn make<T: Element>(&mut self, shape: &Shape) -> Result<&mut [T], OpError> {
         self.slots[0].make(shape, self.memory)
+    }
+
+    /// Makes the first output a copy of `x`, of any type, under a shape that holds as many elements.
+    pub(crate) fn copy(&mut self, x: &TensorView<'_>, shape: &Shape) -> Result<(), OpError> {
+        self.slots[0].copy(x, shape, self.memory)
     }
 
     /// Makes the first two outputs, of one shape.

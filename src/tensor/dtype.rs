@@ -1,6 +1,7 @@
 //! Element types: [`DType`], the run-time name of a type, and [`Element`], the Rust type behind it.
 
 use std::borrow::Cow;
+use std::collections::TryReserveError;
 use std::fmt;
 
 use half::{bf16, f16};
@@ -111,6 +112,10 @@ macro_rules! define_dtype {
                 match self { $(DataView::$variant(data) => Data::$variant(data.into_owned()),)* }
             }
 
+            pub(crate) fn try_copy(&self) -> Result<Data, TryReserveError> {
+                match self { $(DataView::$variant(data) => Ok(Data::$variant(try_copy(data)?)),)* }
+            }
+
             pub(crate) fn scalar(&self, index: usize) -> Option<Scalar<'_>> {
                 match self { $(DataView::$variant(data) => data.get(index).map(Element::scalar),)* }
             }
@@ -143,6 +148,13 @@ macro_rules! define_dtype {
     };
 }
 for_each_dtype!(define_dtype);
+
+fn try_copy<T: Clone>(data: &[T]) -> Result<Vec<T>, TryReserveError> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(data.len())?;
+    copy.extend_from_slice(data);
+    Ok(copy)
+}
 
 impl DType {
     /// The type with this number in `TensorProto.DataType`, if there is one.

@@ -1,0 +1,344 @@
+//! Add: the sum of two tensors, element by element.
+//!
+//! Specification: <https://onnx.ai/onnx/operators/onnx__Add.html>
+
+use half::{bf16, f16};
+
+use super::fact::{self, Dims};
+use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
+use crate::error::OpError;
+use crate::onnx::attributes::Attributes;
+use crate::tensor::{Element, TensorView, dispatch};
+
+pub(super) const ADD: Op = Op {
+    domain: "ai.onnx",
+    name: "Add",
+    newest: 14,
+    read: |attributes| Ok(Box::new(Add::read(attributes)?)),
+    exact: false,
+};
+
+/// `A` and `B` to `C`; integers wrap.
+#[derive(Debug)]
+struct Add {
+    broadcast: Broadcast,
+}
+
+/// How the axes of A and B meet.
+#[derive(Debug)]
+enum Broadcast {
+    /// The last axes meet; a missing axis or one of size 1 is repeated. From version 7 on.
+    Both,
+    /// The shapes are equal.
+    Neither,
+    /// B has one element, or the sizes of A from this axis on; from the last that fit if there is none.
+    Onto(Option<i64>),
+}
+
+impl Broadcast {
+    fn read(attributes: &mut Attributes<'_>) -> Result<Broadcast, OpError> {
+        if attributes.version() >= 7 {
+            return Ok(Broadcast::Both);
+        }
+        attributes.ignore(
+            "consumed_inputs",
+            "a hint on buffers, without effect on results",
+        );
+        if attributes.flag("broadcast")? {
+            return Ok(Broadcast::Onto(attributes.int("axis")));
+        }
+        attributes.ignore("axis", "it says where to broadcast, and nothing is");
+        Ok(Broadcast::Neither)
+    }
+
+    /// The dimensions of A and B with axes of size 1 added so that they have one rank and the same axes meet.
+    fn align(&self, a: &Fact, b: &Fact) -> Result<Option<[Vec<Option<usize>>; 2]>, OpError> {
+        let (Some(a_dims), Some(b_dims)) = (&a.dims, &b.dims) else {
+            return Ok(None);
+        };
+        let mismatch =
+            |rule: &str| OpError::invalid("B", format!("is {b}, must {rule} A, which is {a}"));
+        let ones = |count: usize| vec![Some(1); count];
+        let agree = |a: &[Option<usize>], b: &[Option<usize>]| {
+            a.iter()
+                .zip(b)
+                .all(|pair| !matches!(pair, (Some(a), Some(b)) if a != b))
+        };
+        let (a_rank, b_rank) = (a_dims.len(), b_dims.len());
+        let (a_dims, b_dims) = match self {
+            Broadcast::Both => (
+                [ones(b_rank.saturating_sub(a_rank)), a_dims.clone()].concat(),
+                [ones(a_rank.saturating_sub(b_rank)), b_dims.clone()].concat(),
+            ),
+            Broadcast::Neither => match a_rank == b_rank && agree(a_dims, b_dims) {
+                true => (a_dims.clone(), b_dims.clone()),
+                false => return Err(mismatch("have the shape of")),
+            },
+            Broadcast::Onto(axis) => {
+                let from_end = axis.unwrap_or(0).min(0) + a_rank as i64;
+                let last = a_rank
+                    .checked_sub(b_rank)
+                    .ok_or_else(|| mismatch("not have more axes than"))?;
+                let axis = match *axis {
+                    None => last,
+                    Some(axis) if axis < 0 && from_end >= 0 => from_end as usize,
+                    Some(axis) if axis >= 0 && axis <= a_rank as i64 => axis as usize,
+                    Some(axis) => {
+                        return Err(OpError::invalid(
+                            "axis",
+                            format!(
+                                "is {axis}, must be in -{a_rank}..={a_rank} for A, which is {a}"
+                            ),
+                        ));
+                    }
+                };
+                if b_dims.iter().all(|dim| dim.is_none_or(|dim| dim == 1)) {
+                    // One element, or not known yet to be more.
+                    let known = b_dims.iter().all(Option::is_some);
+                    let repeated = if known { Some(1) } else { None };
+                    (a_dims.clone(), vec![repeated; a_rank])
+                } else if axis <= last && agree(&a_dims[axis..], b_dims) {
+                    let after = ones(last - axis);
+                    (a_dims.clone(), [ones(axis), b_dims.clone(), after].concat())
+                } else {
+                    return Err(mismatch(&format!("have the sizes from axis {axis} on of")));
+                }
+            }
+        };
+        Ok(Some([a_dims, b_dims]))
+    }
+
+    /// The dimensions of C.
+    fn dims(&self, a: &Fact, b: &Fact) -> Result<Dims, OpError> {
+        let Some([a_dims, b_dims]) = self.align(a, b)? else {
+            return Ok(match self {
+                Broadcast::Both => None,
+                Broadcast::Neither | Broadcast::Onto(_) => a.dims.clone(),
+            });
+        };
+        let meet = |(a_dim, b_dim)| match (a_dim, b_dim) {
+            (Some(1), dim) | (dim, Some(1)) => Ok(dim),
+            (None, dim) | (dim, None) => Ok(dim),
+            (Some(a_dim), Some(b_dim)) if a_dim == b_dim => Ok(Some(a_dim)),
+            _ => Err(OpError::invalid(
+                "B",
+                format!("is {b}, must broadcast with A, which is {a}"),
+            )),
+        };
+        let dims: Result<Vec<_>, _> = a_dims.into_iter().zip(b_dims).map(meet).collect();
+        Ok(Some(dims?))
+    }
+}
+
+impl Add {
+    fn read(attributes: &mut Attributes<'_>) -> Result<Add, OpError> {
+        Ok(Add {
+            broadcast: Broadcast::read(attributes)?,
+        })
+    }
+
+    fn add<T: AddElement>(
+        &self,
+        a: &TensorView<'_>,
+        b: &TensorView<'_>,
+        outputs: &mut Outputs<'_>,
+    ) -> Result<(), OpError> {
+        let (a_fact, b_fact) = (Fact::from(a), Fact::from(b));
+        let shape = fact::known(self.broadcast.dims(&a_fact, &b_fact)?)?;
+        let [a_shape, b_shape] = self
+            .broadcast
+            .align(&a_fact, &b_fact)?
+            .expect("the shapes of tensors are known")
+            .map(Some)
+            .map(fact::known);
+        let (a, b) = (
+            (elements::<T>(a), &*a_shape?),
+            (elements::<T>(b), &*b_shape?),
+        );
+        elementwise::zip(a, b, outputs.make(&shape)?, T::plus);
+        Ok(())
+    }
+}
+
+/// An element type that can be added.
+trait AddElement: Element + Copy {
+    fn plus(self, other: Self) -> Self;
+}
+
+macro_rules! add_element {
+    ($($type:ty),* => |$a:ident, $b:ident| $sum:expr) => {
+        $(impl AddElement for $type {
+            #[inline(always)]
+            fn plus(self, other: Self) -> Self {
+                let ($a, $b) = (self, other);
+                $sum
+            }
+        })*
+    };
+}
+add_element!(f32, f64 => |a, b| a + b);
+add_element!(f16 => |a, b| f16::from_f32(a.to_f32() + b.to_f32()));
+add_element!(bf16 => |a, b| bf16::from_f32(a.to_f32() + b.to_f32()));
+add_element!(i8, i16, i32, i64, u8, u16, u32, u64 => |a, b| a.wrapping_add(b));
+
+impl Operator for Add {
+    fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
+        let (a, b) = (required(inputs, 0), required(inputs, 1));
+        Ok(vec![Fact::new(a.dtype, self.broadcast.dims(a, b)?)])
+    }
+
+    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_>) -> Result<(), OpError> {
+        let (a, b) = (required(inputs, 0), required(inputs, 1));
+        dispatch!(
+            a.dtype(),
+            T in [f32, f64, f16, bf16, i8, i16, i32, i64, u8, u16, u32, u64] => self.add::<T>(a, b, outputs)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use half::f16;
+
+    use crate::ops::Fact;
+    use crate::ops::testing::{Node, iota, node, tensor};
+    use crate::tensor::DType;
+
+    fn add(node: Node, a: &[usize], b: &[usize]) -> Result<(Vec<usize>, Vec<f32>), String> {
+        let sum = node
+            .run(&[Some(&iota(a)), Some(&iota(b))])
+            .map_err(|error| error.to_string())?;
+        let elements = sum[0].as_slice::<f32>().expect("f32").to_vec();
+        Ok((sum[0].shape().to_vec(), elements))
+    }
+
+    #[test]
+    fn version_7_broadcasts_both_ways() {
+        let sum = |a: &[usize], b: &[usize]| add(node("Add", 7), a, b);
+        assert_eq!(
+            sum(&[2, 2], &[2, 2]),
+            Ok((vec![2, 2], vec![0.0, 2.0, 4.0, 6.0]))
+        );
+        assert_eq!(
+            sum(&[2, 1], &[3]),
+            Ok((vec![2, 3], vec![0.0, 1.0, 2.0, 1.0, 2.0, 3.0]))
+        );
+        assert_eq!(sum(&[], &[2]), Ok((vec![2], vec![0.0, 1.0])));
+        assert_eq!(sum(&[], &[]), Ok((vec![], vec![0.0])));
+        assert_eq!(sum(&[0, 3], &[3]), Ok((vec![0, 3], vec![])));
+        assert_eq!(sum(&[1], &[0]), Ok((vec![0], vec![])));
+        assert_eq!(
+            sum(&[2, 3], &[2]).unwrap_err(),
+            "B is f32[2], must broadcast with A, which is f32[2,3]"
+        );
+        assert!(sum(&[0], &[2]).is_err());
+    }
+
+    #[test]
+    fn a_broadcast_of_empty_shapes_cannot_overflow() {
+        let (a, b) = ([1 << 40, 1, 0], [1, 1 << 40, 0]);
+        assert!(
+            add(node("Add", 14), &a, &b)
+                .unwrap_err()
+                .contains("more elements than")
+        );
+    }
+
+    #[test]
+    fn before_version_7_b_is_laid_onto_a() {
+        let onto = || node("Add", 6).int("broadcast", 1);
+        let at = |axis, a: &[usize], b: &[usize]| add(onto().int("axis", axis), a, b);
+        let a = [2, 3, 2];
+        let rows = vec![
+            0.0, 1.0, 3.0, 4.0, 6.0, 7.0, 6.0, 7.0, 9.0, 10.0, 12.0, 13.0,
+        ];
+        assert_eq!(at(1, &a, &[3]), Ok((a.to_vec(), rows.clone())));
+        assert_eq!(at(-2, &a, &[3]), Ok((a.to_vec(), rows)));
+        assert_eq!(
+            at(0, &[2, 2], &[2]).map(|sum| sum.1),
+            Ok(vec![0.0, 1.0, 3.0, 4.0])
+        );
+        let last = add(onto(), &[2, 2], &[2]).map(|sum| sum.1);
+        assert_eq!(last, Ok(vec![0.0, 2.0, 2.0, 4.0]));
+        assert_eq!(at(1, &[2, 2], &[1]).map(|sum| sum.0), Ok(vec![2, 2]));
+        assert_eq!(add(onto(), &[2, 2], &[]).map(|sum| sum.0), Ok(vec![2, 2]));
+        assert_eq!(
+            add(onto(), &[2, 2], &[1, 1]).map(|sum| sum.0),
+            Ok(vec![2, 2])
+        );
+        assert_eq!(
+            at(1, &a, &[2]).unwrap_err(),
+            "B is f32[2], must have the sizes from axis 1 on of A, which is f32[2,3,2]"
+        );
+        assert_eq!(
+            at(4, &a, &[2]).unwrap_err(),
+            "axis is 4, must be in -3..=3 for A, which is f32[2,3,2]"
+        );
+        assert!(at(i64::MIN, &a, &[2]).unwrap_err().starts_with("axis is"));
+        assert!(at(2, &a, &[2, 3]).is_err());
+        assert!(add(onto(), &[1, 2], &[2, 2]).is_err(), "A is not broadcast");
+        assert_eq!(
+            add(onto(), &[2], &[1, 2]).unwrap_err(),
+            "B is f32[1,2], must not have more axes than A, which is f32[2]"
+        );
+        let plain = || {
+            node("Add", 1)
+                .int("axis", 0)
+                .ints("consumed_inputs", &[0, 0])
+        };
+        assert!(add(plain(), &[2], &[2]).is_ok());
+        assert_eq!(
+            add(plain(), &[2, 1], &[1]).unwrap_err(),
+            "B is f32[1], must have the shape of A, which is f32[2,1]"
+        );
+    }
+
+    #[test]
+    fn integers_wrap_and_halves_round_once() {
+        let sum = |a, b| node("Add", 14).run(&[Some(&a), Some(&b)]);
+        assert_eq!(
+            sum(tensor(&[1], vec![250u8]), tensor(&[1], vec![10u8])),
+            Ok(vec![tensor(&[1], vec![4u8])])
+        );
+        assert_eq!(
+            sum(tensor(&[1], vec![i64::MAX]), tensor(&[1], vec![1i64])),
+            Ok(vec![tensor(&[1], vec![i64::MIN])])
+        );
+        let half = |x: f32| tensor(&[1], vec![f16::from_f32(x)]);
+        assert_eq!(sum(half(2048.0), half(1.0)), Ok(vec![half(2048.0)]));
+        assert_eq!(sum(half(2048.0), half(3.0)), Ok(vec![half(2052.0)]));
+    }
+
+    #[test]
+    fn unknown_dimensions_are_tolerated() {
+        let fact = |dims: &[Option<usize>]| Some(Fact::new(DType::F32, Some(dims.to_vec())));
+        let infer = |node: Node, a, b| {
+            node.infer(&[a, b])
+                .map(|facts| facts[0].to_string())
+                .map_err(|error| error.to_string())
+        };
+        let both = |a, b| infer(node("Add", 13), a, b);
+        assert_eq!(
+            both(
+                fact(&[None, Some(3), None]),
+                fact(&[Some(4), None, Some(1)])
+            )
+            .as_deref(),
+            Ok("f32[4,3,?]")
+        );
+        assert_eq!(
+            both(fact(&[None]), Some(Fact::new(DType::F32, None))).as_deref(),
+            Ok("f32[...]")
+        );
+        let onto = |a, b| infer(node("Add", 6).int("broadcast", 1), a, b);
+        assert_eq!(
+            onto(fact(&[Some(2), Some(3)]), fact(&[None])).as_deref(),
+            Ok("f32[2,3]")
+        );
+        assert_eq!(
+            onto(fact(&[None, Some(3)]), fact(&[None, Some(3)])).as_deref(),
+            Ok("f32[?,3]")
+        );
+        assert!(onto(fact(&[None, Some(3)]), fact(&[Some(2)])).is_err());
+    }
+}
