@@ -1,3 +1,253 @@
-pub(crate) fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+//! The command line: arguments in, results on stdout, everything else on stderr, an exit code.
+//!
+//! One file a subcommand; each has an `Args` and a `run` that returns whether all its checks passed.
+
+mod data_set;
+mod generate;
+mod grid;
+mod inputs;
+mod literal;
+mod npy;
+mod npz;
+mod number;
+mod ops;
+mod pool;
+mod run;
+mod sink;
+mod source;
+mod summary;
+mod tensor_json;
+mod test;
+
+use std::fmt;
+use std::io::{self, BufWriter, ErrorKind, StdoutLock, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use linn::text::Plain;
+use linn::{Class, Error, Options};
+
+/// Runs ONNX models, with the pooling family right in every corner.
+#[derive(Parser)]
+#[command(name = "linn", version, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::Args),
+    Test(test::Args),
+    Pool(pool::Args),
+    Ops(ops::Args),
+}
+
+/// Parses the arguments and runs the subcommand.
+pub(crate) fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Run(args) => args.run(),
+        Command::Test(args) => args.run(),
+        Command::Pool(args) => args.run(),
+        Command::Ops(args) => args.run(),
+    };
+    match outcome {
+        Ok(Verdict::Passed) => ExitCode::SUCCESS,
+        Ok(Verdict::Failed) => ExitCode::from(1),
+        Err(Failure::BrokenPipe) => ExitCode::SUCCESS,
+        Err(failure) => {
+            say("error", &failure);
+            if let Some(help) = failure.shown_help() {
+                say("help", help);
+            }
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+/// What a subcommand that ran to its end found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Passed,
+    /// It ran, and a check said no.
+    Failed,
+}
+
+/// Why a subcommand did not run to its end.
+#[derive(Debug)]
+enum Failure {
+    /// The arguments contradict each other or name nothing.
+    Usage(String),
+    /// The library refused, because of `file` where that is known.
+    Linn { file: Option<String>, error: Error },
+    /// An input or output file, or the terminal, failed.
+    Io { file: String, error: io::Error },
+    /// An input file, or a value given as an argument, is broken or does not fit.
+    Input(String),
+    /// Another failure, and what to do about it.
+    Helped { failure: Box<Failure>, help: String },
+    /// The reader of our output has gone.
+    BrokenPipe,
+}
+
+impl Failure {
+    fn of(file: &Path) -> impl Fn(Error) -> Failure {
+        let file = Plain(&file.to_string_lossy()).to_string();
+        move |error| match error {
+            // It names its file itself.
+            Error::Io { .. } => Failure::Linn { file: None, error },
+            error => Failure::Linn {
+                file: Some(file.clone()),
+                error,
+            },
+        }
+    }
+
+    fn io(file: impl AsRef<Path>) -> impl Fn(io::Error) -> Failure {
+        let file = Plain(&file.as_ref().to_string_lossy()).to_string();
+        move |error| Failure::Io {
+            file: file.clone(),
+            error,
+        }
+    }
+
+    /// This failure, with what to do about it.
+    fn help(self, help: impl Into<String>) -> Failure {
+        Failure::Helped {
+            failure: Box::new(self),
+            help: help.into(),
+        }
+    }
+
+    fn exit_code(&self) -> u8 {
+        match self {
+            Failure::BrokenPipe => 0,
+            Failure::Helped { failure, .. } => failure.exit_code(),
+            Failure::Usage(_) => 2,
+            Failure::Input(_) => 5,
+            Failure::Io { .. } => 8,
+            Failure::Linn { error, .. } => match error.class() {
+                Class::Invalid => 3,
+                Class::Unsupported => 4,
+                Class::Input => 5,
+                Class::Run => 6,
+                Class::Limit => 7,
+                Class::Io => 8,
+                _ => 101,
+            },
+        }
+    }
+
+    fn shown_help(&self) -> Option<&str> {
+        match self {
+            Failure::Linn { error, .. } => error.help(),
+            Failure::Helped { help, .. } => Some(help),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Usage(reason) | Failure::Input(reason) => f.write_str(reason),
+            Failure::Helped { failure, .. } => failure.fmt(f),
+            Failure::Linn { file: None, error } => error.fmt(f),
+            Failure::Linn {
+                file: Some(file),
+                error,
+            } => write!(f, "{file}: {error}"),
+            Failure::Io { file, error } => write!(f, "{file}: {error}"),
+            Failure::BrokenPipe => f.write_str("broken pipe"),
+        }
+    }
+}
+
+/// Writes a line to stderr; a stderr that is closed is no reason to stop.
+fn say(what: &str, text: impl fmt::Display) {
+    say_plain(&format!("{what}: {text}\n"));
+}
+
+/// As [`say`], for lines that are complete.
+fn say_plain(lines: &str) {
+    let _ = io::stderr().lock().write_all(lines.as_bytes());
+}
+
+/// Says something on stderr that the user may not expect, and may want to change.
+fn note(text: impl fmt::Display) {
+    say("note", text);
+}
+
+/// Writes to stdout; a reader that has gone ends the program quietly.
+fn print(text: impl fmt::Display) -> Result<(), Failure> {
+    print_with(|to| write!(to, "{text}"))
+}
+
+/// As [`print`], for a text that is too long to hold in memory.
+fn print_with(
+    write: impl FnOnce(&mut BufWriter<StdoutLock<'static>>) -> io::Result<()>,
+) -> Result<(), Failure> {
+    let mut stdout = BufWriter::new(io::stdout().lock());
+    match write(&mut stdout).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::BrokenPipe),
+        Err(error) => Err(Failure::io("stdout")(error)),
+    }
+}
+
+/// The limits that all subcommands share.
+#[derive(clap::Args, Clone, Debug)]
+struct Limits {
+    /// Most memory that tensors may take: bytes, or a number with K, M or G. Default: the smaller of 4G and
+    /// half of what is available
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    max_memory: Option<usize>,
+}
+
+impl Limits {
+    fn options(&self) -> Options {
+        let mut options = Options::default();
+        options.memory_limit = self
+            .max_memory
+            .unwrap_or_else(|| options.memory_limit.min(available_memory() / 2));
+        options
+    }
+}
+
+fn parse_size(text: &str) -> Result<usize, String> {
+    let (digits, factor) = match text.char_indices().next_back() {
+        Some((at, 'K' | 'k')) => (&text[..at], 1usize << 10),
+        Some((at, 'M' | 'm')) => (&text[..at], 1 << 20),
+        Some((at, 'G' | 'g')) => (&text[..at], 1 << 30),
+        _ => (text, 1),
+    };
+    digits
+        .parse::<usize>()
+        .ok()
+        .and_then(|number| number.checked_mul(factor))
+        .ok_or_else(|| "not a size, as 512M or 4G".to_string())
+}
+
+/// Bytes of memory that this process could still get, as far as the system tells.
+fn available_memory() -> usize {
+    let number = |file: &str| {
+        std::fs::read_to_string(file)
+            .ok()?
+            .trim()
+            .parse::<usize>()
+            .ok()
+    };
+    let system = std::fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| {
+            let line = text
+                .lines()
+                .find(|line| line.starts_with("MemAvailable:"))?;
+            let kib: usize = line.split_whitespace().nth(1)?.parse().ok()?;
+            kib.checked_mul(1024)
+        });
+    let group = number("/sys/fs/cgroup/memory.max")
+        .map(|most| most.saturating_sub(number("/sys/fs/cgroup/memory.current").unwrap_or(0)));
+    system.into_iter().chain(group).min().unwrap_or(usize::MAX)
 }

@@ -269,7 +269,7 @@ impl From<TensorError> for OpError {
 const SHOWN: usize = 200;
 
 /// A string from outside, in single quotes, escaped and cut.
-pub(crate) struct Quoted<'a>(pub(crate) &'a str);
+pub struct Quoted<'a>(pub &'a str);
 
 impl Quoted<'_> {
     pub(crate) fn path(path: &std::path::Path) -> String {
@@ -284,7 +284,7 @@ impl fmt::Display for Quoted<'_> {
 }
 
 /// A string from outside, escaped and cut.
-pub(crate) struct Plain<'a>(pub(crate) &'a str);
+pub struct Plain<'a>(pub &'a str);
 
 impl fmt::Display for Plain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -303,7 +303,7 @@ impl fmt::Display for Plain<'_> {
 }
 
 /// `a, b and 3 more`: a list from outside, cut.
-pub(crate) fn listed<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+pub fn listed<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
     const MOST: usize = 12;
     let len = names.len();
     let mut shown: Vec<String> = names
@@ -320,10 +320,7 @@ pub(crate) fn listed<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> Strin
 }
 
 /// A hint at the name nearest to a misspelt one, if one is near.
-pub(crate) fn did_you_mean<'a>(
-    wanted: &str,
-    names: impl Iterator<Item = &'a str>,
-) -> Option<String> {
+pub fn did_you_mean<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
     names
         .map(|name| (strsim::damerau_levenshtein(wanted, name), name))
         .filter(|(distance, name)| *distance <= 1 + name.chars().count().min(12) / 4)

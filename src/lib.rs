@@ -20,3 +20,9 @@ pub use tensor::{
     Shape, ShapeError, Tensor, TensorError, TensorView, U2, U4,
 };
 pub use window::{AutoPad, Axes, Axis, Window};
+
+/// How messages show strings from outside; shared with the command line.
+#[doc(hidden)]
+pub mod text {
+    pub use crate::error::{Plain, Quoted, did_you_mean, listed};
+}

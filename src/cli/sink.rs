@@ -1,0 +1,471 @@
+//! Where outputs go: files, a folder, stdout. All of them are complete before the first one appears.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use linn::text::{Quoted, listed};
+use linn::{Tensor, write_tensor};
+use tempfile::NamedTempFile;
+
+use super::{Failure, npy, npz, print_with, tensor_json};
+
+/// A `[NAME=]SINK` of the command line.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Sink {
+    /// The value that goes there; `None` for the outputs of the model.
+    name: Option<String>,
+    target: Target,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Target {
+    File(PathBuf, Format),
+    Folder(PathBuf),
+    Stdout,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Format {
+    Npy,
+    Npz,
+    Pb,
+    Json,
+}
+
+impl Sink {
+    /// The sink that a text stands for. What is before the first `=` is the name of a value, unless one
+    /// of `known` reaches further; nothing before it is no name.
+    pub(super) fn parse(text: &str, known: &[&str]) -> Result<Sink, String> {
+        let splits = text
+            .match_indices('=')
+            .map(|(at, _)| (&text[..at], &text[at + 1..]));
+        let split = splits
+            .clone()
+            .find(|(name, _)| known.contains(name))
+            .or_else(|| splits.clone().next());
+        let (name, target) = match split {
+            Some(("", target)) => (None, target),
+            Some((name, target)) => (Some(name.to_string()), target),
+            None => (None, text),
+        };
+        let target = Target::parse(target).ok_or_else(|| {
+            format!(
+                "{} is no sink: must be a file .npy, .npz, .pb or .json, a folder (with / at its end), or - for \
+                 stdout",
+                Quoted(target)
+            )
+        })?;
+        Ok(Sink { name, target })
+    }
+}
+
+impl Target {
+    fn parse(text: &str) -> Option<Target> {
+        if text == "-" {
+            return Some(Target::Stdout);
+        }
+        if text.ends_with('/') || Path::new(text).is_dir() {
+            return Some(Target::Folder(text.into()));
+        }
+        let format = match Path::new(text)
+            .extension()?
+            .to_str()?
+            .to_ascii_lowercase()
+            .as_str()
+        {
+            "npy" => Format::Npy,
+            "npz" => Format::Npz,
+            "pb" => Format::Pb,
+            "json" => Format::Json,
+            _ => return None,
+        };
+        Some(Target::File(text.into(), format))
+    }
+}
+
+/// Which values go into which files, checked before anything is computed.
+#[derive(Debug)]
+pub(super) struct Plan {
+    files: Vec<Planned>,
+    stdout: Option<String>,
+    folders: Vec<PathBuf>,
+}
+
+#[derive(Debug)]
+struct Planned {
+    path: PathBuf,
+    format: Format,
+    names: Vec<String>,
+}
+
+impl Plan {
+    /// The plan for a model with these outputs.
+    pub(super) fn new(sinks: &[Sink], outputs: &[&str]) -> Result<Plan, Failure> {
+        let mut plan = Plan {
+            files: Vec::new(),
+            stdout: None,
+            folders: Vec::new(),
+        };
+        for Sink { name, target } in sinks {
+            let names = match name {
+                Some(name) => vec![name.as_str()],
+                None => outputs.to_vec(),
+            };
+            match target {
+                Target::Stdout if plan.stdout.is_some() => {
+                    return Err(Failure::Usage("two outputs go to stdout".to_string()));
+                }
+                Target::Stdout => plan.stdout = Some(only(&names, "-")?.to_string()),
+                Target::Folder(folder) => {
+                    plan.folders.push(folder.clone());
+                    for name in names {
+                        plan.add(folder.join(file_name(name)), Format::Npy, &[name]);
+                    }
+                }
+                Target::File(path, Format::Npz) => plan.add(path.clone(), Format::Npz, &names),
+                Target::File(path, format) => {
+                    let name = only(&names, &path.to_string_lossy())?;
+                    plan.add(path.clone(), *format, &[name]);
+                }
+            }
+        }
+        plan.check_collisions()?;
+        Ok(plan)
+    }
+
+    fn add(&mut self, path: PathBuf, format: Format, names: &[&str]) {
+        self.files.push(Planned {
+            path,
+            format,
+            names: names.iter().map(|name| name.to_string()).collect(),
+        });
+    }
+
+    fn check_collisions(&self) -> Result<(), Failure> {
+        let mut seen: BTreeMap<PathBuf, &Planned> = BTreeMap::new();
+        for planned in &self.files {
+            if let Some(other) = seen.insert(identity(&planned.path), planned) {
+                let names = other.names.iter().chain(&planned.names);
+                return Err(Failure::Usage(format!(
+                    "{} would be written twice: for {}",
+                    Quoted(&planned.path.to_string_lossy()),
+                    listed(names.map(String::as_str).collect::<Vec<_>>().into_iter())
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Every value that goes somewhere.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let in_files = self.files.iter().flat_map(|planned| &planned.names);
+        in_files.chain(&self.stdout).map(String::as_str)
+    }
+
+    /// Whether nothing goes anywhere.
+    pub(super) fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.stdout.is_none()
+    }
+
+    /// Whether a tensor goes to stdout.
+    pub(super) fn uses_stdout(&self) -> bool {
+        self.stdout.is_some()
+    }
+
+    /// Writes everything, or fails before any file appears or changes.
+    pub(super) fn write<'a>(
+        &self,
+        find: impl Fn(&str) -> Option<&'a Tensor>,
+    ) -> Result<(), Failure> {
+        let found = |name: &String| -> Result<(String, &'a Tensor), Failure> {
+            let missing = || Failure::Input(format!("no value {}", Quoted(name)));
+            Ok((name.clone(), find(name).ok_or_else(missing)?))
+        };
+        for folder in &self.folders {
+            fs::create_dir_all(folder).map_err(Failure::io(folder))?;
+        }
+        let mut ready = Vec::new();
+        for planned in &self.files {
+            let tensors: Vec<_> = planned.names.iter().map(found).collect::<Result<_, _>>()?;
+            ready.push(Ready::new(planned, &tensors)?);
+        }
+        for ready in ready {
+            ready.appear()?;
+        }
+        if let Some(name) = &self.stdout {
+            let (name, tensor) = found(name)?;
+            print_with(|to| tensor_json::write(&name, tensor, to))?;
+        }
+        Ok(())
+    }
+}
+
+/// The one value that a sink for one tensor takes.
+fn only<'a>(names: &[&'a str], sink: &str) -> Result<&'a str, Failure> {
+    match names {
+        [name] => Ok(name),
+        _ => {
+            let failure = Failure::Usage(format!(
+                "{} takes one tensor, the model has {} outputs: {}",
+                Quoted(sink),
+                names.len(),
+                listed(names.iter().copied())
+            ));
+            Err(failure.help(
+                "say which one, as -o NAME=SINK, or write all of them to an .npz file or a folder",
+            ))
+        }
+    }
+}
+
+/// The name of a value as that of a file.
+fn file_name(name: &str) -> String {
+    let kept = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let mut stem: String = name
+        .chars()
+        .map(|c| if kept(c) { c } else { '_' })
+        .collect();
+    if stem.bytes().all(|byte| byte == b'.') {
+        // Also the empty name. A stem of dots alone would be hidden, or the folder above.
+        stem = "_".repeat(stem.len().max(1));
+    }
+    stem + ".npy"
+}
+
+/// A path that is equal for equal files, as far as their folder exists.
+fn identity(path: &Path) -> PathBuf {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    match (folder.canonicalize(), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.components().collect(),
+    }
+}
+
+/// A file that is complete, but not yet in its place.
+enum Ready {
+    Temporary {
+        file: NamedTempFile,
+        path: PathBuf,
+    },
+    /// What is no regular file, as a pipe or a device, cannot be replaced.
+    Special {
+        bytes: Vec<u8>,
+        path: PathBuf,
+    },
+}
+
+impl Ready {
+    fn new(planned: &Planned, tensors: &[(String, &Tensor)]) -> Result<Ready, Failure> {
+        let failed = Failure::io(&planned.path);
+        if let Format::Npy | Format::Npz = planned.format {
+            for (name, tensor) in tensors {
+                npy::check(tensor.dtype())
+                    .map_err(|reason| Failure::Usage(format!("{}: {reason}", Quoted(name))))?;
+            }
+        }
+        // A link stays a link: the file that it points to is replaced.
+        let path = planned
+            .path
+            .canonicalize()
+            .unwrap_or_else(|_| planned.path.clone());
+        let existing = fs::metadata(&path).ok();
+        if existing.as_ref().is_some_and(|found| !found.is_file()) {
+            let mut bytes = io::Cursor::new(Vec::new());
+            encode(planned.format, tensors, &mut bytes).map_err(failed)?;
+            return Ok(Ready::Special {
+                bytes: bytes.into_inner(),
+                path,
+            });
+        }
+        let mut file = temporary_beside(&path).map_err(&failed)?;
+        let mut buffer = BufWriter::new(file.as_file_mut());
+        encode(planned.format, tensors, &mut buffer)
+            .and_then(|()| buffer.flush())
+            .map_err(&failed)?;
+        drop(buffer);
+        if let Some(found) = existing {
+            file.as_file()
+                .set_permissions(found.permissions())
+                .map_err(&failed)?;
+        }
+        Ok(Ready::Temporary { file, path })
+    }
+
+    fn appear(self) -> Result<(), Failure> {
+        match self {
+            Ready::Temporary { file, path } => match file.persist(&path) {
+                Ok(_) => Ok(()),
+                Err(error) => Err(Failure::io(&path)(error.error)),
+            },
+            Ready::Special { bytes, path } => File::options()
+                .write(true)
+                .open(&path)
+                .and_then(|mut file| file.write_all(&bytes))
+                .map_err(Failure::io(&path)),
+        }
+    }
+}
+
+/// An empty file in the folder of `path`, so that it can be moved to `path` in one step.
+fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".linn-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // As for any new file; the user's umask takes away from it.
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    // The crate's text names the temporary file, which says nothing to a user.
+    builder
+        .tempfile_in(folder)
+        .map_err(|error| io::Error::from(error.kind()))
+}
+
+fn encode(
+    format: Format,
+    tensors: &[(String, &Tensor)],
+    to: &mut (impl Write + io::Seek),
+) -> io::Result<()> {
+    let pairs = || {
+        tensors
+            .iter()
+            .map(|(name, tensor)| (name.as_str(), *tensor))
+    };
+    if format == Format::Npz {
+        return npz::write(pairs(), to);
+    }
+    for (name, tensor) in pairs() {
+        match format {
+            Format::Npy => npy::write(tensor, to)?,
+            Format::Pb => to.write_all(&write_tensor(name, tensor))?,
+            Format::Json => tensor_json::write(name, tensor, to)?,
+            Format::Npz => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sinks(texts: &[&str], outputs: &[&str]) -> Vec<Sink> {
+        texts
+            .iter()
+            .map(|text| Sink::parse(text, outputs).unwrap())
+            .collect()
+    }
+
+    fn fails(texts: &[&str], outputs: &[&str]) -> String {
+        Plan::new(&sinks(texts, outputs), outputs)
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn the_grammar_of_sinks() {
+        let parse =
+            |text: &str| Sink::parse(text, &["a=b", "y"]).map(|sink| (sink.name, sink.target));
+        let file = |path: &str, format| Target::File(path.into(), format);
+        assert_eq!(parse("y.NPY"), Ok((None, file("y.NPY", Format::Npy))));
+        assert_eq!(
+            parse("y=a.json"),
+            Ok((Some("y".into()), file("a.json", Format::Json)))
+        );
+        assert_eq!(
+            parse("/relu:0=x.pb"),
+            Ok((Some("/relu:0".into()), file("x.pb", Format::Pb)))
+        );
+        assert_eq!(
+            parse("a=b=c=d.npz"),
+            Ok((Some("a=b".into()), file("c=d.npz", Format::Npz)))
+        );
+        assert_eq!(parse("=a=b.npy"), Ok((None, file("a=b.npy", Format::Npy))));
+        assert_eq!(parse("-"), Ok((None, Target::Stdout)));
+        assert_eq!(parse("new/"), Ok((None, Target::Folder("new/".into()))));
+        assert_eq!(parse("."), Ok((None, Target::Folder(".".into()))));
+        for text in ["", "y", "y.txt", "y=", ".npy/.."] {
+            assert!(parse(text).is_err() || text == ".npy/..", "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_said_before_running() {
+        assert!(
+            fails(&["y.npy"], &["a", "b"])
+                .contains("takes one tensor, the model has 2 outputs: 'a', 'b'")
+        );
+        assert_eq!(
+            fails(&["a=-", "b=-"], &["a", "b"]),
+            "two outputs go to stdout"
+        );
+        assert!(
+            fails(&["a=x.npy", "b=./x.npy"], &["a", "b"]).contains("written twice: for 'a', 'b'")
+        );
+        assert!(fails(&["new/"], &["a/b", "a:b"]).contains("written twice: for 'a/b', 'a:b'"));
+        assert!(
+            Plan::new(
+                &sinks(&["all.npz", "new/", "a=-"], &["a", "b"]),
+                &["a", "b"]
+            )
+            .is_ok()
+        );
+    }
+
+    #[test]
+    fn names_of_values_become_harmless_names_of_files() {
+        assert_eq!(file_name("/neck/pool:0"), "_neck_pool_0.npy");
+        assert_eq!(file_name("Y-1_b.c"), "Y-1_b.c.npy");
+        assert_eq!(file_name(".."), "__.npy");
+        assert_eq!(file_name(""), "_.npy");
+        assert_eq!(file_name("é\n"), "__.npy");
+    }
+
+    #[test]
+    fn files_are_complete_or_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+        let good = Tensor::new(&[1], vec![1.0f32]).unwrap();
+        let bad = Tensor::new(&[1], vec!["text".to_string()]).unwrap();
+        let find = |name: &str| match name {
+            "good" => Some(&good),
+            "bad" => Some(&bad),
+            _ => None,
+        };
+        fs::write(at("old.npy"), "old").unwrap();
+        let plan = |texts: &[String]| {
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            Plan::new(&sinks(&texts, &[]), &["good"]).unwrap()
+        };
+        let failing = plan(&[
+            format!("={}", at("old.npy")),
+            format!("bad={}", at("new.npy")),
+        ]);
+        assert_eq!(failing.write(find).unwrap_err().exit_code(), 2);
+        assert_eq!(fs::read(at("old.npy")).unwrap(), b"old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+
+        let working = plan(&[
+            format!("={}", at("old.npy")),
+            format!("bad={}", at("new.pb")),
+        ]);
+        working.write(find).unwrap();
+        assert_eq!(
+            npy::read(&fs::read(at("old.npy")).unwrap()),
+            Ok(good.clone())
+        );
+        let (name, tensor) = linn::read_tensor(fs::read(at("new.pb")).unwrap()).unwrap();
+        assert_eq!((name.as_str(), &tensor), ("bad", &bad));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+}

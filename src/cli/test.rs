@@ -1,0 +1,243 @@
+//! `linn test`: runs the cases of the ONNX backend tests and compares the outputs with the stored ones.
+
+mod case;
+mod compare;
+mod discover;
+mod expectations;
+mod junit;
+mod report;
+
+use std::io::{self, Write};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use regex_lite::Regex;
+
+use super::{Failure, Limits, Verdict, print};
+use case::Settings;
+use discover::{Case, Found};
+use expectations::{Expectations, Expected};
+use report::{Outcome, Report, Status};
+
+/// Run conformance cases and compare their outputs with the stored ones
+///
+/// A case is a folder with model.onnx and test_data_set_N/input_N.pb, output_N.pb, the layout of the
+/// ONNX backend tests. An output agrees if its type and shape are the stored ones and every element
+/// satisfies |got - want| <= atol + rtol * |want|; integers, booleans, strings, and all outputs of models
+/// that round nothing must be equal. Exit code 1 if a case does not pass, passes against its expectation,
+/// or an expectation names no case.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Suites (folders of cases, or of links to cases), folders of suites, or single cases
+    #[arg(required = true, value_name = "DIR")]
+    dirs: Vec<PathBuf>,
+    /// Run only the cases whose name matches; may be repeated, one match is enough
+    #[arg(long, value_name = "REGEX", value_parser = parse_regex)]
+    filter: Vec<Regex>,
+    /// Leave out the cases whose name matches; may be repeated
+    #[arg(long, value_name = "REGEX", value_parser = parse_regex)]
+    exclude: Vec<Regex>,
+    /// Lines `name: status reason` with the status pass, xfail or skip; # begins a comment line
+    #[arg(long, value_name = "FILE")]
+    expectations: Option<PathBuf>,
+    /// Fail unless at least so many cases are selected
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    min_tests: usize,
+    /// Relative tolerance of floats [default: 1e-3, or that of the case's data.json]
+    #[arg(long, value_name = "X", value_parser = parse_tolerance, allow_negative_numbers = true)]
+    rtol: Option<f64>,
+    /// Absolute tolerance of floats [default: 1e-7, or that of the case's data.json]
+    #[arg(long, value_name = "X", value_parser = parse_tolerance, allow_negative_numbers = true)]
+    atol: Option<f64>,
+    /// Write the results as JSON; - is stdout, the text then goes to stderr
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write the results as JUnit XML; - is stdout, the text then goes to stderr
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Print the names of the selected cases and run nothing
+    #[arg(long, conflicts_with_all = ["json", "junit"])]
+    list: bool,
+    /// Cases at a time [default: one a thread]
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// Print the skipped cases and the expected failures too
+    #[arg(short, long)]
+    verbose: bool,
+    #[command(flatten)]
+    limits: Limits,
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<Verdict, Failure> {
+        self.check_reports()?;
+        let expectations = match &self.expectations {
+            Some(file) => Expectations::read(file)?,
+            None => Expectations::default(),
+        };
+        let found = discover::discover(&self.dirs)?;
+        let selected = self.select(&found)?;
+        if self.list {
+            return print(report::list(&selected)).map(|()| Verdict::Passed);
+        }
+        let report = Report {
+            found: found.cases.len(),
+            rtol: self.rtol,
+            atol: self.atol,
+            outcomes: self.run_cases(&selected, &expectations)?,
+            stale: expectations.stale(&found),
+        };
+        self.write_reports(&report)?;
+        Ok(report.verdict())
+    }
+
+    /// Refuses reports that could not be written, before the cases have taken their time.
+    fn check_reports(&self) -> Result<(), Failure> {
+        let reports: Vec<&Path> = [&self.json, &self.junit]
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path)
+            .collect();
+        if let [one, other] = reports[..]
+            && one == other
+        {
+            return Err(Failure::Usage(format!(
+                "--json and --junit both write {}",
+                one.display()
+            )));
+        }
+        for file in reports {
+            if !report::is_stdout(file) {
+                report::check_folder(file)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn select<'a>(&self, found: &'a Found) -> Result<Vec<&'a Case>, Failure> {
+        let selected: Vec<&Case> = found
+            .cases
+            .iter()
+            .filter(|case| self.filter.is_empty() || case.matches(&self.filter))
+            .filter(|case| !case.matches(&self.exclude))
+            .collect();
+        if selected.is_empty() {
+            return Err(Failure::Usage(format!(
+                "no case is selected: none of {} passes --filter and --exclude",
+                found.cases.len()
+            )));
+        }
+        if selected.len() < self.min_tests {
+            return Err(Failure::Usage(format!(
+                "{} of {} cases selected, fewer than --min-tests {}",
+                selected.len(),
+                found.cases.len(),
+                self.min_tests
+            )));
+        }
+        Ok(selected)
+    }
+
+    /// Runs the cases, several at a time; their outcomes keep the order of the cases.
+    fn run_cases(
+        &self,
+        cases: &[&Case],
+        expectations: &Expectations,
+    ) -> Result<Vec<Outcome>, Failure> {
+        let settings = Settings {
+            options: self.limits.options(),
+            rtol: self.rtol,
+            atol: self.atol,
+        };
+        let all = || {
+            cases
+                .into_par_iter()
+                .map(|case| run_case(case, expectations, &settings))
+                .collect()
+        };
+        let Some(jobs) = self.jobs else {
+            return Ok(all());
+        };
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(jobs.get().min(cases.len()))
+            .build()
+            .map(|pool| pool.install(all))
+            .map_err(|error| Failure::Usage(format!("--jobs {jobs}: {error}")))
+    }
+
+    /// The files come first: they are written even if nobody reads the text to its end.
+    fn write_reports(&self, report: &Report) -> Result<(), Failure> {
+        if let Some(file) = &self.json {
+            report::write(file, &report.json())?;
+        }
+        if let Some(file) = &self.junit {
+            report::write(file, &junit::document(report)?)?;
+        }
+        let text = report.text(self.verbose);
+        let to_stdout = |file: &Option<PathBuf>| file.as_deref().is_some_and(report::is_stdout);
+        if to_stdout(&self.json) || to_stdout(&self.junit) {
+            let _ = io::stderr().write_all(text.as_bytes());
+            return Ok(());
+        }
+        report::show(&text)
+    }
+}
+
+fn run_case(case: &Case, expectations: &Expectations, settings: &Settings) -> Outcome {
+    let start = Instant::now();
+    let expectation = expectations.of(case);
+    let expected = expectation.map_or(Expected::Pass, |expectation| expectation.expected);
+    let reason = || expectation.map_or("", |expectation| expectation.reason.as_str());
+    let (status, detail) = match expected {
+        Expected::Skip => (Status::Skipped, reason().to_string()),
+        Expected::Pass => match case::run(&case.folder, settings) {
+            Ok(()) => (Status::Passed, String::new()),
+            Err(trouble) if trouble.unsupported => (Status::Unsupported, trouble.detail),
+            Err(trouble) => (Status::Failed, trouble.detail),
+        },
+        Expected::Xfail => match case::run(&case.folder, settings) {
+            Ok(()) => (
+                Status::Xpassed,
+                format!("passes, expected to fail: {}", reason()),
+            ),
+            Err(trouble) => (
+                Status::Xfailed,
+                format!("{} ({})", reason(), trouble.detail),
+            ),
+        },
+    };
+    Outcome {
+        name: case.name.clone(),
+        suite: case.suite.clone(),
+        status,
+        detail,
+        time: start.elapsed(),
+    }
+}
+
+fn parse_regex(text: &str) -> Result<Regex, String> {
+    Regex::new(text).map_err(|error| error.to_string())
+}
+
+fn parse_tolerance(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number >= 0.0 => Ok(number),
+        _ => Err("not a finite number of at least 0".to_string()),
+    }
+}
+
+/// A name from outside on one line, control characters escaped, cut.
+fn plain(name: &str) -> String {
+    const SHOWN: usize = 200;
+    let mut text = String::new();
+    for (count, character) in name.chars().enumerate() {
+        match character {
+            _ if count == SHOWN => return text + "...",
+            c if c.is_control() => text.extend(c.escape_default()),
+            c => text.push(c),
+        }
+    }
+    text
+}

@@ -1,0 +1,197 @@
+//! What a run of cases found, as text, as JSON, and in files.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::json;
+use tempfile::Builder;
+
+use super::compare::Tolerance;
+use super::discover::Case;
+use super::expectations::Stale;
+use super::plain;
+use crate::cli::{Failure, Verdict, print};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Status {
+    Passed,
+    Failed,
+    Skipped,
+    /// Fails, as expected.
+    Xfailed,
+    /// Passes, though it was expected to fail.
+    Xpassed,
+    /// The model is valid and needs what linn lacks.
+    Unsupported,
+}
+
+impl Status {
+    const ALL: [Status; 6] = [
+        Status::Passed,
+        Status::Failed,
+        Status::Skipped,
+        Status::Xfailed,
+        Status::Xpassed,
+        Status::Unsupported,
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Status::Passed => "passed",
+            Status::Failed => "failed",
+            Status::Skipped => "skipped",
+            Status::Xfailed => "xfailed",
+            Status::Xpassed => "xpassed",
+            Status::Unsupported => "unsupported",
+        }
+    }
+
+    /// Whether it makes the whole run fail.
+    pub(super) fn is_bad(self) -> bool {
+        matches!(self, Status::Failed | Status::Xpassed | Status::Unsupported)
+    }
+}
+
+/// What became of one case.
+pub(super) struct Outcome {
+    pub(super) name: String,
+    pub(super) suite: String,
+    pub(super) status: Status,
+    /// Why, on one line; empty where it passed.
+    pub(super) detail: String,
+    pub(super) time: Duration,
+}
+
+/// What became of all of them.
+pub(super) struct Report {
+    /// Cases found; the outcomes are those of the selected ones.
+    pub(super) found: usize,
+    pub(super) rtol: Option<f64>,
+    pub(super) atol: Option<f64>,
+    pub(super) outcomes: Vec<Outcome>,
+    pub(super) stale: Vec<Stale>,
+}
+
+impl Report {
+    fn count(&self, status: Status) -> usize {
+        let has_it = |outcome: &&Outcome| outcome.status == status;
+        self.outcomes.iter().filter(has_it).count()
+    }
+
+    pub(super) fn verdict(&self) -> Verdict {
+        let is_bad = self.outcomes.iter().any(|outcome| outcome.status.is_bad());
+        match is_bad || !self.stale.is_empty() {
+            true => Verdict::Failed,
+            false => Verdict::Passed,
+        }
+    }
+
+    /// A line a case that needs attention (with `verbose`, of every case not passed), then the counts.
+    pub(super) fn text(&self, verbose: bool) -> String {
+        let mut text = String::new();
+        let shown = |outcome: &&Outcome| match outcome.status {
+            Status::Passed => false,
+            Status::Skipped | Status::Xfailed => verbose,
+            _ => true,
+        };
+        for outcome in self.outcomes.iter().filter(shown) {
+            let (status, name) = (outcome.status.name(), plain(&outcome.name));
+            let _ = writeln!(text, "{status} {name}: {}", outcome.detail);
+        }
+        for stale in &self.stale {
+            let name = plain(&stale.name);
+            let _ = writeln!(text, "stale {name}: {} names no case", stale.place);
+        }
+        let _ = writeln!(
+            text,
+            "{} of {} cases selected, rtol {:e}, atol {:e}, exact where nothing is rounded",
+            self.outcomes.len(),
+            self.found,
+            self.rtol.unwrap_or(Tolerance::ONNX.rtol),
+            self.atol.unwrap_or(Tolerance::ONNX.atol),
+        );
+        let counts = Status::ALL.map(|status| format!("{} {}", self.count(status), status.name()));
+        text + &counts.join(", ") + "\n"
+    }
+
+    pub(super) fn json(&self) -> String {
+        let mut document = json!({
+            "schema": "linn.test/1",
+            "linn": env!("CARGO_PKG_VERSION"),
+        });
+        for status in Status::ALL {
+            document[status.name()] = self.count(status).into();
+        }
+        let stale = self.stale.iter().map(|stale| stale.name.as_str());
+        document["stale"] = stale.collect();
+        let case = |outcome: &Outcome| {
+            json!({
+                "name": outcome.name,
+                "status": outcome.status.name(),
+                "detail": outcome.detail,
+            })
+        };
+        document["cases"] = self.outcomes.iter().map(case).collect();
+        format!("{document:#}\n")
+    }
+}
+
+/// The names of cases, one a line.
+pub(super) fn list(cases: &[&Case]) -> String {
+    let line = |case: &&Case| plain(&case.name) + "\n";
+    cases.iter().map(line).collect()
+}
+
+pub(super) fn is_stdout(file: &Path) -> bool {
+    file == Path::new("-")
+}
+
+/// Prints to stdout. A reader that goes early does not turn a failed run into a good one.
+pub(super) fn show(text: &str) -> Result<(), Failure> {
+    match print(text) {
+        Err(Failure::BrokenPipe) => Ok(()),
+        printed => printed,
+    }
+}
+
+/// The folder in which `file` would be written, which must exist.
+pub(super) fn check_folder(file: &Path) -> Result<PathBuf, Failure> {
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    fs::read_dir(folder).map_err(Failure::io(folder))?;
+    Ok(folder.to_path_buf())
+}
+
+/// Writes the whole file or leaves it as it was; `-` is stdout.
+pub(super) fn write(file: &Path, text: &str) -> Result<(), Failure> {
+    if is_stdout(file) {
+        return show(text);
+    }
+    // A device or a pipe is written to, not replaced.
+    if file.metadata().is_ok_and(|data| !data.is_file()) {
+        return fs::write(file, text).map_err(Failure::io(file));
+    }
+    // A link stays a link: the file that it points to is replaced.
+    let place = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
+    let folder = check_folder(&place)?;
+    replace(&place, &folder, text).map_err(Failure::io(file))
+}
+
+fn replace(file: &Path, folder: &Path, text: &str) -> io::Result<()> {
+    let mut builder = Builder::new();
+    #[cfg(unix)]
+    {
+        // As for any new file: the umask takes away what it should.
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    let mut new = builder.tempfile_in(folder)?;
+    new.write_all(text.as_bytes())?;
+    new.persist(file)?;
+    Ok(())
+}
