@@ -90,7 +90,7 @@ impl Error {
             Error::Node {
                 source, running, ..
             } => match (source.class, running) {
-                (Class::Invalid | Class::Input, true) => Class::Run,
+                (Class::Invalid, true) => Class::Run,
                 (class, _) => class,
             },
         }
@@ -225,6 +225,11 @@ impl OpError {
     /// The node breaks a rule of its operator.
     pub(crate) fn invalid(field: impl Into<String>, reason: impl Into<String>) -> OpError {
         OpError::new(Class::Invalid, field, reason)
+    }
+
+    /// What the caller gave does not fit.
+    pub(crate) fn input(field: impl Into<String>, reason: impl Into<String>) -> OpError {
+        OpError::new(Class::Input, field, reason)
     }
 
     /// linn does not do this.

@@ -15,7 +15,7 @@ use crate::onnx::proto::{GraphProto, ModelProto};
 use crate::onnx::tensor;
 use crate::ops::schema::{self, Schema};
 use crate::ops::{self, Fact, Operator};
-use crate::tensor::{DType, Shape, Tensor};
+use crate::tensor::{DType, Tensor};
 use declared::Declared;
 pub use declared::{Dim, ValueInfo};
 use inline::Call;
@@ -535,45 +535,4 @@ fn of_initializer(name: &str, error: &OpError) -> Error {
         }]),
         _ => Error::Invalid(text),
     }
-}
-
-/// The shape of a value that a run is given, against what the graph declares; symbols are bound in `symbols`.
-pub(crate) fn check_input(
-    info: &ValueInfo,
-    shape: &Shape,
-    symbols: &mut HashMap<String, (usize, String)>,
-) -> Result<(), String> {
-    let Some(dims) = &info.dims else {
-        return Ok(());
-    };
-    if dims.len() != shape.len() {
-        return Err(format!(
-            "has rank {}, must have rank {}",
-            shape.len(),
-            dims.len()
-        ));
-    }
-    for (axis, (dim, &size)) in dims.iter().zip(&**shape).enumerate() {
-        match dim {
-            Dim::Unknown => {}
-            Dim::Known(wanted) if *wanted == size => {}
-            Dim::Known(wanted) => {
-                return Err(format!("has {size} at axis {axis}, must have {wanted}"));
-            }
-            Dim::Symbol(symbol) => match symbols.get(symbol) {
-                None => {
-                    symbols.insert(symbol.clone(), (size, info.name.clone()));
-                }
-                Some((bound, _)) if *bound == size => {}
-                Some((bound, by)) => {
-                    return Err(format!(
-                        "has {size} at axis {axis}, where the dimension {} is {bound} as in {}",
-                        Quoted(symbol),
-                        Quoted(by)
-                    ));
-                }
-            },
-        }
-    }
-    Ok(())
 }

@@ -17,7 +17,7 @@ pub use onnx::{proto, read_tensor, write_tensor};
 pub use ops::{OperatorInfo, operators};
 pub use tensor::{
     DType, Element, F4E2M1, F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, F8E8M0, I2, I4, Scalar,
-    Shape, ShapeError, Tensor, TensorError, TensorView, U2, U4,
+    Shape, ShapeError, Tensor, TensorError, TensorView, TensorViewMut, U2, U4,
 };
 pub use window::{AutoPad, Axes, Axis, Window};
 

@@ -1,24 +1,26 @@
 //! Models: loading, looking at inputs and outputs, running.
 
+mod bind;
+mod outputs;
 mod plan;
 mod values;
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-use crate::error::{Error, Finding, Quoted, Severity, did_you_mean, listed};
-use crate::graph::{Built, Graph, ValueId, ValueInfo, check_input, inputs_text};
+use crate::error::{Error, Finding, OpError, Severity};
+use crate::graph::{Built, Graph, Node, ValueId, ValueInfo, inputs_text};
 use crate::onnx;
 use crate::onnx::external::Folder;
-use crate::ops::{Memory, Outputs as NodeOutputs};
-use crate::tensor::TensorView;
+use crate::tensor::{TensorError, TensorView, TensorViewMut};
+use bind::Symbols;
+pub use outputs::Outputs;
 use plan::Plan;
-pub use values::Outputs;
-use values::Values;
+use values::{State, Values};
 
 /// How a model is loaded and run.
 #[derive(Clone, Debug)]
@@ -57,7 +59,15 @@ pub struct Model {
     plan: Plan,
     inputs: Vec<ValueInfo>,
     outputs: Vec<ValueInfo>,
+    /// The names of the outputs.
+    names: Arc<[String]>,
+    symbols: Symbols,
+    /// Whether a node computes a value.
+    computed: Vec<bool>,
+    initializer_bytes: usize,
     memory_limit: usize,
+    /// What runs leave for the next ones: as many as have run at once.
+    states: Mutex<Vec<State>>,
 }
 
 const _: () = {
@@ -144,10 +154,24 @@ impl Model {
             ));
         };
         let results: Vec<ValueId> = graph.outputs.iter().map(|(id, _)| *id).collect();
+        let infos = |list: &[(ValueId, ValueInfo)]| -> Vec<ValueInfo> {
+            list.iter().map(|(_, info)| info.clone()).collect()
+        };
+        let (inputs, outputs) = (infos(&graph.inputs), infos(&graph.outputs));
+        let mut computed = vec![false; graph.names.len()];
+        for id in graph.nodes.iter().flat_map(|node| &node.outputs).flatten() {
+            computed[*id] = true;
+        }
+        let initializers = graph.initializers.iter();
         Ok(Model {
             plan: Plan::new(&graph, &results),
-            inputs: graph.inputs.iter().map(|(_, info)| info.clone()).collect(),
-            outputs: graph.outputs.iter().map(|(_, info)| info.clone()).collect(),
+            names: outputs.iter().map(|info| info.name.clone()).collect(),
+            symbols: Symbols::new(&inputs),
+            computed,
+            initializer_bytes: initializers.map(|(_, tensor)| tensor.bytes()).sum(),
+            states: Mutex::new(Vec::new()),
+            inputs,
+            outputs,
             warnings: built.findings,
             memory_limit: options.memory_limit,
             graph,
@@ -184,8 +208,7 @@ impl Model {
         &self,
         inputs: impl IntoIterator<Item = (N, V)>,
     ) -> Result<Outputs, Error> {
-        let names = self.outputs.iter().map(|info| info.name.clone()).collect();
-        self.execute(&self.plan, names, inputs)
+        self.run_plan(&self.plan, self.names.clone(), inputs)
     }
 
     /// As [`Model::run`], for any values of the graph by name, intermediate ones too.
@@ -211,118 +234,100 @@ impl Model {
             .map(|name| self.graph.find(name))
             .collect::<Result<Vec<ValueId>, Error>>()?;
         let names = names.iter().map(|name| (*name).to_string()).collect();
-        self.execute(&Plan::new(&self.graph, &ids), names, inputs)
+        self.run_plan(&Plan::new(&self.graph, &ids), names, inputs)
     }
 
-    fn execute<'a, N: AsRef<str>, V: Into<TensorView<'a>>>(
+    /// As [`Model::run`], into buffers that the caller owns; a repeated call of a small model asks the system
+    /// for no memory at all. An output without a buffer is computed and dropped.
+    ///
+    /// # Errors
+    /// As [`Model::run`], and a buffer whose type or shape is not that of its output, that is not contiguous,
+    /// or that names no output. What the buffers hold after an error is not specified.
+    ///
+    /// ```
+    /// use linn::{Model, inputs};
+    /// use ndarray::Array4;
+    ///
+    /// let model = Model::load("models/maxpool_2d_padding_stride/model.onnx")?;
+    /// let x = Array4::<f32>::ones((1, 1, 4, 4));
+    /// let mut y = Array4::<f32>::zeros((1, 1, 2, 2));
+    /// model.run_into(inputs! { "x" => x.view() }, [("y", &mut y)])?;
+    /// assert_eq!(y.sum(), 4.0);
+    /// # Ok::<(), linn::Error>(())
+    /// ```
+    pub fn run_into<'a, 'b, N, V, M, W>(
+        &self,
+        inputs: impl IntoIterator<Item = (N, V)>,
+        outputs: impl IntoIterator<Item = (M, W)>,
+    ) -> Result<(), Error>
+    where
+        N: AsRef<str>,
+        V: Into<TensorView<'a>>,
+        M: AsRef<str>,
+        W: TryInto<TensorViewMut<'b>>,
+        TensorError: From<W::Error>,
+    {
+        self.with_state(|state| {
+            let mut values = self.values(state);
+            self.bind_inputs(inputs, &mut values)?;
+            self.bind_outputs(outputs, &mut values)?;
+            self.execute(&self.plan, &mut values)?;
+            let computed = |id| self.computed[id];
+            values
+                .fill_targets(computed)
+                .map_err(|error| Error::input(error.to_string()))
+        })
+    }
+
+    fn run_plan<'a, N: AsRef<str>, V: Into<TensorView<'a>>>(
         &self,
         plan: &Plan,
-        names: Vec<String>,
+        names: Arc<[String]>,
         inputs: impl IntoIterator<Item = (N, V)>,
     ) -> Result<Outputs, Error> {
-        let graph = &self.graph;
-        let mut values = Values::new(graph.names.len(), Memory::new(self.memory_limit));
-        for (id, tensor) in &graph.initializers {
-            values.lend(*id, tensor.as_view(), tensor.bytes());
-        }
-        self.bind(inputs, &mut values)?;
+        self.with_state(|state| {
+            let mut values = self.values(state);
+            self.bind_inputs(inputs, &mut values)?;
+            self.execute(plan, &mut values)?;
+            Ok(Outputs::new(names, values.results(&plan.results)))
+        })
+    }
+
+    /// Lends `run` what earlier runs have left, or something new where other threads have taken all of it.
+    fn with_state<R>(&self, run: impl FnOnce(&mut State) -> R) -> R {
+        let states = || self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = states().pop();
+        let mut state =
+            kept.unwrap_or_else(|| State::new(self.graph.names.len(), self.memory_limit));
+        let result = run(&mut state);
+        states().push(state);
+        result
+    }
+
+    fn values<'v>(&'v self, state: &'v mut State) -> Values<'v> {
+        Values::new(&self.graph.initializers, self.initializer_bytes, state)
+    }
+
+    fn execute(&self, plan: &Plan, values: &mut Values<'_>) -> Result<(), Error> {
         for step in &plan.steps {
-            let node = &graph.nodes[step.node];
-            let (ran, shown) = values.with(&node.inputs, &step.wanted, |inputs, slots, memory| {
-                let ran = node
-                    .operator
-                    .run(inputs, &mut NodeOutputs::new(slots, memory));
-                let shown = match &ran {
-                    Ok(()) => Vec::new(),
-                    Err(_) => inputs
-                        .iter()
-                        .map(|input| {
-                            input
-                                .as_ref()
-                                .map_or("-".to_string(), TensorView::to_string)
-                        })
-                        .collect(),
-                };
-                (ran, shown)
-            });
-            match ran {
-                Ok(slots) => values.keep(&node.outputs, slots),
-                Err(source) => {
-                    return Err(Error::Node {
-                        node: Box::new(node.name.clone()),
-                        source: Box::new(source),
-                        inputs: inputs_text(&shown),
-                        running: true,
-                    });
-                }
-            }
+            let node = &self.graph.nodes[step.node];
+            values
+                .run(node, step)
+                .map_err(|(source, inputs)| node_error(node, source, &inputs))?;
             for id in &step.last_uses {
                 values.free(*id);
             }
         }
-        Ok(Outputs::new(names, values.results(&plan.results)))
+        Ok(())
     }
+}
 
-    /// Checks the inputs of a call and lends them to the run.
-    fn bind<'v, 'a: 'v, N: AsRef<str>, V: Into<TensorView<'a>>>(
-        &self,
-        inputs: impl IntoIterator<Item = (N, V)>,
-        values: &mut Values<'v>,
-    ) -> Result<(), Error> {
-        let graph = &self.graph;
-        let mut symbols = HashMap::new();
-        let mut given = vec![false; graph.inputs.len()];
-        for (name, view) in inputs {
-            let (name, view) = (name.as_ref(), view.into());
-            let shown = Quoted(name);
-            let Some(index) = self.inputs.iter().position(|info| info.name == name) else {
-                let names = self.inputs.iter().map(|info| info.name.as_str());
-                return Err(Error::Input {
-                    reason: format!(
-                        "the model has no input {shown}; its inputs are {}",
-                        listed(names.clone())
-                    ),
-                    help: did_you_mean(name, names),
-                });
-            };
-            if std::mem::replace(&mut given[index], true) {
-                return Err(Error::input(format!("the input {shown} is given twice")));
-            }
-            let (id, info) = &graph.inputs[index];
-            let wrong = |reason: String| {
-                Error::input(format!(
-                    "the input {shown} {reason}: wanted {info}, got {view}"
-                ))
-            };
-            if info.dtype != view.dtype() {
-                return Err(wrong(format!(
-                    "has elements of type {}, must have {}",
-                    view.dtype(),
-                    info.dtype
-                )));
-            }
-            check_input(info, view.shape(), &mut symbols).map_err(wrong)?;
-            values.lend(*id, view, 0);
-        }
-        let missing: Vec<&ValueInfo> = self
-            .inputs
-            .iter()
-            .zip(&given)
-            .filter(|(info, given)| !**given && !info.optional)
-            .map(|(info, _)| info)
-            .collect();
-        match missing.as_slice() {
-            [] => Ok(()),
-            [first, ..] => Err(Error::input(format!(
-                "{} missing: {}; {} wants {first}",
-                match missing.len() {
-                    1 => "an input is",
-                    _ => "inputs are",
-                },
-                listed(missing.iter().map(|info| info.name.as_str())),
-                Quoted(&first.name),
-            ))),
-        }
+fn node_error(node: &Node, source: OpError, inputs: &[String]) -> Error {
+    Error::Node {
+        node: Box::new(node.name.clone()),
+        source: Box::new(source),
+        inputs: inputs_text(inputs),
+        running: true,
     }
 }
 

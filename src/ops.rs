@@ -62,7 +62,7 @@ pub(crate) trait Operator: Debug + Send + Sync {
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError>;
 
     /// Computes the wanted outputs.
-    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_>) -> Result<(), OpError>;
+    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError>;
 }
 
 /// Every operator, by domain and name.

@@ -8,13 +8,14 @@ mod narrow;
 mod shape;
 
 use std::borrow::Cow;
-use std::collections::TryReserveError;
+use std::convert::Infallible;
 use std::fmt;
 
-use ndarray::{Array, ArrayView, ArrayViewD, Dimension, IxDyn};
+use ndarray::{Array, ArrayView, ArrayViewD, ArrayViewMut, Dimension, IxDyn};
 
+use dtype::DataViewMut;
 pub use dtype::{DType, Element, Scalar};
-pub(crate) use dtype::{Data, DataView, dispatch};
+pub(crate) use dtype::{Data, DataView, Visitor, dispatch};
 pub use narrow::{F4E2M1, F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, F8E8M0, I2, I4, U2, U4};
 pub use shape::{Shape, ShapeError};
 
@@ -33,6 +34,20 @@ pub struct TensorView<'a> {
     data: DataView<'a>,
 }
 
+/// A tensor of somebody else, to be written: a caller's buffer for an output.
+#[derive(Debug)]
+pub struct TensorViewMut<'a> {
+    shape: Shape,
+    data: DataViewMut<'a>,
+}
+
+/// A conversion that cannot fail, where one that can is asked for.
+impl From<Infallible> for TensorError {
+    fn from(never: Infallible) -> TensorError {
+        match never {}
+    }
+}
+
 /// Why a tensor could not be made or read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TensorError {
@@ -47,6 +62,9 @@ pub enum TensorError {
         /// The number of elements.
         len: usize,
     },
+    /// A view to be written is not contiguous in C order.
+    #[error("the elements are not contiguous in C order")]
+    Layout,
     /// Elements of one type were asked for, the tensor has another.
     #[error("the elements are {found}, not {wanted}")]
     Type {
@@ -142,6 +160,11 @@ impl Tensor {
         Ok(Array::from_shape_vec(shape, data).expect("a tensor's elements fill its shape"))
     }
 
+    /// The elements, without the shape.
+    pub(crate) fn into_data(self) -> Data {
+        self.data
+    }
+
     /// The tensor borrowed.
     pub fn as_view(&self) -> TensorView<'_> {
         TensorView {
@@ -152,15 +175,6 @@ impl Tensor {
 }
 
 impl<'a> TensorView<'a> {
-    /// The view of shape `shape` over elements in C order.
-    pub(crate) fn from_slice<T: Element>(shape: Shape, data: &'a [T]) -> TensorView<'a> {
-        debug_assert_eq!(shape.elements(), data.len());
-        TensorView {
-            shape,
-            data: T::wrap_view(Cow::Borrowed(data)),
-        }
-    }
-
     /// The type of the elements.
     pub fn dtype(&self) -> DType {
         self.data.dtype()
@@ -198,9 +212,9 @@ impl<'a> TensorView<'a> {
         self.shape.elements() * self.dtype().bytes() + text
     }
 
-    /// A copy of the elements under a shape that holds as many, unless the system lacks the memory.
-    pub(crate) fn try_copy(&self, shape: Shape) -> Result<Tensor, TryReserveError> {
-        Ok(Tensor::from_parts(shape, self.data.try_copy()?))
+    /// Calls `visitor` with the elements as a slice of their type.
+    pub(crate) fn visit<V: Visitor>(&self, visitor: V) -> V::Output {
+        self.data.visit(visitor)
     }
 
     /// The same elements, borrowed from this view.
@@ -217,6 +231,61 @@ impl<'a> TensorView<'a> {
             shape: self.shape,
             data: self.data.into_owned(),
         }
+    }
+}
+
+impl<'a> TensorViewMut<'a> {
+    /// The type of the elements.
+    pub fn dtype(&self) -> DType {
+        self.data.dtype()
+    }
+
+    /// The dimensions.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The elements in C order, if they are of type `T`.
+    pub(crate) fn as_mut_slice<T: Element>(&mut self) -> Option<&mut [T]> {
+        T::slice_mut(&mut self.data)
+    }
+
+    /// The tensor borrowed, to be read.
+    pub fn as_view(&self) -> TensorView<'_> {
+        TensorView {
+            shape: self.shape.clone(),
+            data: self.data.view(),
+        }
+    }
+}
+
+/// `f32[1,3,224,224]`
+impl fmt::Display for TensorViewMut<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_view().fmt(f)
+    }
+}
+
+/// # Errors
+/// The view is not contiguous in C order, or has more than [`Shape::MAX_RANK`] axes.
+impl<'a, T: Element, D: Dimension> TryFrom<ArrayViewMut<'a, T, D>> for TensorViewMut<'a> {
+    type Error = TensorError;
+
+    fn try_from(view: ArrayViewMut<'a, T, D>) -> Result<TensorViewMut<'a>, TensorError> {
+        Ok(TensorViewMut {
+            shape: Shape::new(view.shape())?,
+            data: T::wrap_mut(view.into_slice().ok_or(TensorError::Layout)?),
+        })
+    }
+}
+
+/// # Errors
+/// As for a view.
+impl<'a, T: Element, D: Dimension> TryFrom<&'a mut Array<T, D>> for TensorViewMut<'a> {
+    type Error = TensorError;
+
+    fn try_from(array: &'a mut Array<T, D>) -> Result<TensorViewMut<'a>, TensorError> {
+        array.view_mut().try_into()
     }
 }
 

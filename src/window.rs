@@ -301,7 +301,12 @@ impl Window {
 }
 
 /// Checks a list of `wanted` values, none of them below `least`.
-pub(crate) fn at_least(name: &str, values: &[i64], wanted: usize, least: i64) -> Result<(), OpError> {
+pub(crate) fn at_least(
+    name: &str,
+    values: &[i64],
+    wanted: usize,
+    least: i64,
+) -> Result<(), OpError> {
     if values.len() != wanted {
         return Err(OpError::invalid(
             name,

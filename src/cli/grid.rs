@@ -26,7 +26,12 @@ pub(super) fn nested(view: &TensorView<'_>) -> String {
     }
     let mut text = String::new();
     for (index, scalar) in view.scalars().enumerate() {
-        let edges = |at: usize| blocks.iter().filter(|&&block| at % block == 0).count();
+        let edges = |at: usize| {
+            blocks
+                .iter()
+                .filter(|&&block| at.is_multiple_of(block))
+                .count()
+        };
         if index > 0 {
             text += ", ";
         }

@@ -1,195 +1,218 @@
-//! The values of one run, and the outputs that it returns.
+//! The values of one run, and what a model keeps between runs.
 
-use std::ops::Index;
+use std::sync::Arc;
 
-use crate::error::{OpError, Quoted, listed};
-use crate::graph::ValueId;
-use crate::ops::{Memory, Slot};
-use crate::tensor::{Tensor, TensorView};
+use smallvec::SmallVec;
 
-/// A value while a run needs it.
-enum Value<'a> {
-    /// An input of the call or an initializer.
-    Lent(TensorView<'a>),
-    Computed(Tensor),
-}
+use super::plan::Step;
+use crate::error::OpError;
+use crate::graph::{Node, ValueId};
+use crate::ops::{Memory, Outputs, Slot};
+use crate::tensor::{Tensor, TensorView, TensorViewMut};
 
-/// The values of one run, by number.
-pub(super) struct Values<'a> {
-    values: Vec<Option<Value<'a>>>,
+/// What a model keeps between runs, so that the next one need not ask the system for memory.
+#[derive(Debug)]
+pub(super) struct State {
+    /// The tensors that nodes have computed, by value.
+    computed: Vec<Option<Tensor>>,
     memory: Memory,
 }
 
-impl<'a> Values<'a> {
-    pub(super) fn new(count: usize, memory: Memory) -> Values<'a> {
+impl State {
+    pub(super) fn new(values: usize, memory_limit: usize) -> State {
+        State {
+            computed: (0..values).map(|_| None).collect(),
+            memory: Memory::new(memory_limit),
+        }
+    }
+}
+
+/// Nodes with more inputs or outputs than this cost an allocation.
+type Few<T> = SmallVec<[T; 4]>;
+
+/// The values of one run, by number.
+pub(super) struct Values<'v> {
+    /// The model's own constants, which have the first numbers.
+    initializers: &'v [(ValueId, Arc<Tensor>)],
+    /// The inputs of the call.
+    inputs: Few<(ValueId, TensorView<'v>)>,
+    /// The caller's buffers for outputs; out while a node writes into one.
+    targets: Few<(ValueId, Option<TensorViewMut<'v>>)>,
+    state: &'v mut State,
+}
+
+impl<'v> Values<'v> {
+    /// No values but the initializers, which take `bytes`.
+    pub(super) fn new(
+        initializers: &'v [(ValueId, Arc<Tensor>)],
+        bytes: usize,
+        state: &'v mut State,
+    ) -> Values<'v> {
+        state.memory.start(bytes);
         Values {
-            values: (0..count).map(|_| None).collect(),
-            memory,
+            initializers,
+            inputs: Few::new(),
+            targets: Few::new(),
+            state,
         }
     }
 
-    /// Puts in a value that belongs to somebody else; the model's own count as `bytes` of memory.
-    pub(super) fn lend(&mut self, id: ValueId, view: TensorView<'a>, bytes: usize) {
-        self.memory.count(bytes);
-        self.values[id] = Some(Value::Lent(view));
+    /// Puts in an input of the call.
+    pub(super) fn lend(&mut self, id: ValueId, view: TensorView<'v>) {
+        self.inputs.push((id, view));
     }
 
-    /// Calls `run` with the values of `inputs` and a slot for each output.
-    #[expect(
-        clippy::type_complexity,
-        reason = "the slots or the error, and a text beside them"
-    )]
-    pub(super) fn with<R>(
-        &mut self,
-        inputs: &[Option<ValueId>],
-        wanted: &[bool],
-        run: impl FnOnce(
-            &[Option<TensorView<'_>>],
-            &mut [Slot],
-            &mut Memory,
-        ) -> (Result<(), OpError>, R),
-    ) -> (Result<Vec<Slot>, OpError>, R) {
-        let views: Vec<Option<TensorView<'_>>> = inputs
-            .iter()
-            .map(|id| id.map(|id| view(&self.values, id)))
-            .collect();
-        let mut slots: Vec<Slot> = wanted.iter().map(|&wanted| Slot::new(wanted)).collect();
-        let (ran, rest) = run(&views, &mut slots, &mut self.memory);
-        (ran.map(|()| slots), rest)
+    /// Puts in the caller's buffer for a value.
+    pub(super) fn aim(&mut self, id: ValueId, target: TensorViewMut<'v>) {
+        self.targets.push((id, Some(target)));
     }
 
-    /// Keeps what a node computed and somebody wants.
-    pub(super) fn keep(&mut self, outputs: &[Option<ValueId>], slots: Vec<Slot>) {
-        for (id, slot) in outputs.iter().zip(slots) {
-            match (id, slot) {
-                (
-                    Some(id),
-                    Slot {
-                        wanted: true,
-                        tensor: Some(tensor),
-                    },
-                ) => {
-                    self.values[*id] = Some(Value::Computed(tensor));
-                }
-                (
-                    _,
-                    Slot {
-                        tensor: Some(tensor),
-                        ..
-                    },
-                ) => self.memory.give_back(tensor.bytes()),
-                _ => {}
+    /// Whether the caller has given a buffer for this value.
+    pub(super) fn has_target(&self, id: ValueId) -> bool {
+        self.targets.iter().any(|(other, _)| *other == id)
+    }
+
+    /// Runs a node; an error comes with the types and shapes of its inputs.
+    pub(super) fn run(&mut self, node: &Node, step: &Step) -> Result<(), (OpError, Vec<String>)> {
+        let mut slots: Few<Slot<'v>> = Few::new();
+        for (id, &wanted) in node.outputs.iter().zip(&step.wanted) {
+            let target = id.and_then(|id| {
+                let target = self.targets.iter_mut().find(|(other, _)| *other == id);
+                target.and_then(|(_, target)| target.take())
+            });
+            slots.push(Slot::new(wanted, target));
+        }
+        let mut views: Few<Option<TensorView<'_>>> = Few::new();
+        for id in &node.inputs {
+            views.push(id.map(|id| {
+                view(
+                    id,
+                    self.initializers,
+                    &self.inputs,
+                    &self.targets,
+                    &self.state.computed,
+                )
+            }));
+        }
+        let mut outputs = Outputs::new(&mut slots, &mut self.state.memory);
+        let ran = node.operator.run(&views, &mut outputs);
+        let ran = ran.map_err(|error| {
+            let shown = views
+                .iter()
+                .map(|view| view.as_ref().map_or("-".to_string(), TensorView::to_string));
+            (error, shown.collect())
+        });
+        drop(views);
+        for (id, slot) in node.outputs.iter().zip(slots) {
+            match (*id, slot.target, slot.tensor) {
+                (Some(id), Some(target), _) => self.put_back(id, target),
+                (Some(id), None, Some(tensor)) => self.state.computed[id] = Some(tensor),
+                (None, _, Some(tensor)) => self.state.memory.give_back(tensor),
+                (_, _, None) => {}
+            }
+        }
+        ran
+    }
+
+    fn put_back(&mut self, id: ValueId, target: TensorViewMut<'v>) {
+        for (other, place) in &mut self.targets {
+            if *other == id {
+                *place = Some(target);
+                return;
             }
         }
     }
 
-    /// Drops a value that nobody reads any more.
+    /// Gives up a value that nobody reads any more.
     pub(super) fn free(&mut self, id: ValueId) {
-        if let Some(Value::Computed(tensor)) = self.values[id].take() {
-            self.memory.give_back(tensor.bytes());
+        if let Some(tensor) = self.state.computed[id].take() {
+            self.state.memory.give_back(tensor);
         }
     }
 
-    /// The results; one that is asked for twice is copied.
-    pub(super) fn results(mut self, ids: &[ValueId]) -> Vec<Tensor> {
-        (0..ids.len())
-            .map(|index| {
-                let id = ids[index];
-                let again = ids[index + 1..].contains(&id);
-                match self.values[id].take() {
-                    Some(Value::Computed(tensor)) if !again => tensor,
-                    other => {
-                        self.values[id] = other;
-                        view(&self.values, id).into_tensor()
-                    }
+    /// Fills the caller's buffers for values that no node computes: inputs and initializers.
+    ///
+    /// # Errors
+    /// A buffer does not have the type and shape of its value.
+    pub(super) fn fill_targets(
+        &mut self,
+        computed: impl Fn(ValueId) -> bool,
+    ) -> Result<(), OpError> {
+        for index in 0..self.targets.len() {
+            let id = self.targets[index].0;
+            if computed(id) {
+                continue;
+            }
+            let target = self.targets[index].1.take();
+            let source = view(
+                id,
+                self.initializers,
+                &self.inputs,
+                &self.targets,
+                &self.state.computed,
+            );
+            let mut slots = [Slot::new(true, target)];
+            let mut outputs = Outputs::new(&mut slots, &mut self.state.memory);
+            outputs.copy(&source, source.shape())?;
+        }
+        Ok(())
+    }
+
+    /// The results; one that is not a node's, or that is asked for twice, is copied.
+    pub(super) fn results(self, ids: &[ValueId]) -> Vec<Tensor> {
+        let mut results = Vec::with_capacity(ids.len());
+        for (index, &id) in ids.iter().enumerate() {
+            let again = ids[index + 1..].contains(&id);
+            results.push(match self.state.computed[id].take() {
+                Some(tensor) if !again => tensor,
+                other => {
+                    self.state.computed[id] = other;
+                    view(
+                        id,
+                        self.initializers,
+                        &self.inputs,
+                        &self.targets,
+                        &self.state.computed,
+                    )
+                    .into_tensor()
                 }
-            })
-            .collect()
+            });
+        }
+        results
     }
 }
 
-fn view<'v>(values: &'v [Option<Value<'_>>], id: ValueId) -> TensorView<'v> {
-    match &values[id] {
-        Some(Value::Lent(view)) => view.reborrow(),
-        Some(Value::Computed(tensor)) => tensor.as_view(),
-        None => unreachable!("the plan computes every value before it is read"),
-    }
-}
-
-/// The outputs of a run, by name or in order.
-///
-/// ```
-/// # let model = linn::Model::load("models/maxpool_2d_padding_stride/model.onnx")?;
-/// # let x = ndarray::Array4::<f32>::zeros((1, 1, 4, 4));
-/// let outputs = model.run([("x", x.view())])?;
-/// assert_eq!(outputs["y"], outputs[0]);
-/// # Ok::<(), linn::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-pub struct Outputs {
-    names: Vec<String>,
-    tensors: Vec<Tensor>,
-}
-
-impl Outputs {
-    pub(super) fn new(names: Vec<String>, tensors: Vec<Tensor>) -> Outputs {
-        Outputs { names, tensors }
-    }
-
-    /// The output called `name`.
-    pub fn get(&self, name: &str) -> Option<&Tensor> {
-        let index = self.names.iter().position(|other| other == name)?;
-        self.tensors.get(index)
-    }
-
-    /// The number of outputs.
-    pub fn len(&self) -> usize {
-        self.tensors.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.tensors.is_empty()
-    }
-
-    /// Names and tensors, in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Tensor)> {
-        self.names.iter().map(String::as_str).zip(&self.tensors)
-    }
-}
-
-/// # Panics
-/// No output has that name.
-impl Index<&str> for Outputs {
-    type Output = Tensor;
-
-    fn index(&self, name: &str) -> &Tensor {
-        match self.get(name) {
-            Some(tensor) => tensor,
-            None => panic!(
-                "no output {}; the outputs are {}",
-                Quoted(name),
-                listed(self.names.iter().map(String::as_str))
-            ),
+/// What is left of a run, also of one that failed, waits for the next.
+impl Drop for Values<'_> {
+    fn drop(&mut self) {
+        for tensor in self.state.computed.iter_mut().filter_map(Option::take) {
+            self.state.memory.give_back(tensor);
         }
     }
 }
 
-/// # Panics
-/// There are not so many outputs.
-impl Index<usize> for Outputs {
-    type Output = Tensor;
-
-    fn index(&self, index: usize) -> &Tensor {
-        &self.tensors[index]
+fn view<'r>(
+    id: ValueId,
+    initializers: &'r [(ValueId, Arc<Tensor>)],
+    inputs: &'r [(ValueId, TensorView<'_>)],
+    targets: &'r [(ValueId, Option<TensorViewMut<'_>>)],
+    computed: &'r [Option<Tensor>],
+) -> TensorView<'r> {
+    if let Some(tensor) = &computed[id] {
+        return tensor.as_view();
     }
-}
-
-impl IntoIterator for Outputs {
-    type Item = (String, Tensor);
-    type IntoIter = std::iter::Zip<std::vec::IntoIter<String>, std::vec::IntoIter<Tensor>>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.names.into_iter().zip(self.tensors)
+    for (other, view) in inputs {
+        if *other == id {
+            return view.reborrow();
+        }
+    }
+    for (other, target) in targets {
+        if let (true, Some(target)) = (*other == id, target) {
+            return target.as_view();
+        }
+    }
+    match initializers.get(id) {
+        Some((_, tensor)) => tensor.as_view(),
+        None => unreachable!("the plan computes every value before it is read"),
     }
 }

@@ -141,7 +141,7 @@ impl Add {
         &self,
         a: &TensorView<'_>,
         b: &TensorView<'_>,
-        outputs: &mut Outputs<'_>,
+        outputs: &mut Outputs<'_, '_>,
     ) -> Result<(), OpError> {
         let (a_fact, b_fact) = (Fact::from(a), Fact::from(b));
         let shape = fact::known(self.broadcast.dims(&a_fact, &b_fact)?)?;
@@ -187,7 +187,7 @@ impl Operator for Add {
         Ok(vec![Fact::new(a.dtype, self.broadcast.dims(a, b)?)])
     }
 
-    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_>) -> Result<(), OpError> {
+    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
         let (a, b) = (required(inputs, 0), required(inputs, 1));
         dispatch!(
             a.dtype(),

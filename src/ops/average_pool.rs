@@ -37,7 +37,7 @@ impl AveragePool {
     fn pool<T: SumElement>(
         &self,
         x: &TensorView<'_>,
-        outputs: &mut Outputs<'_>,
+        outputs: &mut Outputs<'_, '_>,
     ) -> Result<(), OpError> {
         let plan = Plan::new(&self.window, x.shape())?;
         outputs.check_scratch(plan.scratch_bytes(size_of::<T::Sum>()))?;
@@ -55,7 +55,7 @@ impl Operator for AveragePool {
         Ok(vec![Fact::new(x.dtype, dims)])
     }
 
-    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_>) -> Result<(), OpError> {
+    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
         let x = required(inputs, 0);
         dispatch!(x.dtype(), T in [f32, f64, f16, bf16] => self.pool::<T>(x, outputs))
     }

@@ -78,7 +78,7 @@ impl Operator for Constant {
         Ok(vec![Fact::constant(self.value.clone())])
     }
 
-    fn run(&self, _: Inputs<'_, '_>, outputs: &mut Outputs<'_>) -> Result<(), OpError> {
+    fn run(&self, _: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
         outputs.copy(&self.value.as_view(), self.value.shape())
     }
 }

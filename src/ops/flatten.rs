@@ -67,7 +67,7 @@ impl Operator for Flatten {
         Ok(vec![Fact::new(input.dtype, self.dims(input)?)])
     }
 
-    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_>) -> Result<(), OpError> {
+    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
         let input = required(inputs, 0);
         let shape = fact::known(self.dims(&Fact::from(input))?)?;
         outputs.copy(input, &shape)

@@ -47,7 +47,7 @@ impl GlobalPool {
     fn pool<T: MaxElement + SumElement>(
         &self,
         x: &TensorView<'_>,
-        outputs: &mut Outputs<'_>,
+        outputs: &mut Outputs<'_, '_>,
     ) -> Result<(), OpError> {
         let plan = Plan::global(x.shape())?;
         outputs.check_scratch(plan.scratch_bytes(2 * size_of::<T::Sum>()))?;
@@ -82,7 +82,7 @@ impl Operator for GlobalPool {
         Ok(vec![Fact::new(x.dtype, infer(x, 2, 0)?)])
     }
 
-    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_>) -> Result<(), OpError> {
+    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
         let x = required(inputs, 0);
         dispatch!(x.dtype(), T in [f32, f64, f16, bf16] => self.pool::<T>(x, outputs))
     }

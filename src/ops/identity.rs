@@ -24,7 +24,7 @@ impl Operator for Identity {
         Ok(vec![Fact::clone(input)])
     }
 
-    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_>) -> Result<(), OpError> {
+    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
         let input = required(inputs, 0);
         outputs.copy(input, input.shape())
     }

@@ -41,7 +41,7 @@ impl MaxPool {
     fn pool<T: MaxElement>(
         &self,
         x: &TensorView<'_>,
-        outputs: &mut Outputs<'_>,
+        outputs: &mut Outputs<'_, '_>,
     ) -> Result<(), OpError> {
         let plan = Plan::new(&self.window, x.shape())?;
         let x = elements::<T>(x);
@@ -68,7 +68,7 @@ impl Operator for MaxPool {
         ])
     }
 
-    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_>) -> Result<(), OpError> {
+    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
         let x = required(inputs, 0);
         dispatch!(x.dtype(), T in [f32, f64, f16, bf16, i8, u8] => self.pool::<T>(x, outputs))
     }

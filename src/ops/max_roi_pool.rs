@@ -49,7 +49,7 @@ impl MaxRoiPool {
         &self,
         x: &TensorView<'_>,
         rois: &TensorView<'_>,
-        outputs: &mut Outputs<'_>,
+        outputs: &mut Outputs<'_, '_>,
     ) -> Result<(), OpError> {
         let shape = fact::known(self.dims(&x.into(), &rois.into())?)?;
         let &[batch, channels, height, width] = &**x.shape() else {
@@ -156,7 +156,7 @@ impl Operator for MaxRoiPool {
         Ok(vec![Fact::new(x.dtype, self.dims(x, rois)?)])
     }
 
-    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_>) -> Result<(), OpError> {
+    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
         let (x, rois) = (required(inputs, 0), required(inputs, 1));
         dispatch!(x.dtype(), T in [f32, f64, f16, bf16] => self.pool::<T>(x, rois, outputs))
     }

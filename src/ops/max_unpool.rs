@@ -91,7 +91,7 @@ impl MaxUnpool {
     fn unpool<T: Element + Copy>(
         &self,
         inputs: Inputs<'_, '_>,
-        outputs: &mut Outputs<'_>,
+        outputs: &mut Outputs<'_, '_>,
     ) -> Result<(), OpError> {
         let (x, indices) = (required(inputs, 0), required(inputs, 1));
         let wanted = inputs.get(2).and_then(Option::as_ref);
@@ -113,6 +113,7 @@ impl MaxUnpool {
             ));
         }
         let y = outputs.make(&shape)?;
+        y.fill(T::default());
         for (&x, &index) in elements::<T>(x).iter().zip(indices) {
             y[index as usize] = x;
         }
@@ -143,7 +144,7 @@ impl Operator for MaxUnpool {
         Ok(vec![Fact::new(x.dtype, self.dims(x, indices, wanted)?)])
     }
 
-    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_>) -> Result<(), OpError> {
+    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
         let dtype = required(inputs, 0).dtype();
         dispatch!(dtype, T in [f32, f64, f16, bf16] => self.unpool::<T>(inputs, outputs))
     }

@@ -30,7 +30,7 @@ impl NhwcMaxPool {
     fn pool<T: MaxElement>(
         &self,
         x: &TensorView<'_>,
-        outputs: &mut Outputs<'_>,
+        outputs: &mut Outputs<'_, '_>,
     ) -> Result<(), OpError> {
         let plan = Plan::channels_last(&self.window, x.shape())?;
         outputs.check_scratch(plan.scratch_bytes(size_of::<T>()))?;
@@ -46,7 +46,7 @@ impl Operator for NhwcMaxPool {
         Ok(vec![Fact::new(x.dtype, dims)])
     }
 
-    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_>) -> Result<(), OpError> {
+    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
         let x = required(inputs, 0);
         dispatch!(x.dtype(), T in [i8, u8] => self.pool::<T>(x, outputs))
     }

@@ -1,18 +1,24 @@
-//! Where an operator puts its outputs, and the account of memory that a run keeps.
+//! Where an operator puts its outputs, and the memory of a run.
 
 use crate::error::OpError;
-use crate::tensor::{Element, Shape, Tensor, TensorView};
+use crate::tensor::{Data, Element, Shape, Tensor, TensorView, TensorViewMut, Visitor};
 
-/// The bytes that the tensors of a run take, held below a limit.
+/// The memory of a run: the bytes that its tensors take, held below a limit, and the buffers of tensors
+/// that nobody reads any more, which the next ones are made of.
 #[derive(Debug)]
 pub(crate) struct Memory {
     limit: usize,
     used: usize,
+    spares: Vec<Data>,
 }
 
 impl Memory {
     pub(crate) fn new(limit: usize) -> Memory {
-        Memory { limit, used: 0 }
+        Memory {
+            limit,
+            used: 0,
+            spares: Vec::new(),
+        }
     }
 
     /// Checks that `bytes` more may be taken for a while.
@@ -23,87 +29,118 @@ impl Memory {
         }
     }
 
-    fn take(&mut self, bytes: usize) -> Result<(), OpError> {
+    /// Starts a run beside `bytes` that are taken already.
+    pub(crate) fn start(&mut self, bytes: usize) {
+        self.used = bytes;
+    }
+
+    /// A tensor of `shape` whose elements are arbitrary.
+    fn make<T: Element>(&mut self, shape: &Shape) -> Result<Tensor, OpError> {
+        let len = shape.elements();
+        let bytes = len.saturating_mul(size_of::<T>());
         self.check(bytes)?;
+        let mut data = self.spare::<T>(len);
+        if data
+            .try_reserve_exact(len.saturating_sub(data.len()))
+            .is_err()
+        {
+            return Err(OpError::memory(bytes, self.used, self.limit));
+        }
+        data.resize(len, T::default());
         self.used += bytes;
-        Ok(())
+        Ok(Tensor::from_parts(shape.clone(), T::wrap(data)))
     }
 
-    /// Adds bytes that are taken already.
-    pub(crate) fn count(&mut self, bytes: usize) {
-        self.used = self.used.saturating_add(bytes);
+    /// The smallest spare buffer that holds `len` elements; failing that an empty one, in place of the
+    /// largest, so that runs of changing shapes do not pile up buffers.
+    fn spare<T: Element>(&mut self, len: usize) -> Vec<T> {
+        let mut best: Option<(usize, usize)> = None;
+        for (index, spare) in self.spares.iter().enumerate() {
+            let Some(room) = T::capacity(spare) else {
+                continue;
+            };
+            let better = match best {
+                None => true,
+                Some((_, best)) if best < len => room > best,
+                Some((_, best)) => room >= len && room < best,
+            };
+            if better {
+                best = Some((index, room));
+            }
+        }
+        let Some((index, room)) = best else {
+            return Vec::new();
+        };
+        match T::unwrap(self.spares.swap_remove(index)) {
+            Ok(data) if room >= len => data,
+            _ => Vec::new(),
+        }
     }
 
-    /// Gives back what a tensor took.
-    pub(crate) fn give_back(&mut self, bytes: usize) {
-        self.used = self.used.saturating_sub(bytes);
+    /// Takes back a tensor that nobody reads any more.
+    pub(crate) fn give_back(&mut self, tensor: Tensor) {
+        self.used = self.used.saturating_sub(tensor.bytes());
+        self.spares.push(tensor.into_data());
     }
 }
 
 /// One output of a node.
 #[derive(Debug)]
-pub(crate) struct Slot {
+pub(crate) struct Slot<'a> {
     /// Whether anybody reads it.
-    pub(crate) wanted: bool,
-    /// What the operator put there.
+    wanted: bool,
+    /// The caller's buffer, where it gave one.
+    pub(crate) target: Option<TensorViewMut<'a>>,
+    /// What the operator put here, where the caller gave no buffer.
     pub(crate) tensor: Option<Tensor>,
 }
 
-impl Slot {
-    pub(crate) fn new(wanted: bool) -> Slot {
+impl<'a> Slot<'a> {
+    pub(crate) fn new(wanted: bool, target: Option<TensorViewMut<'a>>) -> Slot<'a> {
         Slot {
             wanted,
+            target,
             tensor: None,
         }
     }
 
-    /// A tensor of zeros, to be written.
+    /// Elements of `shape` to be written; they are arbitrary before.
     fn make<T: Element>(
         &mut self,
         shape: &Shape,
         memory: &mut Memory,
     ) -> Result<&mut [T], OpError> {
-        let len = shape.elements();
-        let bytes = len.saturating_mul(size_of::<T>());
-        memory.take(bytes)?;
-        let mut data = Vec::new();
-        data.try_reserve_exact(len)
-            .map_err(|_| OpError::memory(bytes, memory.used, memory.limit))?;
-        data.resize(len, T::default());
-        let tensor = Tensor::from_parts(shape.clone(), T::wrap(data));
-        Ok(self
-            .tensor
-            .insert(tensor)
-            .as_mut_slice()
-            .expect("the tensor was made of this type"))
+        let elements = match &mut self.target {
+            Some(target) => {
+                fits::<T>(target, shape)?;
+                target.as_mut_slice()
+            }
+            None => self.tensor.insert(memory.make::<T>(shape)?).as_mut_slice(),
+        };
+        Ok(elements.expect("the type was checked, or made so"))
     }
+}
 
-    /// The elements of `x` under a shape that holds as many.
-    fn copy(
-        &mut self,
-        x: &TensorView<'_>,
-        shape: &Shape,
-        memory: &mut Memory,
-    ) -> Result<(), OpError> {
-        let bytes = x.bytes();
-        memory.take(bytes)?;
-        let copy = x
-            .try_copy(shape.clone())
-            .map_err(|_| OpError::memory(bytes, memory.used, memory.limit))?;
-        self.tensor = Some(copy);
-        Ok(())
+/// Whether a caller's buffer is as the output that goes there.
+fn fits<T: Element>(target: &TensorViewMut<'_>, shape: &Shape) -> Result<(), OpError> {
+    match target.dtype() == T::DTYPE && target.shape() == shape {
+        true => Ok(()),
+        false => Err(OpError::input(
+            "the output buffer",
+            format!("is {target}, must be {}{shape}", T::DTYPE),
+        )),
     }
 }
 
 /// The outputs of a node, to be made by its operator.
 #[derive(Debug)]
-pub(crate) struct Outputs<'a> {
-    slots: &'a mut [Slot],
-    memory: &'a mut Memory,
+pub(crate) struct Outputs<'s, 'a> {
+    slots: &'s mut [Slot<'a>],
+    memory: &'s mut Memory,
 }
 
-impl<'a> Outputs<'a> {
-    pub(crate) fn new(slots: &'a mut [Slot], memory: &'a mut Memory) -> Outputs<'a> {
+impl<'s, 'a> Outputs<'s, 'a> {
+    pub(crate) fn new(slots: &'s mut [Slot<'a>], memory: &'s mut Memory) -> Outputs<'s, 'a> {
         Outputs { slots, memory }
     }
 
@@ -117,27 +154,46 @@ impl<'a> Outputs<'a> {
         self.memory.check(bytes)
     }
 
-    /// Makes the first output, which every operator has, and returns its elements: zeros, to be written.
+    /// Makes the first output, which every operator has, and returns its elements, which are arbitrary and
+    /// have all to be written.
     pub(crate) fn make<T: Element>(&mut self, shape: &Shape) -> Result<&mut [T], OpError> {
         self.slots[0].make(shape, self.memory)
     }
 
-    /// Makes the first output a copy of `x`, of any type, under a shape that holds as many elements.
-    pub(crate) fn copy(&mut self, x: &TensorView<'_>, shape: &Shape) -> Result<(), OpError> {
-        self.slots[0].copy(x, shape, self.memory)
-    }
-
-    /// Makes the first two outputs, of one shape.
+    /// Makes the first two outputs, of one shape, as [`Outputs::make`].
     pub(crate) fn make_two<T: Element, U: Element>(
         &mut self,
         shape: &Shape,
     ) -> Result<(&mut [T], &mut [U]), OpError> {
-        let [first, second, ..] = self.slots else {
+        let [first, second, ..] = &mut *self.slots else {
             unreachable!("the second output is wanted, so it has a slot");
         };
         Ok((
             first.make(shape, self.memory)?,
             second.make(shape, self.memory)?,
         ))
+    }
+
+    /// Makes the first output a copy of `x`, of any type, under a shape that holds as many elements.
+    pub(crate) fn copy(&mut self, x: &TensorView<'_>, shape: &Shape) -> Result<(), OpError> {
+        self.memory.check(x.bytes())?;
+        x.visit(Copy {
+            outputs: self,
+            shape,
+        })
+    }
+}
+
+struct Copy<'o, 's, 'a> {
+    outputs: &'o mut Outputs<'s, 'a>,
+    shape: &'o Shape,
+}
+
+impl Visitor for Copy<'_, '_, '_> {
+    type Output = Result<(), OpError>;
+
+    fn visit<T: Element>(self, data: &[T]) -> Result<(), OpError> {
+        self.outputs.make::<T>(self.shape)?.clone_from_slice(data);
+        Ok(())
     }
 }

@@ -74,7 +74,7 @@ impl QLinearAveragePool {
     fn pool<T: Element + Copy + Into<i64> + TryFrom<i64>>(
         &self,
         inputs: Inputs<'_, '_>,
-        outputs: &mut Outputs<'_>,
+        outputs: &mut Outputs<'_, '_>,
     ) -> Result<(), OpError> {
         let x = required(inputs, 0);
         let plan = self.plan(x.shape())?;
@@ -155,7 +155,7 @@ impl Operator for QLinearAveragePool {
         Ok(vec![Fact::new(x.dtype, self.dims(x)?)])
     }
 
-    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_>) -> Result<(), OpError> {
+    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
         let dtype = required(inputs, 0).dtype();
         dispatch!(dtype, T in [i8, u8] => self.pool::<T>(inputs, outputs))
     }

@@ -28,7 +28,7 @@ struct Relu;
 
 fn relu<T: Element + Copy + PartialOrd>(
     x: &TensorView<'_>,
-    outputs: &mut Outputs<'_>,
+    outputs: &mut Outputs<'_, '_>,
 ) -> Result<(), OpError> {
     let zero = T::default();
     let y = outputs.make(x.shape())?;
@@ -42,7 +42,7 @@ impl Operator for Relu {
         Ok(vec![Fact::new(x.dtype, x.dims.clone())])
     }
 
-    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_>) -> Result<(), OpError> {
+    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
         let x = required(inputs, 0);
         dispatch!(x.dtype(), T in [f32, f64, f16, bf16, i8, i16, i32, i64] => relu::<T>(x, outputs))
     }

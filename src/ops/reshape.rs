@@ -156,7 +156,7 @@ impl Operator for Reshape {
         Ok(vec![Fact::new(data.dtype, dims)])
     }
 
-    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_>) -> Result<(), OpError> {
+    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
         let data = required(inputs, 0);
         let target = match &self.shape {
             Some(target) => target,

@@ -107,7 +107,7 @@ impl RoiAlign {
     fn align<T: SumElement>(
         &self,
         inputs: Inputs<'_, '_>,
-        outputs: &mut Outputs<'_>,
+        outputs: &mut Outputs<'_, '_>,
     ) -> Result<(), OpError> {
         let (x, rois, indices) = (
             required(inputs, 0),
@@ -139,6 +139,7 @@ impl RoiAlign {
         let x = elements::<T>(x);
         let y = outputs.make(&shape)?;
         if y.is_empty() || height == 0 || width == 0 {
+            y.fill(T::default());
             return Ok(());
         }
         y.par_chunks_exact_mut(plane)
@@ -279,7 +280,7 @@ impl Operator for RoiAlign {
         Ok(vec![Fact::new(x.dtype, self.dims(x, rois, indices)?)])
     }
 
-    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_>) -> Result<(), OpError> {
+    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
         let dtype = required(inputs, 0).dtype();
         dispatch!(dtype, T in [f32, f64, f16, bf16] => self.align::<T>(inputs, outputs))
     }

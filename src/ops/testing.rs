@@ -162,7 +162,7 @@ impl Node {
             .iter()
             .map(|input| input.map(Tensor::as_view))
             .collect();
-        let mut slots = [Slot::new(true)];
+        let mut slots = [Slot::new(true, None)];
         let mut memory = Memory::new(limit);
         self.read()?
             .run(&views, &mut Outputs::new(&mut slots, &mut memory))?;

@@ -1,7 +1,6 @@
 //! Element types: [`DType`], the run-time name of a type, and [`Element`], the Rust type behind it.
 
 use std::borrow::Cow;
-use std::collections::TryReserveError;
 use std::fmt;
 
 use half::{bf16, f16};
@@ -74,6 +73,12 @@ macro_rules! define_dtype {
             $($variant(Vec<$type>),)*
         }
 
+        /// The elements of somebody else's tensor, to be written, in C order.
+        #[derive(Debug)]
+        pub(crate) enum DataViewMut<'a> {
+            $($variant(&'a mut [$type]),)*
+        }
+
         /// The elements of a tensor, borrowed where that was possible, in C order.
         #[derive(Clone, Debug)]
         pub(crate) enum DataView<'a> {
@@ -95,6 +100,16 @@ macro_rules! define_dtype {
             }
         }
 
+        impl DataViewMut<'_> {
+            pub(crate) fn dtype(&self) -> DType {
+                match self { $(DataViewMut::$variant(_) => DType::$variant,)* }
+            }
+
+            pub(crate) fn view(&self) -> DataView<'_> {
+                match self { $(DataViewMut::$variant(data) => DataView::$variant(Cow::Borrowed(data)),)* }
+            }
+        }
+
         impl DataView<'_> {
             pub(crate) fn dtype(&self) -> DType {
                 match self { $(DataView::$variant(_) => DType::$variant,)* }
@@ -112,8 +127,9 @@ macro_rules! define_dtype {
                 match self { $(DataView::$variant(data) => Data::$variant(data.into_owned()),)* }
             }
 
-            pub(crate) fn try_copy(&self) -> Result<Data, TryReserveError> {
-                match self { $(DataView::$variant(data) => Ok(Data::$variant(try_copy(data)?)),)* }
+            /// Calls `visitor` with the elements as a slice of their type.
+            pub(crate) fn visit<V: Visitor>(&self, visitor: V) -> V::Output {
+                match self { $(DataView::$variant(data) => visitor.visit(data),)* }
             }
 
             pub(crate) fn scalar(&self, index: usize) -> Option<Scalar<'_>> {
@@ -137,6 +153,15 @@ macro_rules! define_dtype {
                 fn vec_mut(data: &mut Data) -> Option<&mut Vec<Self>> {
                     match data { Data::$variant(data) => Some(data), _ => None }
                 }
+                fn capacity(data: &Data) -> Option<usize> {
+                    match data { Data::$variant(data) => Some(data.capacity()), _ => None }
+                }
+                fn wrap_mut(data: &mut [Self]) -> DataViewMut<'_> {
+                    DataViewMut::$variant(data)
+                }
+                fn slice_mut<'v>(data: &'v mut DataViewMut<'_>) -> Option<&'v mut [Self]> {
+                    match data { DataViewMut::$variant(data) => Some(data), _ => None }
+                }
                 fn wrap_view(data: Cow<'_, [Self]>) -> DataView<'_> {
                     DataView::$variant(data)
                 }
@@ -148,13 +173,6 @@ macro_rules! define_dtype {
     };
 }
 for_each_dtype!(define_dtype);
-
-fn try_copy<T: Clone>(data: &[T]) -> Result<Vec<T>, TryReserveError> {
-    let mut copy = Vec::new();
-    copy.try_reserve_exact(data.len())?;
-    copy.extend_from_slice(data);
-    Ok(copy)
-}
 
 impl DType {
     /// The type with this number in `TensorProto.DataType`, if there is one.
@@ -231,12 +249,21 @@ mod private {
     pub trait Sealed {}
 }
 
+/// What to do with the elements of a tensor, whatever their type.
+pub(crate) trait Visitor {
+    type Output;
+    fn visit<T: Element>(self, data: &[T]) -> Self::Output;
+}
+
 /// How an element type is stored; kept apart from [`Element`] so that storage stays private.
 pub(crate) trait ElementData: Sized + Clone {
     fn wrap(data: Vec<Self>) -> Data;
     fn unwrap(data: Data) -> Result<Vec<Self>, Data>;
     fn slice(data: &Data) -> Option<&[Self]>;
     fn vec_mut(data: &mut Data) -> Option<&mut Vec<Self>>;
+    fn capacity(data: &Data) -> Option<usize>;
+    fn wrap_mut(data: &mut [Self]) -> DataViewMut<'_>;
+    fn slice_mut<'v>(data: &'v mut DataViewMut<'_>) -> Option<&'v mut [Self]>;
     fn wrap_view(data: Cow<'_, [Self]>) -> DataView<'_>;
     fn slice_view<'v>(data: &'v DataView<'_>) -> Option<&'v [Self]>;
 }

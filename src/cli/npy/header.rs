@@ -52,7 +52,7 @@ pub(super) fn write(descr: &str, shape: &[usize]) -> Vec<u8> {
     };
     let mut dict = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({dims}), }}");
     let before = MAGIC.len() + 4;
-    while (before + dict.len() + 1) % 64 != 0 {
+    while !(before + dict.len() + 1).is_multiple_of(64) {
         dict.push(' ');
     }
     dict.push('\n');

@@ -1,0 +1,197 @@
+//! The inputs and outputs of a call, checked against what the model declares.
+
+use smallvec::{SmallVec, smallvec};
+
+use super::Model;
+use super::values::Values;
+use crate::error::{Error, Quoted, did_you_mean, listed};
+use crate::graph::{Dim, ValueInfo};
+use crate::tensor::{Shape, TensorError, TensorView, TensorViewMut};
+
+/// The names of symbolic dimensions in the inputs of a model, numbered.
+#[derive(Debug)]
+pub(super) struct Symbols {
+    /// The number of the symbol of each dimension of each input.
+    numbers: Vec<Vec<Option<usize>>>,
+    count: usize,
+}
+
+/// The size that each symbol has in a call, and the input that set it.
+type Bound = SmallVec<[Option<(usize, usize)>; 8]>;
+
+impl Symbols {
+    pub(super) fn new(inputs: &[ValueInfo]) -> Symbols {
+        let mut names: Vec<&str> = Vec::new();
+        let mut number = |name| match names.iter().position(|other| *other == name) {
+            Some(known) => known,
+            None => {
+                names.push(name);
+                names.len() - 1
+            }
+        };
+        let numbers = inputs
+            .iter()
+            .map(|info| {
+                let dims = info.dims.as_deref().unwrap_or(&[]);
+                dims.iter()
+                    .map(|dim| match dim {
+                        Dim::Symbol(name) => Some(number(name.as_str())),
+                        Dim::Known(_) | Dim::Unknown => None,
+                    })
+                    .collect()
+            })
+            .collect();
+        Symbols {
+            numbers,
+            count: names.len(),
+        }
+    }
+
+    /// Checks the shape of input `index`, and binds the symbols that it meets first.
+    fn check(
+        &self,
+        inputs: &[ValueInfo],
+        index: usize,
+        shape: &Shape,
+        bound: &mut Bound,
+    ) -> Result<(), String> {
+        let Some(dims) = &inputs[index].dims else {
+            return Ok(());
+        };
+        if dims.len() != shape.len() {
+            return Err(format!(
+                "has rank {}, must have rank {}",
+                shape.len(),
+                dims.len()
+            ));
+        }
+        for (axis, (dim, &size)) in dims.iter().zip(&**shape).enumerate() {
+            match (dim, self.numbers[index][axis]) {
+                (Dim::Known(wanted), _) if *wanted != size => {
+                    return Err(format!("has {size} at axis {axis}, must have {wanted}"));
+                }
+                (Dim::Symbol(name), Some(number)) => match bound[number] {
+                    None => bound[number] = Some((size, index)),
+                    Some((first, _)) if first == size => {}
+                    Some((first, by)) => {
+                        return Err(format!(
+                            "has {size} at axis {axis}, where the dimension {} is {first} as in {}",
+                            Quoted(name),
+                            Quoted(&inputs[by].name)
+                        ));
+                    }
+                },
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Model {
+    /// Checks the inputs of a call and lends them to the run.
+    pub(super) fn bind_inputs<'v, 'a: 'v, N: AsRef<str>, V: Into<TensorView<'a>>>(
+        &self,
+        inputs: impl IntoIterator<Item = (N, V)>,
+        values: &mut Values<'v>,
+    ) -> Result<(), Error> {
+        let mut bound: Bound = smallvec![None; self.symbols.count];
+        let mut given: SmallVec<[bool; 8]> = smallvec![false; self.inputs.len()];
+        for (name, view) in inputs {
+            let (name, view) = (name.as_ref(), view.into());
+            let index = position(&self.inputs, name, "input")?;
+            if std::mem::replace(&mut given[index], true) {
+                return Err(Error::input(format!(
+                    "the input {} is given twice",
+                    Quoted(name)
+                )));
+            }
+            let (id, info) = &self.graph.inputs[index];
+            let wrong = |reason: String| {
+                Error::input(format!(
+                    "the input {} {reason}: wanted {info}, got {view}",
+                    Quoted(name)
+                ))
+            };
+            if info.dtype != view.dtype() {
+                return Err(wrong(format!(
+                    "has elements of type {}, must have {}",
+                    view.dtype(),
+                    info.dtype
+                )));
+            }
+            self.symbols
+                .check(&self.inputs, index, view.shape(), &mut bound)
+                .map_err(wrong)?;
+            values.lend(*id, view);
+        }
+        let is_missing = |index: &usize| !given[*index] && !self.inputs[*index].optional;
+        match (0..self.inputs.len()).find(is_missing) {
+            None => Ok(()),
+            Some(first) => {
+                let missing: Vec<&str> = (first..self.inputs.len())
+                    .filter(is_missing)
+                    .map(|index| self.inputs[index].name.as_str())
+                    .collect();
+                let what = match missing.len() {
+                    1 => "an input is",
+                    _ => "inputs are",
+                };
+                let first = &self.inputs[first];
+                Err(Error::input(format!(
+                    "{what} missing: {}; {} wants {first}",
+                    listed(missing.into_iter()),
+                    Quoted(&first.name),
+                )))
+            }
+        }
+    }
+
+    /// Hands the caller's buffers to the run.
+    pub(super) fn bind_outputs<'v, 'b: 'v, M: AsRef<str>, W: TryInto<TensorViewMut<'b>>>(
+        &self,
+        outputs: impl IntoIterator<Item = (M, W)>,
+        values: &mut Values<'v>,
+    ) -> Result<(), Error>
+    where
+        TensorError: From<W::Error>,
+    {
+        for (name, target) in outputs {
+            let name = name.as_ref();
+            let (id, _) = &self.graph.outputs[position(&self.outputs, name, "output")?];
+            if values.has_target(*id) {
+                return Err(Error::input(format!(
+                    "the output {} is given two buffers",
+                    Quoted(name)
+                )));
+            }
+            let target = target.try_into().map_err(|error| {
+                Error::input(format!(
+                    "the buffer for the output {}: {}",
+                    Quoted(name),
+                    TensorError::from(error)
+                ))
+            })?;
+            values.aim(*id, target);
+        }
+        Ok(())
+    }
+}
+
+/// The place of an input or output by its name.
+fn position(infos: &[ValueInfo], name: &str, what: &str) -> Result<usize, Error> {
+    infos
+        .iter()
+        .position(|info| info.name == name)
+        .ok_or_else(|| {
+            let names = infos.iter().map(|info| info.name.as_str());
+            Error::Input {
+                reason: format!(
+                    "the model has no {what} {}; its {what}s are {}",
+                    Quoted(name),
+                    listed(names.clone())
+                ),
+                help: did_you_mean(name, names),
+            }
+        })
+}
