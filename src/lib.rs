@@ -1,14 +1,28 @@
-//! linn
+// In the documentation of the crate, links to the file go to the module that shows it.
+#![doc = "[docs/pooling.md]: crate::semantics\n"]
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-mod error;
-mod graph;
-mod model;
+// The way of a model: bytes, messages, graph, runs.
 mod onnx;
+
+mod graph;
+
+mod model;
+
+// What its nodes compute.
 mod ops;
+
 pub mod pooling;
-mod tensor;
+
 mod window;
+
+// What all of them speak of.
+mod error;
+mod tensor;
+
+#[doc = include_str!("../docs/pooling.md")]
+pub mod semantics {}
 
 pub use error::{Class, Error, Finding, NodeName, OpError, Severity};
 pub use graph::{Dim, ValueInfo};

@@ -384,8 +384,12 @@ impl Axis {
     pub fn real_taps(&self, o: usize) -> (usize, usize) {
         let before = self.taps_before(o, 0);
         let count = self.taps_before(o, self.input as i64) - before;
+        if count == 0 {
+            return (0, 0);
+        }
+        // Only now: without a tap on the input the sum may overflow.
         let first = self.start(o) + (before * self.dilation) as i64;
-        (if count == 0 { 0 } else { first as usize }, count)
+        (first as usize, count)
     }
 
     /// The number of taps of window `o` on the input or its padding, which is the divisor when

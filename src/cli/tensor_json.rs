@@ -93,10 +93,12 @@ mod tests {
             data(document(
                 "y",
                 &[4],
-                vec![f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e-42]
+                vec![f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e-5]
             )),
             json!(["nan", "inf", "-inf", 1e-5])
         );
+        let subnormal = data(document("y", &[1], vec![1e-42f32]));
+        assert_eq!(subnormal[0].as_f64().map(|x| x as f32), Some(1e-42));
         assert_eq!(data(document("y", &[1], vec![u64::MAX])), json!([u64::MAX]));
         assert_eq!(data(document("y", &[1], vec![i64::MIN])), json!([i64::MIN]));
         assert_eq!(

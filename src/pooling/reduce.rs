@@ -258,20 +258,36 @@ macro_rules! sum_element {
 }
 sum_element! {
     f32, f64, 6.0, |x| x.into(), |x| x as f32;
-    f16, f64, 6.0, |x| x.to_f64(), |x| f16::from_f64(x);
-    bf16, f64, 6.0, |x| x.to_f64(), |x| bf16::from_f64(x);
+    f16, f64, 6.0, |x| x.to_f64(), |x| f16::from_f32(round_to_odd(x));
+    bf16, f64, 6.0, |x| x.to_f64(), |x| bf16::from_f32(round_to_odd(x));
     f64, Compensated, 1.0, |x| x, |x| x;
 }
 
-/// The number of taps that each window divides by, in the order of the spatial output.
-fn divisors(plan: &Plan, count_include_pad: bool) -> Vec<usize> {
-    let mut divisors = vec![1];
+/// `x` as an `f32` that a second rounding, to 16 bits, treats as it would treat `x`: of the two values
+/// around an `x` between them, the one with odd bits (Boldo and Melquiond 2008). The conversions from `f64`
+/// of the crate `half` round twice or drop bits.
+fn round_to_odd(x: f64) -> f32 {
+    let nearest = x as f32;
+    let error = x - f64::from(nearest);
+    if error > 0.0 && nearest.to_bits() % 2 == 0 {
+        nearest.next_up()
+    } else if error < 0.0 && nearest.to_bits() % 2 == 0 {
+        nearest.next_down()
+    } else {
+        nearest
+    }
+}
+
+/// The number of taps that each window divides by, in the order of the spatial output. Pads can make it
+/// larger than any integer type.
+fn divisors(plan: &Plan, count_include_pad: bool) -> Vec<f64> {
+    let mut divisors = vec![1.0];
     for axis in plan.axes() {
-        let counts: Vec<usize> = (0..axis.output)
+        let counts: Vec<f64> = (0..axis.output)
             .map(|o| match (axis.real_taps(o).1, count_include_pad) {
-                (0, _) => 0,
-                (_, true) => axis.padded_taps(o),
-                (real, false) => real,
+                (0, _) => 0.0,
+                (_, true) => axis.padded_taps(o) as f64,
+                (real, false) => real as f64,
             })
             .collect();
         divisors = divisors
@@ -284,7 +300,7 @@ fn divisors(plan: &Plan, count_include_pad: bool) -> Vec<usize> {
 
 /// The mean: the sum over the number of taps that count, 0 for none.
 pub(crate) struct Mean {
-    divisors: Vec<usize>,
+    divisors: Vec<f64>,
 }
 
 impl Mean {
@@ -313,8 +329,8 @@ impl<T: SumElement> Reduction<T> for Mean {
 
     fn finish(&self, acc: T::Sum, at: usize) -> T {
         T::from_f64(match self.divisors[at] {
-            0 => 0.0,
-            divisor => acc.total() / divisor as f64,
+            0.0 => 0.0,
+            divisor => acc.total() / divisor,
         })
     }
 }
@@ -427,7 +443,7 @@ pub(crate) struct Quantization<T> {
 pub(crate) struct QuantizedMean<T> {
     pub(crate) x: Quantization<T>,
     pub(crate) y: Quantization<T>,
-    divisors: Vec<usize>,
+    divisors: Vec<f64>,
 }
 
 impl<T> QuantizedMean<T> {
@@ -463,8 +479,8 @@ impl<T: Element + Copy + Into<i64> + TryFrom<i64>> Reduction<T> for QuantizedMea
 
     fn finish(&self, acc: i64, at: usize) -> T {
         let mean = match self.divisors[at] {
-            0 => 0.0,
-            divisor => acc as f64 * f64::from(self.x.scale) / divisor as f64,
+            0.0 => 0.0,
+            divisor => acc as f64 * f64::from(self.x.scale) / divisor,
         };
         let (least, most) = match T::try_from(-1) {
             Ok(_) => (-128, 127),

@@ -1,0 +1,85 @@
+//! What README.md shows is what the program prints: the sessions, and the table of operators.
+//!
+//! `UPDATE_README=1 cargo test --test readme` writes the present output into it.
+#![cfg(feature = "cli")]
+
+use std::process::{Command, Output};
+
+const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
+const TABLE: [&str; 2] = ["<!-- operators -->\n", "<!-- /operators -->\n"];
+const SESSION: [&str; 2] = ["```console\n", "```\n"];
+
+#[test]
+fn the_readme_shows_what_the_program_prints() {
+    let file = format!("{FOLDER}/README.md");
+    let shown = std::fs::read_to_string(&file).expect("the README can be read");
+    let printed = between(&shown, TABLE, |_| stdout(&["ops".to_string()]));
+    let printed = between(&printed, SESSION, session);
+    if std::env::var_os("UPDATE_README").is_some() {
+        std::fs::write(&file, printed).expect("the README can be written");
+        return;
+    }
+    for (number, (shown, printed)) in shown.lines().zip(printed.lines()).enumerate() {
+        assert_eq!(shown, printed, "README.md, line {}", number + 1);
+    }
+    assert_eq!(shown, printed);
+}
+
+/// `text` with what stands between each pair of `marks` replaced.
+fn between(text: &str, marks: [&str; 2], replace: impl Fn(&str) -> String) -> String {
+    let (mut rest, mut out) = (text, String::new());
+    while let Some((before, inside)) = rest.split_once(marks[0]) {
+        let (inside, after) = inside.split_once(marks[1]).expect("each mark has its end");
+        out += &[before, marks[0], &replace(inside), marks[1]].concat();
+        rest = after;
+    }
+    assert!(!out.is_empty(), "{} is not in the README", marks[0]);
+    out + rest
+}
+
+/// The commands of a session, each followed by what it prints on a terminal.
+fn session(shown: &str) -> String {
+    let mut printed = String::new();
+    for line in shown.lines().filter(|line| line.starts_with("$ ")) {
+        let command = line[2..]
+            .strip_prefix("cargo run --release -- ")
+            .or(line[2..].strip_prefix("linn "))
+            .unwrap_or_else(|| panic!("{line}: not a command of linn"));
+        let output = run(&words(command));
+        let [stderr, stdout] = [output.stderr, output.stdout].map(text);
+        printed += &format!("{line}\n{stderr}{stdout}");
+    }
+    printed
+}
+
+/// The words of a command; single quotes keep spaces.
+fn words(command: &str) -> Vec<String> {
+    let (mut words, mut quoted) = (vec![String::new()], false);
+    for character in command.chars() {
+        match character {
+            '\'' => quoted = !quoted,
+            ' ' if !quoted => words.push(String::new()),
+            other => words.last_mut().expect("never empty").push(other),
+        }
+    }
+    words
+}
+
+fn stdout(arguments: &[String]) -> String {
+    text(run(arguments).stdout)
+}
+
+fn run(arguments: &[String]) -> Output {
+    let output = Command::new(env!("CARGO_BIN_EXE_linn"))
+        .args(arguments)
+        .current_dir(FOLDER)
+        .output()
+        .expect("linn runs");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "linn {arguments:?}: {stderr}");
+    output
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).expect("linn prints UTF-8")
+}
