@@ -51,6 +51,9 @@ pub fn max_pool<T: MaxElement, D: Dimension>(
     pooled(&plan, &Max, &x)
 }
 
+/// The largest elements, and their places.
+pub type ValuesAndIndices<T, D> = (Array<T, D>, Array<i64, D>);
+
 /// As [`max_pool`], with the place of each largest element: its flat index in all of `x`, where the
 /// spatial part counts in `order`. The first of equal elements wins, the first NaN over all; -1 stands
 /// for a window on padding alone.
@@ -61,7 +64,7 @@ pub fn max_pool_with_indices<T: MaxElement, D: Dimension>(
     x: ArrayView<'_, T, D>,
     window: &Window,
     order: StorageOrder,
-) -> Result<(Array<T, D>, Array<i64, D>), OpError> {
+) -> Result<ValuesAndIndices<T, D>, OpError> {
     let x = TensorView::from(x);
     let plan = Plan::new(window, x.shape())?;
     let len = plan.output().elements();

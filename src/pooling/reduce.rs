@@ -269,9 +269,10 @@ sum_element! {
 fn round_to_odd(x: f64) -> f32 {
     let nearest = x as f32;
     let error = x - f64::from(nearest);
-    if error > 0.0 && nearest.to_bits() % 2 == 0 {
+    let even = nearest.to_bits() & 1 == 0;
+    if error > 0.0 && even {
         nearest.next_up()
-    } else if error < 0.0 && nearest.to_bits() % 2 == 0 {
+    } else if error < 0.0 && even {
         nearest.next_down()
     } else {
         nearest
