@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::tensor::{ShapeError, TensorError};
 
@@ -74,8 +75,13 @@ pub enum Error {
         running: bool,
     },
     /// A limit outside any node was reached.
-    #[error("{0}")]
-    Limit(String),
+    #[error("{reason}")]
+    Limit {
+        /// Which limit, and how much was needed.
+        reason: String,
+        /// Whether it is [`Options::memory_limit`](crate::Options::memory_limit), which can be raised.
+        memory: bool,
+    },
 }
 
 impl Error {
@@ -86,7 +92,7 @@ impl Error {
             Error::Decode { .. } | Error::Invalid(_) => Class::Invalid,
             Error::Unsupported(_) => Class::Unsupported,
             Error::Input { .. } => Class::Input,
-            Error::Limit(_) => Class::Limit,
+            Error::Limit { .. } => Class::Limit,
             Error::Node {
                 source, running, ..
             } => match (source.class, running) {
@@ -100,6 +106,7 @@ impl Error {
     pub fn help(&self) -> Option<&str> {
         match self {
             Error::Input { help, .. } => help.as_deref(),
+            Error::Limit { memory: false, .. } => None,
             _ if self.class() == Class::Limit => {
                 Some("raise the limit with Options::memory_limit, on the command line --max-memory")
             }
@@ -111,6 +118,14 @@ impl Error {
         Error::Io {
             path: path.into(),
             source,
+        }
+    }
+
+    /// A limit that no option raises.
+    pub(crate) fn limit(reason: impl Into<String>) -> Error {
+        Error::Limit {
+            reason: reason.into(),
+            memory: false,
         }
     }
 
@@ -179,12 +194,12 @@ pub struct NodeName {
     /// The version of the operator's domain that the model imports, 0 if it imports none.
     pub opset: i64,
     /// The calls of model-local functions that led to it, outermost first; empty in the graph itself.
-    pub calls: Vec<String>,
+    pub calls: Arc<[String]>,
 }
 
 impl fmt::Display for NodeName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for call in &self.calls {
+        for call in &*self.calls {
             write!(f, "{} / ", Quoted(call))?;
         }
         write!(f, "node {} ", self.index)?;
@@ -362,7 +377,7 @@ mod tests {
             output: "y".into(),
             operator: "MaxPool".into(),
             opset: 12,
-            calls: vec![],
+            calls: Arc::default(),
         };
         assert_eq!(node.to_string(), "node 3 writing 'y' (MaxPool, opset 12)");
     }

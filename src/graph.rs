@@ -527,7 +527,10 @@ pub(crate) fn inputs_text(shown: &[String]) -> String {
 fn of_initializer(name: &str, error: &OpError) -> Error {
     let text = format!("the initializer {} {error}", Quoted(name));
     match error.class {
-        Class::Limit => Error::Limit(text),
+        Class::Limit => Error::Limit {
+            reason: text,
+            memory: true,
+        },
         Class::Unsupported => Error::Unsupported(vec![Finding {
             severity: Severity::Unsupported,
             node: None,

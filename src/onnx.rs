@@ -32,7 +32,7 @@ pub(crate) fn read(bytes: Bytes) -> Result<ModelProto, Error> {
         });
     }
     if bytes.len() > MOST_BYTES {
-        return Err(Error::Limit(format!(
+        return Err(Error::limit(format!(
             "the file has {} bytes, over protobuf's limit of {MOST_BYTES}",
             bytes.len()
         )));

@@ -115,7 +115,7 @@ impl FileSource {
             NpzError::Broken(reason) => self.broken(reason),
             NpzError::Limit(reason) => Failure::Linn {
                 file: Some(self.shown()),
-                error: Error::Limit(reason),
+                error: memory_limit(reason),
             },
         }
     }
@@ -271,7 +271,7 @@ impl Loader {
         self.check_bytes(wanted.dtype, &shape)
             .map_err(|error| Failure::Linn {
                 file: None,
-                error: Error::Limit(format!("the input {name} {error}")),
+                error: memory_limit(format!("the input {name} {error}")),
             })?;
         generator
             .tensor(wanted.dtype, &shape, self.seed, wanted.name)
@@ -331,7 +331,7 @@ impl Loader {
         let bytes = bytes.map_err(Failure::io(&shown))?;
         match bytes.len() <= self.limit {
             true => Ok(bytes.into()),
-            false => Err(Failure::of(&shown)(Error::Limit(format!(
+            false => Err(Failure::of(&shown)(memory_limit(format!(
                 "the file is larger than the memory limit of {} bytes",
                 self.limit
             )))),
@@ -355,6 +355,14 @@ fn sniff(bytes: &[u8]) -> Format {
         Format::Npz
     } else {
         Format::Pb
+    }
+}
+
+/// The failure of a source that needs more than the memory limit allows.
+fn memory_limit(reason: String) -> Error {
+    Error::Limit {
+        reason,
+        memory: true,
     }
 }
 

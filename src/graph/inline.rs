@@ -1,15 +1,16 @@
 //! Model-local functions, expanded where they are called until only operators are left.
 
-use std::collections::{HashMap, HashSet};
-use std::rc::Rc;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::opsets::{Imports, canonical};
 use crate::error::{Error, NodeName, Quoted};
 use crate::onnx::proto::{AttributeProto, FunctionProto, NodeProto};
 use crate::ops::schema::NEWEST_OPSET;
 
-/// The most nodes that a model may have once its functions are expanded.
-const MOST_NODES: usize = 1_000_000;
+/// The most nodes that the expansion of functions may add: a few functions that call one another twice would
+/// fill any memory.
+const MOST_ADDED: usize = 200_000;
 /// The most calls of functions inside one another.
 const MOST_DEPTH: usize = 64;
 
@@ -34,7 +35,7 @@ struct Frame<'a> {
     index: usize,
     imports: Imports,
     function: Option<Key<'a>>,
-    calls: Rc<Vec<String>>,
+    calls: Arc<[String]>,
     /// From names of the body to names of the model.
     names: HashMap<String, String>,
     /// What the body's values are named after.
@@ -59,21 +60,21 @@ pub(super) fn expand(
             )));
         }
     }
-    let mut taken: HashSet<String> = match functions {
-        // No body's value needs a new name.
-        [] => HashSet::new(),
-        _ => nodes
+    let mut taken = Taken::default();
+    if !functions.is_empty() {
+        let names = nodes
             .iter()
-            .flat_map(|node| node.input.iter().chain(&node.output).cloned())
-            .collect(),
-    };
-    let mut expanded = Vec::with_capacity(nodes.len());
+            .flat_map(|node| node.input.iter().chain(&node.output));
+        taken.0.extend(names.map(|name| (name.clone(), 1)));
+    }
+    let own = nodes.len();
+    let mut expanded = Vec::with_capacity(own);
     let mut stack = vec![Frame {
         nodes: nodes.into_iter(),
         index: 0,
         imports,
         function: None,
-        calls: Rc::new(Vec::new()),
+        calls: Arc::default(),
         names: HashMap::new(),
         prefix: String::new(),
         attributes: HashMap::new(),
@@ -96,7 +97,7 @@ pub(super) fn expand(
         ));
         let Some((function, imports)) = called else {
             expanded.push(Call { node, name });
-            check_size(expanded.len())?;
+            check_size(expanded.len(), own)?;
             continue;
         };
         let function_key = key(function);
@@ -110,23 +111,23 @@ pub(super) fn expand(
             )));
         }
         if stack.len() > MOST_DEPTH {
-            return Err(Error::Limit(format!(
+            return Err(Error::limit(format!(
                 "{name}: functions call one another more than {MOST_DEPTH} deep"
             )));
         }
         let (frame, passed_on) = enter(&node, &name, function, imports.clone(), &mut taken)?;
         expanded.extend(passed_on);
-        check_size(expanded.len())?;
+        check_size(expanded.len(), own)?;
         stack.push(frame);
     }
     Ok(expanded)
 }
 
-fn check_size(nodes: usize) -> Result<(), Error> {
-    match nodes <= MOST_NODES {
+fn check_size(nodes: usize, own: usize) -> Result<(), Error> {
+    match nodes.saturating_sub(own) <= MOST_ADDED {
         true => Ok(()),
-        false => Err(Error::Limit(format!(
-            "the model has more than {MOST_NODES} nodes once its functions are expanded"
+        false => Err(Error::limit(format!(
+            "the model's functions expand to more than {MOST_ADDED} nodes"
         ))),
     }
 }
@@ -155,13 +156,13 @@ fn name(node: &NodeProto, frame: &Frame<'_>) -> NodeName {
             other => format!("{other}.{}", node.op_type),
         },
         opset: frame.imports.version(domain),
-        calls: frame.calls.to_vec(),
+        calls: frame.calls.clone(),
     }
 }
 
 impl Frame<'_> {
     /// Gives the body's names their names in the model.
-    fn rename(&mut self, node: &mut NodeProto, taken: &mut HashSet<String>) {
+    fn rename(&mut self, node: &mut NodeProto, taken: &mut Taken) {
         for name in node.input.iter_mut().chain(&mut node.output) {
             if name.is_empty() {
                 continue;
@@ -169,7 +170,7 @@ impl Frame<'_> {
             let fresh = match self.names.get(name) {
                 Some(known) => known.clone(),
                 None => {
-                    let fresh = fresh(&format!("{}/{name}", self.prefix), taken);
+                    let fresh = taken.fresh(format!("{}/{name}", self.prefix));
                     self.names.insert(name.clone(), fresh.clone());
                     fresh
                 }
@@ -199,15 +200,23 @@ impl Frame<'_> {
     }
 }
 
-/// The first of `name`, `name#2`, `name#3` ... that no value has.
-fn fresh(name: &str, taken: &mut HashSet<String>) -> String {
-    let mut fresh = name.to_string();
-    let mut count = 1;
-    while !taken.insert(fresh.clone()) {
-        count += 1;
-        fresh = format!("{name}#{count}");
+/// The names that values have, each with how often it was asked for.
+#[derive(Default)]
+struct Taken(HashMap<String, usize>);
+
+impl Taken {
+    /// `name`, or the first of `name#2`, `name#3` ... that no value has.
+    fn fresh(&mut self, name: String) -> String {
+        let mut count = self.0.get(&name).copied().unwrap_or(0);
+        let mut fresh = name.clone();
+        while count > 0 && self.0.contains_key(&fresh) {
+            count += 1;
+            fresh = format!("{name}#{count}");
+        }
+        self.0.insert(fresh.clone(), 1);
+        self.0.insert(name, count.max(1));
+        fresh
     }
-    fresh
 }
 
 /// The frame of a call's body, and Identity nodes for outputs that the body only passes on.
@@ -216,7 +225,7 @@ fn enter<'a>(
     name: &NodeName,
     function: &'a FunctionProto,
     imports: Imports,
-    taken: &mut HashSet<String>,
+    taken: &mut Taken,
 ) -> Result<(Frame<'a>, Vec<Call>), Error> {
     let too_many = |what: &str, given: usize, formal: usize| {
         Error::Invalid(format!(
@@ -284,7 +293,7 @@ fn enter<'a>(
         "" => format!("{}#{}", function.name, name.index),
         given => given.to_string(),
     };
-    let mut calls = name.calls.clone();
+    let mut calls = name.calls.to_vec();
     calls.push(label.clone());
     Ok((
         Frame {
@@ -292,9 +301,9 @@ fn enter<'a>(
             index: 0,
             imports,
             function: Some(key(function)),
-            calls: Rc::new(calls),
+            calls: calls.into(),
             names,
-            prefix: fresh(&label, taken),
+            prefix: taken.fresh(label),
             attributes,
         },
         passed_on,

@@ -282,6 +282,10 @@ fn round_to_odd(x: f64) -> f32 {
 /// The number of taps that each window divides by, in the order of the spatial output. Pads can make it
 /// larger than any integer type.
 fn divisors(plan: &Plan, count_include_pad: bool) -> Vec<f64> {
+    if plan.is_empty() {
+        // An empty batch may have planes of any size.
+        return Vec::new();
+    }
     let mut divisors = vec![1.0];
     for axis in plan.axes() {
         let counts: Vec<f64> = (0..axis.output)

@@ -64,7 +64,7 @@ fn agree(bytes: Vec<u8>, inputs: &[Tensor], bound: f64) -> Result<(), String> {
         }
         let ours = numbers(ours);
         let largest = theirs.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
-        let differs = |(x, y): &(&f64, &f64)| !((*x - *y).abs() <= bound * largest);
+        let differs = |(x, y): &(&f64, &f64)| x.is_nan() || (*x - *y).abs() > bound * largest;
         if ours.iter().zip(&theirs).any(|pair| differs(&pair)) {
             return Err(format!("{name}: {ours:?}, in tract {theirs:?}"));
         }

@@ -1,0 +1,262 @@
+//! Broken models: cut short, bits flipped, absurd sizes, noise. Each is an error or a model that runs or fails
+//! cleanly; none is a panic, and none takes long.
+
+#[path = "support/mod.rs"]
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use linn::{Dim, Model, Options, Tensor, read_tensor};
+use prost::Message;
+use support::Random;
+use support::model::{Build, OneNode, ints, node, tensor_proto};
+
+/// Loads `bytes` and, where that works, runs the model on zeros; whatever happens, it must come back soon.
+fn survive(bytes: Vec<u8>) {
+    let began = Instant::now();
+    let mut options = Options::default();
+    options.memory_limit = 64 << 20;
+    if let Ok(model) = Model::from_bytes_with(bytes, &options) {
+        let inputs: Vec<(String, Tensor)> = model
+            .inputs()
+            .iter()
+            .filter_map(|info| {
+                let dims: Vec<usize> = info
+                    .dims
+                    .iter()
+                    .flatten()
+                    .map(|dim| if let Dim::Known(size) = dim { *size } else { 1 })
+                    .collect();
+                let len = dims
+                    .iter()
+                    .try_fold(1usize, |len, &dim| len.checked_mul(dim))?;
+                let small = len <= 1 << 18 && info.dtype == linn::DType::F32;
+                let zeros = small.then(|| Tensor::new(&dims, vec![0f32; len]).ok());
+                Some((info.name.clone(), zeros??))
+            })
+            .collect();
+        let _ = model.run(inputs.iter().map(|(name, tensor)| (name, tensor)));
+    }
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "it took {:?}",
+        began.elapsed()
+    );
+}
+
+/// Models of a few hundred bytes.
+fn seeds() -> Vec<Vec<u8>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let cases = [
+        "models/branches",
+        "models/local_function",
+        "models/maxpool_maxunpool",
+        "models/qlinearaveragepool_u8",
+        "tests/data/node/test_averagepool_2d_ceil",
+        "tests/data/node/test_lppool_2d_dilations",
+        "tests/data/node/test_maxpool_with_argmax_2d_precomputed_strides",
+        "tests/data/node/test_maxunpool_export_with_output_shape",
+        "tests/data/node/test_roialign_mode_max",
+    ];
+    let mut seeds: Vec<Vec<u8>> = cases
+        .iter()
+        .map(|case| std::fs::read(root.join(case).join("model.onnx")).expect("a stored model"))
+        .collect();
+    let weights = support::f32s(&[2, 3], &[1.0; 6]);
+    let with_initializer = Build::new(14)
+        .initializer("w", &weights)
+        .input("x", linn::DType::F32, "2,3")
+        .node(node("Add", &["x", "w"], &["y"]))
+        .output("y");
+    seeds.push(with_initializer.bytes());
+    seeds
+}
+
+#[test]
+fn every_cut() {
+    for seed in seeds() {
+        for len in 0..seed.len() {
+            survive(seed[..len].to_vec());
+        }
+    }
+}
+
+#[test]
+fn flipped_bits() {
+    for seed in seeds() {
+        for at in 0..seed.len() {
+            for bit in 0..8 {
+                let mut mutant = seed.clone();
+                mutant[at] ^= 1 << bit;
+                survive(mutant);
+            }
+        }
+    }
+}
+
+#[test]
+fn bytes_put_in_left_out_and_replaced() {
+    let mut random = Random::new(7);
+    for seed in seeds() {
+        for _ in 0..1000 {
+            let mut mutant = seed.clone();
+            for _ in 0..random.range(1, 4) {
+                let at = random.range(0, mutant.len() as i64 - 1) as usize;
+                let byte =
+                    [0, 1, 0x7f, 0x80, 0xff, random.next() as u8][random.range(0, 5) as usize];
+                match random.range(0, 2) {
+                    0 => mutant[at] = byte,
+                    1 => mutant.insert(at, byte),
+                    _ => drop(mutant.remove(at)),
+                }
+            }
+            survive(mutant);
+        }
+    }
+}
+
+#[test]
+fn noise() {
+    let mut random = Random::new(11);
+    for _ in 0..2000 {
+        let len = random.range(0, 400);
+        survive((0..len).map(|_| random.next() as u8).collect());
+    }
+}
+
+#[test]
+fn attributes_at_their_extremes() {
+    let extremes = [i64::MIN, -1, 0, 1, 2, 1 << 31, 1 << 40, 1 << 62, i64::MAX];
+    for name in ["kernel_shape", "strides", "dilations", "pads"] {
+        for a in extremes {
+            for b in extremes {
+                for dims in ["1,1,5,5", "N,C,H,W", "0,1,5,5", "1,1,0,0"] {
+                    for (operator, count) in [("MaxPool", 1), ("MaxPool", 2), ("AveragePool", 1)] {
+                        for ceil_mode in [0, 1] {
+                            let mut model = OneNode::new(operator, 22).outputs(count);
+                            if name != "kernel_shape" {
+                                model = model.ints("kernel_shape", &[2, 2]);
+                            }
+                            let values = if name == "pads" {
+                                vec![a, 0, 0, b]
+                            } else {
+                                vec![a, b]
+                            };
+                            model = model.ints(name, &values).int("ceil_mode", ceil_mode);
+                            survive(model.input(linn::DType::F32, dims).bytes());
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn absurd_tensors_are_refused_before_they_are_made() {
+    let extremes = [i64::MIN, -1, 0, 1 << 31, (1 << 62) + 1, i64::MAX];
+    for a in extremes {
+        for b in extremes {
+            for number in [-1, 0, 1, 8, 22, 27, 99] {
+                let mut model = Build::new(14).output("w");
+                let mut proto = tensor_proto("w", &support::f32s(&[2], &[1.0, 2.0]));
+                proto.dims = vec![a, b];
+                proto.data_type = Some(number);
+                model.graph().initializer.push(proto.clone());
+                survive(model.bytes());
+                assert!(read_tensor(proto.encode_to_vec()).is_err());
+            }
+        }
+    }
+    // Larger than any memory, and asked for by a few bytes.
+    let shape = support::i64s(&[2], &[1 << 40, 1 << 20]);
+    let reshape = Build::new(14)
+        .input("x", linn::DType::F32, "N")
+        .initializer("shape", &shape)
+        .node(node("Reshape", &["x", "shape"], &["y"]))
+        .output("y");
+    survive(reshape.bytes());
+    let pool = node("AveragePool", &["x"], &["y"]);
+    let mut pool = Build::new(14).input("x", linn::DType::F32, "1,1,N").node({
+        let mut pool = pool;
+        pool.attribute = vec![
+            ints("kernel_shape", &[1]),
+            ints("pads", &[1 << 40, 1 << 40]),
+        ];
+        pool
+    });
+    pool = pool.output("y");
+    survive(pool.bytes());
+}
+
+#[test]
+fn nesting_and_functions_without_end() {
+    // A function of 2^30 nodes in two kilobytes, and one that calls itself.
+    for (count, recursive) in [(30, false), (3, true)] {
+        let mut model = Build::new(14).input("x", linn::DType::F32, "N");
+        for index in 0..count {
+            let next = match index + 1 {
+                last if last == count && recursive => "f0".to_string(),
+                last if last == count => "Identity".to_string(),
+                next => format!("f{next}"),
+            };
+            let domain = if next == "Identity" { "" } else { "local" };
+            let mut body = vec![node(&next, &["a"], &["b"]), node(&next, &["b"], &["c"])];
+            for node in &mut body {
+                node.domain = domain.to_string();
+            }
+            model = model.function(linn::proto::FunctionProto {
+                name: format!("f{index}"),
+                domain: "local".into(),
+                input: vec!["a".into()],
+                output: vec!["c".into()],
+                node: body,
+                opset_import: vec![
+                    support::model::import("", 14),
+                    support::model::import("local", 1),
+                ],
+                ..Default::default()
+            });
+        }
+        let mut call = node("f0", &["x"], &["y"]);
+        call.domain = "local".into();
+        let model = model.import("local", 1).node(call).output("y");
+        let error = Model::from_bytes(model.bytes()).expect_err("it must not be accepted");
+        let class = if recursive {
+            linn::Class::Invalid
+        } else {
+            linn::Class::Limit
+        };
+        assert_eq!(error.class(), class, "{error}");
+    }
+    // Messages inside one another, deeper than a reader may follow.
+    let mut bytes = Vec::new();
+    for _ in 0..5000 {
+        let mut outer = vec![0x32];
+        prost::encoding::encode_varint(bytes.len() as u64, &mut outer);
+        outer.extend(&bytes);
+        bytes = outer;
+    }
+    let mut model = vec![0x3a];
+    prost::encoding::encode_varint(bytes.len() as u64, &mut model);
+    model.extend(bytes);
+    survive(model);
+}
+
+#[test]
+fn broken_tensor_files() {
+    let folder: PathBuf =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("models/branches/test_data_set_0/input_0.pb");
+    let bytes = std::fs::read(folder).expect("a stored tensor");
+    for len in 1..bytes.len() {
+        let _ = read_tensor(bytes[..len].to_vec());
+    }
+    for at in 0..bytes.len() {
+        for bit in 0..8 {
+            let mut mutant = bytes.clone();
+            mutant[at] ^= 1 << bit;
+            let _ = read_tensor(mutant);
+        }
+    }
+}
