@@ -223,10 +223,10 @@ impl Window {
     }
 
     fn axis(&self, index: usize, input: usize) -> Result<Axis, OpError> {
-        let too_large = || {
+        let too_large = |attribute: &str, value: i64| {
             OpError::invalid(
-                "",
-                format!("the window of spatial axis {index} is too large to compute with"),
+                format!("{attribute}[{index}]"),
+                format!("is {value}, which makes a window too large to compute with"),
             )
         };
         let (kernel, stride, dilation) = (
@@ -234,11 +234,11 @@ impl Window {
             self.strides[index],
             self.dilations[index],
         );
-        let size = i64::try_from(input).map_err(|_| too_large())?;
+        let size = i64::try_from(input).map_err(|_| too_large("kernel_shape", kernel))?;
         let extent = (kernel - 1)
             .checked_mul(dilation)
             .and_then(|span| span.checked_add(1))
-            .ok_or_else(too_large)?;
+            .ok_or_else(|| too_large("dilations", dilation))?;
 
         let (output, pad_begin, pad_end) = match self.auto_pad {
             AutoPad::SameUpper | AutoPad::SameLower => {
@@ -248,7 +248,7 @@ impl Window {
                     0 => 0,
                     _ => ((output - 1) * stride)
                         .checked_add(extent)
-                        .ok_or_else(too_large)?,
+                        .ok_or_else(|| too_large("kernel_shape", kernel))?,
                 };
                 let total = (reach - size).max(0);
                 let (less, more) = (total / 2, total - total / 2);
@@ -266,7 +266,7 @@ impl Window {
                     .checked_add(pad_begin)
                     .and_then(|padded| padded.checked_add(pad_end))
                     .map(|padded| padded - extent)
-                    .ok_or_else(too_large)?;
+                    .ok_or_else(|| too_large("pads", pad_begin))?;
                 let output = match self.ceil_mode {
                     false => slack.div_euclid(stride) + 1,
                     true => {

@@ -105,7 +105,7 @@ impl MaxUnpool {
         let inside = |index: i64| usize::try_from(index).is_ok_and(|index| index < len);
         if let Some(at) = indices.iter().position(|&index| !inside(index)) {
             return Err(OpError::run(
-                format!("I[{at}]"),
+                format!("the index I[{at}]"),
                 format!(
                     "is {}, must be in 0..{len} to lie in the output {shape}",
                     indices[at]
@@ -245,11 +245,14 @@ mod tests {
             (high.class, high.to_string().as_str()),
             (
                 Class::Run,
-                "I[1] is 4, must be in 0..4 to lie in the output [1,1,4]"
+                "the index I[1] is 4, must be in 0..4 to lie in the output [1,1,4]"
             )
         );
         let low = run(&ints(&[1, 1, 2], &[-1, 0]), None);
-        assert!(low.to_string().starts_with("I[0] is -1, must be in 0..4"));
+        assert!(
+            low.to_string()
+                .starts_with("the index I[0] is -1, must be in 0..4")
+        );
         assert_eq!(
             run(&ints(&[1, 2, 1], &[0, 1]), None).to_string(),
             "I is i64[1,2,1], must have the shape of X, which is f32[1,1,2]"
