@@ -18,6 +18,7 @@ mod source;
 mod summary;
 mod tensor_json;
 mod test;
+mod whole_file;
 
 use std::fmt;
 use std::io::{self, BufWriter, ErrorKind, StdoutLock, Write};

@@ -1,369 +1,388 @@
-//! The program: what it prints and where, its exit codes, the files it reads and writes.
+//! The program `linn` as a user meets it: arguments, streams, files, exit codes.
 #![cfg(feature = "cli")]
-
-#[path = "support/mod.rs"]
-mod support;
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use linn::{DType, Tensor};
-use ndarray::{Array2, Array4};
-use serde_json::Value;
-use support::model::{Build, node};
-use support::{f32s, tensor};
+use ndarray::{Array4, ArrayD};
+use ndarray_npy::{ReadNpyExt, WriteNpyExt, read_npy, write_npy};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-const POOL: &str = "models/maxpool_2d_padding_stride";
+const DEFAULT: &str = "test_maxpool_2d_default";
+const PADS: &str = "test_maxpool_2d_precomputed_pads";
+const ARGMAX: &str = "test_maxpool_with_argmax_2d_precomputed_pads";
+const UNPOOL: &str = "test_maxunpool_export_without_output_shape";
 
-fn linn(arguments: &[&str]) -> Output {
-    linn_reading(arguments, b"")
+/// A case of the ONNX test data.
+fn case(name: &str) -> String {
+    format!("{}/tests/data/node/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-fn linn_reading(arguments: &[&str], stdin: &[u8]) -> Output {
+fn model(name: &str) -> String {
+    case(name) + "/model.onnx"
+}
+
+/// What a run of the program gave.
+struct Ran {
+    code: Option<i32>,
+    stdout: Vec<u8>,
+    stderr: String,
+}
+
+impl Ran {
+    fn text(&self) -> String {
+        String::from_utf8(self.stdout.clone()).expect("stdout is text")
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.stdout).expect("stdout is one JSON document")
+    }
+
+    /// Checks an exit code, and that a failure says one thing on stderr and nothing on stdout.
+    fn fails(self, code: i32, with: &str) {
+        assert_eq!(self.code, Some(code), "{}", self.stderr);
+        assert!(self.stderr.contains(with), "{}", self.stderr);
+        assert_eq!(self.text(), "");
+        let errors = self
+            .stderr
+            .lines()
+            .filter(|line| line.starts_with("error: "));
+        assert_eq!(errors.count(), 1, "{}", self.stderr);
+        assert!(self.stderr.matches("help: ").count() <= 1);
+    }
+
+    fn works(self) -> Ran {
+        assert_eq!(self.code, Some(0), "{}", self.stderr);
+        self
+    }
+}
+
+fn linn(args: &[&str]) -> Ran {
+    linn_fed(args, &[])
+}
+
+fn linn_fed(args: &[&str], stdin: &[u8]) -> Ran {
     let mut child = Command::new(env!("CARGO_BIN_EXE_linn"))
-        .args(arguments)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .expect("linn starts");
+        .expect("the program starts");
     // It may end without reading its input.
-    let _ = child.stdin.take().expect("a pipe").write_all(stdin);
-    child.wait_with_output().expect("linn ends")
-}
-
-/// What a successful call prints.
-fn stdout(arguments: &[&str]) -> String {
-    let output = linn(arguments);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {stderr}");
-    String::from_utf8(output.stdout).expect("UTF-8")
-}
-
-/// Checks the form of a failure, and returns what it says.
-fn failure(arguments: &[&str], code: i32) -> String {
-    let output = linn(arguments);
-    let stderr = String::from_utf8(output.stderr).expect("UTF-8");
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
-    assert!(
-        output.stdout.is_empty(),
-        "{arguments:?}: stdout is not empty"
-    );
-    let errors = stderr.lines().filter(|line| line.starts_with("error: "));
-    assert_eq!(errors.count(), 1, "{arguments:?}: {stderr}");
-    assert!(
-        stderr
-            .lines()
-            .filter(|line| line.starts_with("help: "))
-            .count()
-            <= 1
-    );
-    stderr
-}
-
-fn json(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
-}
-
-/// A folder, and the path of a file in it.
-fn file(folder: &TempDir, name: &str) -> String {
-    folder.path().join(name).display().to_string()
-}
-
-fn folder() -> TempDir {
-    tempfile::tempdir().expect("a folder")
-}
-
-/// A model whose output is its input.
-fn identity(folder: &TempDir, dtype: DType, dims: &str) -> String {
-    let model = Build::new(22)
-        .input("x", dtype, dims)
-        .node(node("Identity", &["x"], &["y"]))
-        .output("y");
-    let path = file(folder, "identity.onnx");
-    fs::write(&path, model.bytes()).expect("a file");
-    path
-}
-
-#[test]
-fn the_worked_examples() {
-    let examples = [
-        ("maxpool_2d", "[[4, 5], [7, 8]]"),
-        ("averagepool_2d", "[[2, 3], [5, 6]]"),
-        ("maxpool_2d_stride_of_window", "f32[1,1,1,1]  min 10"),
-        ("maxpool_2d_padding_stride", "[[5, 7], [13, 15]]"),
-        ("maxpool_2d_oblong_window", "[[5, 7], [13, 15]]"),
-        (
-            "maxpool_2d_two_channels",
-            "[[[5, 7], [13, 15]], [[6, 8], [14, 16]]]",
-        ),
-    ];
-    for (name, values) in examples {
-        let printed = stdout(&["run", &format!("models/{name}")]);
-        assert!(printed.contains(values), "{name}: {printed}");
+    let _ = child.stdin.take().expect("stdin is piped").write_all(stdin);
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = child.wait_with_output().expect("the program ends");
+    Ran {
+        code: status.code(),
+        stdout,
+        stderr: String::from_utf8(stderr).expect("stderr is text"),
     }
 }
 
-#[test]
-fn a_run_without_sources_is_random_and_always_the_same() {
-    let model = format!("{POOL}/model.onnx");
-    let first = linn(&["run", &model]);
-    let note = String::from_utf8_lossy(&first.stderr).into_owned();
-    assert!(note.contains("random") && note.contains("seed 0"), "{note}");
-    assert_eq!(first.stdout, linn(&["run", &model]).stdout);
-    assert_ne!(first.stdout, linn(&["run", &model, "--seed", "1"]).stdout);
-}
+/// A folder for the files of one test.
+struct Files(TempDir);
 
-#[test]
-fn sources_and_sinks_of_every_kind_agree() {
-    let folder = folder();
-    let x = Array4::from_shape_fn((1, 1, 4, 4), |(_, _, row, column)| {
-        (4 * row + column) as f32
-    });
-    let npy = file(&folder, "x.npy");
-    ndarray_npy::write_npy(&npy, &x).expect("an array");
-    let pb = file(&folder, "x.pb");
-    fs::write(&pb, linn::write_tensor("x", &Tensor::from(x.clone()))).expect("a file");
-    let npz = file(&folder, "x.npz");
-    let model = identity(&folder, DType::F32, "1,1,4,4");
-    stdout(&["run", &model, "-i", &npy, "-o", &npz]);
-    let keyed = format!("{npz}:y");
-    let literal = "[0,1,2,3;4,5,6,7;8,9,10,11;12,13,14,15]";
-    let wanted = stdout(&["run", POOL, "-o", "-"]);
-    assert_eq!(
-        json(&wanted)["data"],
-        serde_json::json!([5.0, 7.0, 13.0, 15.0])
-    );
-    for source in [&npy, &pb, &npz, &keyed, literal, "iota"] {
-        assert_eq!(
-            stdout(&["run", POOL, "-i", source, "-o", "-"]),
-            wanted,
-            "{source}"
-        );
-        let named = format!("x={source}");
-        assert_eq!(
-            stdout(&["run", POOL, "-i", &named, "-o", "y=-"]),
-            wanted,
-            "{source}"
-        );
+impl Files {
+    fn new() -> Files {
+        Files(tempfile::tempdir().expect("a temporary folder"))
     }
-    for piped in [&npy, &pb, &npz] {
-        let bytes = fs::read(piped).expect("a file");
-        let output = linn_reading(&["run", POOL, "-i", "-", "-o", "-"], &bytes);
-        assert_eq!(String::from_utf8_lossy(&output.stdout), wanted, "{piped}");
-    }
-    for sink in ["y.npy", "y.npz", "y.pb", "y.json"] {
-        let sink = file(&folder, sink);
-        assert_eq!(stdout(&["run", POOL, "-i", &npy, "-o", &sink]), "");
-        assert!(Path::new(&sink).exists(), "{sink}");
-    }
-    let y: Array4<f32> = ndarray_npy::read_npy(file(&folder, "y.npy")).expect("an array");
-    assert_eq!(y.into_raw_vec_and_offset().0, [5.0, 7.0, 13.0, 15.0]);
-    let (name, y) =
-        linn::read_tensor(fs::read(file(&folder, "y.pb")).expect("a file")).expect("a tensor");
-    assert_eq!(
-        (name.as_str(), y),
-        ("y", f32s(&[1, 1, 2, 2], &[5.0, 7.0, 13.0, 15.0]))
-    );
-    let text = fs::read_to_string(file(&folder, "y.json")).expect("a file");
-    assert_eq!(json(&text), json(&wanted));
-}
 
-#[test]
-fn types_survive_npy_npz_and_pb() {
-    let types = [
-        DType::F16,
-        DType::BF16,
-        DType::F32,
-        DType::F64,
-        DType::I8,
-        DType::U8,
-        DType::I32,
-        DType::I64,
-        DType::Bool,
-    ];
-    for dtype in types {
-        let folder = folder();
-        let model = identity(&folder, dtype, "2,3");
-        let x = tensor(dtype, &[2, 3], &[0.0, 1.0, 0.0, 1.0, 1.0, 0.0]);
-        let start = file(&folder, "x.pb");
-        fs::write(&start, linn::write_tensor("x", &x)).expect("a file");
-        let mut from = start;
-        for to in ["a.npy", "b.npz", "c.pb"] {
-            let to = file(&folder, to);
-            stdout(&["run", &model, "-i", &from, "-o", &to]);
-            from = to;
-        }
-        let (_, y) = linn::read_tensor(fs::read(&from).expect("a file")).expect("a tensor");
-        assert_eq!(y, x);
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn at(&self, name: &str) -> String {
+        self.path(name).to_string_lossy().into_owned()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(self.0.path())
+            .expect("the folder is there")
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
     }
 }
 
-#[test]
-fn npy_as_numpy_writes_it() {
-    let folder = folder();
-    let path = file(&folder, "x.npy");
-    let model = identity(&folder, DType::I64, "2,3");
-    let fortran =
-        Array2::from_shape_vec(ndarray::ShapeBuilder::f((2, 3)), vec![1i64, 4, 2, 5, 3, 6])
-            .expect("it fits");
-    ndarray_npy::write_npy(&path, &fortran).expect("an array");
-    let printed = json(&stdout(&["run", &model, "-i", &path, "-o", "-"]));
-    assert_eq!(printed["data"], serde_json::json!([1, 2, 3, 4, 5, 6]));
-    for broken in [
-        &b""[..],
-        b"\x93NUMPY",
-        b"\x93NUMPY\x01\x00\xff\xff{",
-        b"\x93NUMPY\x01\x00\x06\x00{'a':}",
-        b"not npy",
-    ] {
-        fs::write(&path, broken).expect("a file");
-        let message = failure(&["run", &model, "-i", &path], 5);
-        assert!(message.contains("x.npy"), "{message}");
-    }
+/// The stored input and output of a case, as arrays.
+fn stored(name: &str) -> (ArrayD<f32>, ArrayD<f32>) {
+    let read = |file: &str| {
+        let bytes = fs::read(format!("{}/test_data_set_0/{file}", case(name))).unwrap();
+        linn::read_tensor(bytes).unwrap().1.into_array().unwrap()
+    };
+    (read("input_0.pb"), read("output_0.pb"))
 }
 
 #[test]
-fn a_folder_takes_every_output() {
-    let folder = folder();
-    let names = ["plain", "a/b:c", ".."];
-    let mut model = Build::new(22).input("x", DType::F32, "2");
-    for name in names {
-        model = model.node(node("Relu", &["x"], &[name])).output(name);
-    }
-    let path = file(&folder, "net.onnx");
-    fs::write(&path, model.bytes()).expect("a file");
-    let out = format!("{}/", file(&folder, "out"));
-    fs::create_dir(&out).expect("a folder");
-    let ran = linn(&["run", &path, "-i", "[1,2]", "-o", &out]);
-    let written: Vec<String> = fs::read_dir(&out)
-        .expect("the folder")
-        .map(|entry| {
-            entry
-                .expect("an entry")
-                .file_name()
-                .to_string_lossy()
-                .into_owned()
-        })
-        .collect();
-    // Nothing but files in the folder, whatever a model calls its outputs.
-    assert_eq!(
-        fs::read_dir(folder.path()).expect("the folder").count(),
-        2,
-        "{ran:?}"
-    );
-    if ran.status.success() {
-        assert_eq!(written.len(), names.len(), "{written:?}");
-        assert!(written.contains(&"a_b_c.npy".to_string()), "{written:?}");
-    }
-    let clash = Build::new(22)
-        .input("x", DType::F32, "2")
-        .node(node("Relu", &["x"], &["a/b"]))
-        .node(node("Relu", &["x"], &["a:b"]))
-        .output("a/b")
-        .output("a:b");
-    fs::write(&path, clash.bytes()).expect("a file");
-    let other = format!("{}/", file(&folder, "other"));
-    fs::create_dir(&other).expect("a folder");
-    assert!(
-        !linn(&["run", &path, "-i", "[1,2]", "-o", &other])
-            .status
-            .success()
-    );
-    assert_eq!(fs::read_dir(&other).expect("the folder").count(), 0);
+fn a_folder_with_test_data_is_run_on_them() {
+    let ran = linn(&["run", &case(PADS)]).works();
+    let text = ran.text();
+    assert!(text.starts_with("y  f32[1,1,5,5]  min 13  mean 21.4  max 25  nan 0  inf 0\n"));
+    assert!(text.contains("\n  13 14 15 15 15\n"));
+    assert!(ran.stderr.contains("note: the inputs are those of "));
 }
 
 #[test]
-fn exit_codes() {
-    let folder = folder();
-    let broken = file(&folder, "broken.onnx");
-    fs::write(&broken, "not a model").expect("a file");
-    let conv = Build::new(22)
-        .input("x", DType::F32, "1")
-        .node(node("Conv", &["x", "x"], &["y"]))
-        .output("y");
-    let unsupported = file(&folder, "conv.onnx");
-    fs::write(&unsupported, conv.bytes()).expect("a file");
-    let model = format!("{POOL}/model.onnx");
-    assert_eq!(linn(&["run"]).status.code(), Some(2));
-    assert_eq!(linn(&["swim"]).status.code(), Some(2));
-    failure(&["run", &broken], 3);
-    failure(&["run", &unsupported], 4);
-    let misspelt = failure(&["run", "models/branches/model.onnx", "-i", "xx=zeros"], 5);
-    assert!(misspelt.contains("help: did you mean 'x'?"), "{misspelt}");
-    failure(&["run", &model, "-i", "[1,2,3]"], 5);
-    failure(&["run", &model, "-i", "[1,2;3]"], 2);
-    failure(&["run", &model, "-i", "x=none.npy"], 8);
-    failure(&["run", "none.onnx"], 8);
-    failure(&["run", &model, "-o", "/nowhere/at/all.npy"], 8);
-    let unpool = "tests/data/node/test_maxunpool_export_without_output_shape/model.onnx";
-    let indices = "xI=[99,99;99,99]";
-    let message = failure(&["run", unpool, "-i", "xT=ones", "-i", indices], 6);
-    assert!(message.contains("index"), "{message}");
-    failure(
-        &[
-            "run",
-            "models/branches/model.onnx",
-            "-i",
-            "ones",
-            "--max-memory",
-            "0",
-        ],
-        7,
-    );
-    failure(&["test", "models", "--filter", "nothing"], 2);
-    let differs = linn(&[
-        "test",
-        "models",
-        "--filter",
-        "globalaverage",
-        "--min-tests",
-        "1",
-    ]);
-    assert_eq!(differs.status.code(), Some(0));
-}
-
-#[test]
-fn a_failed_run_leaves_files_as_they_were() {
-    let folder = folder();
-    let (kept, other) = (file(&folder, "kept.npy"), "/nowhere/at/all.npy");
-    fs::write(&kept, "before").expect("a file");
-    let both = ["run", POOL, "-o", &kept, "-o", &format!("y={other}")];
-    assert!(!linn(&both).status.success());
-    assert_eq!(fs::read(&kept).expect("a file"), b"before");
-    failure(&["run", POOL, "-i", "[1]", "-o", &kept], 5);
-    assert_eq!(fs::read(&kept).expect("a file"), b"before");
-    assert_eq!(
-        fs::read_dir(folder.path()).expect("the folder").count(),
-        1,
-        "something is left"
-    );
-}
-
-#[test]
-fn a_run_as_json() {
-    let document = json(&stdout(&["run", POOL, "--format", "json"]));
+fn a_file_alone_is_run_on_random_inputs_that_a_seed_repeats() {
+    let run =
+        |seed: &str| linn(&["run", &model(DEFAULT), "--seed", seed, "--format", "json"]).works();
+    let first = run("0");
+    assert!(first.stderr.contains("the inputs are random, from seed 0"));
+    assert_eq!(first.stdout, run("0").stdout);
+    assert_ne!(first.stdout, run("1").stdout);
+    let document = first.json();
     assert_eq!(document["schema"], "linn.run/1");
     let output = &document["outputs"][0];
     assert_eq!(
-        (&output["name"], &output["dtype"]),
-        (&"y".into(), &"f32".into())
+        (&output["dtype"], &output["shape"]),
+        (&json!("f32"), &json!([1, 3, 31, 31]))
     );
-    assert_eq!(output["shape"], serde_json::json!([1, 1, 2, 2]));
+    assert_eq!((&output["nan"], output.get("data")), (&json!(0), None));
+    let least = output["min"].as_f64().unwrap();
+    assert!((0.0..1.0).contains(&least));
 }
 
 #[test]
-fn one_pool_without_a_model() {
-    let x = "[1,2,3,4;5,6,7,8;9,10,11,12;13,14,15,16]";
-    let corner = [
+fn numpy_files_go_in_and_come_out() {
+    let files = Files::new();
+    let (x, y) = stored(DEFAULT);
+    write_npy(files.path("x.npy"), &x).unwrap();
+    let (input, output) = (format!("x={}", files.at("x.npy")), files.at("y.npy"));
+    let ran = linn(&["run", &model(DEFAULT), "-i", &input, "-o", &output]).works();
+    assert_eq!((ran.text().as_str(), ran.stderr.as_str()), ("", ""));
+    assert_eq!(read_npy::<_, ArrayD<f32>>(files.path("y.npy")).unwrap(), y);
+
+    // In Fortran order, through stdin.
+    let mut fortran = Vec::new();
+    x.t()
+        .as_standard_layout()
+        .reversed_axes()
+        .write_npy(&mut fortran)
+        .unwrap();
+    linn_fed(
+        &["run", &model(DEFAULT), "-i", "-", "-o", &output],
+        &fortran,
+    )
+    .works();
+    let again = ArrayD::<f32>::read_npy(fs::File::open(output).unwrap()).unwrap();
+    assert_eq!(again, y);
+}
+
+#[test]
+fn npz_archives_go_in_and_come_out() {
+    let files = Files::new();
+    let (z, folder) = (files.at("all.npz"), files.at("out/"));
+    linn(&["run", &case(ARGMAX), "-o", &z, "-o", &folder]).works();
+    assert_eq!(files.names(), ["all.npz", "out"]);
+    let y: Array4<f32> = read_npy(files.path("out/y.npy")).unwrap();
+    let indices: Array4<i64> = read_npy(files.path("out/z.npy")).unwrap();
+    assert_eq!((y[[0, 0, 0, 0]], indices[[0, 0, 0, 0]]), (13.0, 12));
+
+    // Arrays by key, and an archive whose keys are the names of the inputs.
+    let (y, z) = (format!("xT={z}:y"), format!("xI={z}:z.npy"));
+    let direct = linn(&[
+        "pool",
+        "max",
+        "--input",
+        &format!("{}:y", files.at("all.npz")),
+        "-k",
+        "1",
+        "-s",
+        "1",
+    ]);
+    assert!(direct.works().text().starts_with("[[13, 14"));
+    linn(&["run", &model(UNPOOL), "-i", &y, "-i", &z]).fails(5, "xT");
+    linn(&[
+        "run",
+        &case(UNPOOL),
+        "-o",
+        &files.at("no.npz"),
+        "-i",
+        &files.at("all.npz"),
+    ])
+    .fails(5, "the model has no input 'y'; its inputs are 'xT', 'xI'");
+    assert!(!files.path("no.npz").exists());
+    let which = format!("x={}", files.at("all.npz"));
+    linn(&["run", &model(PADS), "-i", &which]).fails(5, "which array? It holds 'y', 'z'");
+    let none = format!("x={}:q", files.at("all.npz"));
+    linn(&["run", &model(PADS), "-i", &none]).fails(5, "no array 'q'; it holds 'y', 'z'");
+}
+
+#[test]
+fn tensors_as_pb_and_json() {
+    let files = Files::new();
+    let input = case(PADS) + "/test_data_set_0/input_0.pb";
+    let (pb, file) = (files.at("y.pb"), files.at("y.json"));
+    linn(&["run", &model(PADS), "-i", &input, "-o", &pb, "-o", &file]).works();
+    let (name, tensor) = linn::read_tensor(fs::read(pb).unwrap()).unwrap();
+    assert_eq!((name.as_str(), tensor), ("y", stored(PADS).1.into()));
+    let document: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    assert_eq!(document["schema"], "linn.tensor/1");
+    assert_eq!(document["shape"], json!([1, 1, 5, 5]));
+    assert_eq!(document["data"][24], json!(25.0));
+    // On stdout, a tensor takes the place of the other document.
+    let piped = linn(&[
+        "run",
+        &model(PADS),
+        "-i",
+        &input,
+        "-o",
+        "y=-",
+        "--format",
+        "json",
+    ])
+    .works();
+    assert_eq!(piped.json(), document);
+}
+
+#[test]
+fn values_in_the_arguments() {
+    let run = |input: &str| linn(&["run", &model(PADS), "-i", input, "--format", "json"]);
+    let rows = "[1,2,3,4,5;6,7,8,9,10;11,12,13,14,15;16,17,18,19,20;21,22,23,24,25]";
+    let (named, plain) = (run(&format!("x={rows}")).works(), run(rows).works());
+    assert_eq!(
+        named.json()["outputs"][0]["data"],
+        plain.json()["outputs"][0]["data"]
+    );
+    assert_eq!(plain.json()["outputs"][0]["max"], json!(25.0));
+    run("iota").works();
+    run("x=rand:-1,1").works();
+    run("[1,2;3]").fails(2, "row 1 has 1 elements, the rows before it have 2");
+    run("[1,2;3,4]").fails(5, "got f32[1,1,2,2]");
+    run("x=zeroes").fails(2, "'zeroes' is no source");
+    let bytes = model("test_maxpool_2d_uint8");
+    linn(&["run", &bytes, "-i", "[1,300]"]).fails(5, "300 is not a value of type u8");
+}
+
+#[test]
+fn a_model_from_stdin() {
+    let bytes = fs::read(model(PADS)).unwrap();
+    let ran = linn_fed(&["run", "-", "-i", "ones"], &bytes).works();
+    assert!(
+        ran.text()
+            .starts_with("y  f32[1,1,5,5]  min 1  mean 1  max 1")
+    );
+    linn_fed(&["run", "-", "-i", "-"], &bytes).fails(2, "stdin can be read only once");
+    linn_fed(&["run", "-"], b"").fails(3, "stdin: not an ONNX model: the file is empty");
+}
+
+#[test]
+fn names_are_checked() {
+    let x = "x=rand";
+    linn(&["run", &model(PADS), "-i", "X=rand"]).fails(
+        5,
+        "no input 'X'; its inputs are 'x'\nhelp: did you mean 'x'?",
+    );
+    linn(&["run", &model(PADS), "-i", x, "-i", x]).fails(2, "the input 'x' is given twice");
+    linn(&["run", &model(UNPOOL), "-i", "rand"]).fails(2, "help: say which one a source is for");
+    linn(&["run", &model(UNPOOL), "-i", "xT=rand"]).fails(5, "xI");
+    linn(&["run", &model(PADS), "-i", x, "-o", "q=-"]).fails(5, "'q'");
+    linn(&["run", &case(ARGMAX), "-o", "-"])
+        .fails(2, "takes one tensor, the model has 2 outputs: 'y', 'z'");
+    linn(&["run", &case(ARGMAX), "-o", "y=-", "-o", "z=-"]).fails(2, "two outputs go to stdout");
+    linn(&["run", &case(ARGMAX), "-o", "y=a.npy", "-o", "z=./a.npy"])
+        .fails(2, "would be written twice");
+    // The inputs are values of the graph too.
+    let fetched = linn(&["run", &case(PADS), "-o", "x=-"]).works();
+    assert_eq!(fetched.json()["data"][1], json!(2.0));
+}
+
+#[test]
+fn exit_codes_tell_whose_turn_it_is() {
+    let files = Files::new();
+    linn(&["run"]).code.map(|code| assert_eq!(code, 2)).unwrap();
+    linn(&["run", &files.at("none.onnx")]).fails(8, "none.onnx: ");
+    linn(&["run", &files.at(".")]).fails(8, "model.onnx");
+    fs::write(files.path("bad.onnx"), b"not a model").unwrap();
+    linn(&["run", &files.at("bad.onnx")]).fails(3, "bad.onnx: not an ONNX model");
+    linn(&["run", &model(PADS), "-i", &files.at("none.npy")]).fails(8, "none.npy: ");
+    fs::write(files.path("bad.npy"), b"\x93NUMPY\x01\x00\xff\xff{").unwrap();
+    linn(&["run", &model(PADS), "-i", &files.at("bad.npy")])
+        .fails(5, "bad.npy: the file ends inside its header");
+    fs::write(files.path("bad.npz"), b"PK\x03\x04").unwrap();
+    linn(&["run", &model(PADS), "-i", &files.at("bad.npz")]).fails(5, "bad.npz: not an .npz file");
+    fs::write(files.path("bad.pb"), b"\xff\xff").unwrap();
+    linn(&["run", &model(PADS), "-i", &files.at("bad.pb")]).fails(5, "bad.pb: not an ONNX tensor");
+    linn(&["run", &model(DEFAULT), "--max-memory", "1K"]).fails(7, "limit");
+    linn(&["run", &model(PADS), "--max-memory", "lots"]).fails_as_usage("not a size");
+}
+
+impl Ran {
+    /// As [`Ran::fails`], for what the parser of the arguments says in several lines.
+    fn fails_as_usage(self, with: &str) {
+        assert_eq!(self.code, Some(2), "{}", self.stderr);
+        assert!(self.stderr.contains(with), "{}", self.stderr);
+        assert_eq!(self.text(), "");
+    }
+}
+
+#[test]
+fn nothing_is_written_by_halves() {
+    let files = Files::new();
+    fs::write(files.path("old.npy"), "old").unwrap();
+    let (old, new) = (
+        format!("y={}", files.at("old.npy")),
+        format!("z={}", files.at("none/z.npy")),
+    );
+    linn(&["run", &case(ARGMAX), "-o", &old, "-o", &new]).fails(8, "z.npy: ");
+    linn(&[
+        "run",
+        &model(PADS),
+        "-i",
+        "[1,2]",
+        "-o",
+        &files.at("old.npy"),
+    ])
+    .fails(5, "wanted");
+    linn(&["run", &case(PADS), "-o", &files.at("old.npy/y.npy")]).fails(8, "y.npy: ");
+    assert_eq!(fs::read(files.path("old.npy")).unwrap(), b"old");
+    assert_eq!(files.names(), ["old.npy"]);
+    #[cfg(target_os = "linux")]
+    linn(&["run", &case(PADS), "-o", "/proc/y.npy"]).fails(8, "/proc/y.npy: ");
+}
+
+#[cfg(unix)]
+#[test]
+fn new_files_have_the_permissions_of_new_files_and_links_stay_links() {
+    use std::os::unix::fs::{MetadataExt, symlink};
+    let files = Files::new();
+    fs::write(files.path("plain"), "").unwrap();
+    linn(&["run", &case(PADS), "-o", &files.at("y.npy")]).works();
+    let mode = |name: &str| files.path(name).metadata().unwrap().mode();
+    assert_eq!(mode("y.npy"), mode("plain"));
+
+    symlink(files.path("plain"), files.path("link.npy")).unwrap();
+    linn(&["run", &case(PADS), "-o", &files.at("link.npy")]).works();
+    assert!(
+        files
+            .path("link.npy")
+            .symlink_metadata()
+            .unwrap()
+            .is_symlink()
+    );
+    assert!(
+        fs::read(files.path("plain"))
+            .unwrap()
+            .starts_with(b"\x93NUMPY")
+    );
+}
+
+#[test]
+fn pool_explains_the_divisor_of_ceil_mode() {
+    let input = "[1,2,3,4;5,6,7,8;9,10,11,12;13,14,15,16]";
+    let ran = linn(&[
         "pool",
         "avg",
         "--input",
-        x,
+        input,
         "--kernel",
         "3",
         "--stride",
@@ -373,62 +392,86 @@ fn one_pool_without_a_model() {
         "--ceil",
         "--count-include-pad",
         "--explain",
-    ];
-    let printed = stdout(&corner);
+    ]);
+    let text = ran.works().text();
     for part in [
-        "ceil((4 + 1 + 1 - 3) / 2) + 1 = 3",
-        "1.5556",
-        "11.0000",
-        "4.5000",
-        "1 real + 1 pad + 1 outside -> 2",
-        "divisor is 2*2 = 4",
+        "in 4x4 -> out 3x3",
+        "out = ceil((4 + 1 + 1 - 3) / 2) + 1 = 3; last window starts at 3 < 4 (input end): kept",
+        "o=2 [3,6) 1 real + 1 pad + 1 outside -> 2",
+        " 1.5556  3.3333  2.0000\n 6.3333 11.0000  6.0000\n 4.5000  7.5000  4.0000\n",
+        "note: corner divisor is 2*2 = 4, not 9: taps outside the padding never count",
     ] {
-        assert!(printed.contains(part), "{part}: {printed}");
+        assert!(text.contains(part), "{text}");
     }
-    let max = stdout(&[
-        "pool",
-        "max",
-        "--input",
-        "[1,3,2,4]",
-        "--kernel",
-        "2",
-        "--stride",
-        "2",
-        "--indices",
-    ]);
-    assert!(max.contains('3') && max.contains('4'), "{max}");
-    let folder = folder();
-    let out = file(&folder, "y.npy");
-    stdout(&[
-        "pool", "max", "--input", x, "--kernel", "2,3", "--stride", "2x3", "--pad", "0,1,0,1",
-        "-o", &out,
-    ]);
-    let y: Array4<f32> = ndarray_npy::read_npy(&out).expect("an array");
-    assert_eq!(y.shape(), [1, 1, 2, 2]);
-    assert_eq!(y.into_raw_vec_and_offset().0, [6.0, 8.0, 14.0, 16.0]);
-    for kind in ["gmax", "gavg", "glp"] {
-        assert!(!stdout(&["pool", kind, "--input", "1x2x4x4"]).is_empty());
-    }
-    assert!(
-        stdout(&[
-            "pool", "lp", "--input", "[3,4]", "--kernel", "2", "--p", "2"
-        ])
-        .contains('5')
-    );
-    let message = failure(&["pool", "max", "--input", x, "--kernel", "0"], 2);
-    assert!(message.contains("kernel"), "{message}");
 }
 
 #[test]
-fn a_reader_that_has_gone_is_no_error() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_linn"))
-        .args(["ops"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("linn starts");
-    drop(child.stdout.take());
-    let output = child.wait_with_output().expect("linn ends");
-    assert!(output.status.success());
-    assert!(output.stderr.is_empty());
+fn pool_takes_every_kind_and_says_what_does_not_fit() {
+    let pool = |args: &str| {
+        let args: Vec<&str> = args.split(' ').collect();
+        linn(&[&["pool"], args.as_slice()].concat())
+    };
+    let shows = |args: &str, text: &str| assert_eq!(pool(args).works().text(), text, "{args}");
+    shows(
+        "max --input 4x4 --kernel 2 --stride 2",
+        "[[5, 7], [13, 15]]\n",
+    );
+    shows(
+        "max -i 1,1,4,4 -k 2 -s 2 --indices",
+        "Y  [[5, 7], [13, 15]]\nIndices  [[5, 7], [13, 15]]\n",
+    );
+    shows(
+        "max -i 4x4 -k 2 -s 2 --indices --storage-order 1 --dtype u8",
+        "Y  [[5, 7], [13, 15]]\nIndices  [[5, 13], [7, 15]]\n",
+    );
+    shows("max -i [1,2,3,4] -k 2 -s 1", "[2, 3, 4]\n");
+    shows(
+        "avg -i 3x3 -k 2 -s 2 --auto-pad SAME_LOWER",
+        "[[0, 1.5], [4.5, 6]]\n",
+    );
+    shows("lp -i [3,4] -k 2 -s 1", "5\n");
+    shows("glp -i [1,2] --p 1", "3\n");
+    shows("gmax -i 4x4", "15\n");
+    shows(
+        "gavg -i 2x3x2x2",
+        "[[[[1.5]], [[5.5]], [[9.5]]], [[[13.5]], [[17.5]], [[21.5]]]]\n",
+    );
+    let document = pool("max -i 4x4 -k 2 -s 2 --format json --explain").works();
+    assert_eq!(document.json()["schema"], "linn.pool/1");
+    assert_eq!(document.json()["axes"][1]["output"], json!(2));
+    assert!(document.stderr.contains("MaxPool   in 4x4"));
+    assert_eq!(
+        pool("max -i 4x4 -k 2 -s 2 -o -").works().json()["data"],
+        json!([5.0, 7.0, 13.0, 15.0])
+    );
+
+    pool("max -i 4x4").fails(2, "needs a --kernel");
+    pool("max -i 4x4 -k 0 -s 1").fails(2, "kernel_shape[0] is 0, must be at least 1");
+    pool("max -i 4x4 -k 2x2x2 -s 1")
+        .fails(2, "--kernel has 3 numbers, the input has 2 spatial axes");
+    pool("max -i 4x4 -k 9 -s 1").fails(5, "the output size would be -4");
+    pool("max -i 4x4 -k 2 -s 1 --p 2").fails(2, "MaxPool has no --p");
+    pool("gavg -i 4x4 --kernel 2").fails(2, "GlobalAveragePool has no --kernel");
+    pool("max -i rand -k 2 -s 1").fails(2, "help: give a shape");
+    pool("avg -i 4x4 -k 1 -s 1 --dtype i64").fails(5, "i64");
+    pool("max -i 4 -k 1 -s 1 --pad 1000000000").fails(7, "limit");
+    pool("max -i 1000000000x1000 -k 1 -s 1").fails(7, "limit");
+    pool("max -i 99999999999999999999x1 -k 1 -s 1").fails(2, "is no source");
+    pool("max -i 4x4 -k a").fails_as_usage("must be a number");
+    pool("med -i 4x4 -k 1").fails_as_usage("gmax");
+}
+
+#[test]
+fn help_has_examples() {
+    for command in ["run", "pool"] {
+        for flag in ["-h", "--help"] {
+            let help = linn(&[command, flag]).works().text();
+            assert!(help.contains("Examples:\n  linn "), "{help}");
+        }
+    }
+}
+
+#[test]
+fn test_data_are_where_these_tests_think() {
+    assert!(Path::new(&model(DEFAULT)).is_file());
 }

@@ -188,7 +188,9 @@ impl Args {
         let options = self.limits.options();
         let mut loader = Loader::new(0, options.memory_limit);
         let x = self.load(&mut loader)?;
-        let window = self.window(x.shape().len().saturating_sub(2));
+        let rank = x.shape().len().saturating_sub(2);
+        self.check_lists(rank)?;
+        let window = self.window(rank);
         if let Some(window) = &window {
             window
                 .validate()
@@ -278,6 +280,26 @@ impl Args {
         }
         if windowed && self.stride.is_none() {
             note("no --stride: it is 1 as in ONNX; many frameworks use the kernel's size");
+        }
+        Ok(())
+    }
+
+    /// Refuses lists that do not have a number for each of `rank` spatial axes.
+    fn check_lists(&self, rank: usize) -> Result<(), Failure> {
+        for (option, list, most) in [
+            ("--kernel", &self.kernel, rank),
+            ("--stride", &self.stride, rank),
+            ("--dilation", &self.dilation, rank),
+            ("--pad", &self.pad, 2 * rank),
+        ] {
+            let Some(List(numbers)) = list else { continue };
+            if ![1, rank, most].contains(&numbers.len()) {
+                return Err(Failure::Usage(format!(
+                    "{option} has {} numbers, the input has {rank} spatial {}",
+                    numbers.len(),
+                    if rank == 1 { "axis" } else { "axes" }
+                )));
+            }
         }
         Ok(())
     }

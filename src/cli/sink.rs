@@ -1,14 +1,14 @@
 //! Where outputs go: files, a folder, stdout. All of them are complete before the first one appears.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use linn::text::{Quoted, listed};
 use linn::{Tensor, write_tensor};
-use tempfile::NamedTempFile;
 
+use super::whole_file::WholeFile;
 use super::{Failure, npy, npz, print_with, tensor_json};
 
 /// A `[NAME=]SINK` of the command line.
@@ -174,7 +174,7 @@ impl Plan {
         self.stdout.is_some()
     }
 
-    /// Writes everything, or fails before any file appears or changes.
+    /// Writes everything: all files are complete before the first one is moved to its place.
     pub(super) fn write<'a>(
         &self,
         find: impl Fn(&str) -> Option<&'a Tensor>,
@@ -189,7 +189,7 @@ impl Plan {
         let mut ready = Vec::new();
         for planned in &self.files {
             let tensors: Vec<_> = planned.names.iter().map(found).collect::<Result<_, _>>()?;
-            ready.push(Ready::new(planned, &tensors)?);
+            ready.push(whole(planned, &tensors)?);
         }
         for ready in ready {
             ready.appear()?;
@@ -246,89 +246,17 @@ fn identity(path: &Path) -> PathBuf {
     }
 }
 
-/// A file that is complete, but not yet in its place.
-enum Ready {
-    Temporary {
-        file: NamedTempFile,
-        path: PathBuf,
-    },
-    /// What is no regular file, as a pipe or a device, cannot be replaced.
-    Special {
-        bytes: Vec<u8>,
-        path: PathBuf,
-    },
-}
-
-impl Ready {
-    fn new(planned: &Planned, tensors: &[(String, &Tensor)]) -> Result<Ready, Failure> {
-        let failed = Failure::io(&planned.path);
-        if let Format::Npy | Format::Npz = planned.format {
-            for (name, tensor) in tensors {
-                npy::check(tensor.dtype())
-                    .map_err(|reason| Failure::Usage(format!("{}: {reason}", Quoted(name))))?;
-            }
-        }
-        // A link stays a link: the file that it points to is replaced.
-        let path = planned
-            .path
-            .canonicalize()
-            .unwrap_or_else(|_| planned.path.clone());
-        let existing = fs::metadata(&path).ok();
-        if existing.as_ref().is_some_and(|found| !found.is_file()) {
-            let mut bytes = io::Cursor::new(Vec::new());
-            encode(planned.format, tensors, &mut bytes).map_err(failed)?;
-            return Ok(Ready::Special {
-                bytes: bytes.into_inner(),
-                path,
-            });
-        }
-        let mut file = temporary_beside(&path).map_err(&failed)?;
-        let mut buffer = BufWriter::new(file.as_file_mut());
-        encode(planned.format, tensors, &mut buffer)
-            .and_then(|()| buffer.flush())
-            .map_err(&failed)?;
-        drop(buffer);
-        if let Some(found) = existing {
-            file.as_file()
-                .set_permissions(found.permissions())
-                .map_err(&failed)?;
-        }
-        Ok(Ready::Temporary { file, path })
-    }
-
-    fn appear(self) -> Result<(), Failure> {
-        match self {
-            Ready::Temporary { file, path } => match file.persist(&path) {
-                Ok(_) => Ok(()),
-                Err(error) => Err(Failure::io(&path)(error.error)),
-            },
-            Ready::Special { bytes, path } => File::options()
-                .write(true)
-                .open(&path)
-                .and_then(|mut file| file.write_all(&bytes))
-                .map_err(Failure::io(&path)),
+/// The file of some tensors, complete but not yet in its place.
+fn whole(planned: &Planned, tensors: &[(String, &Tensor)]) -> Result<WholeFile, Failure> {
+    if let Format::Npy | Format::Npz = planned.format {
+        for (name, tensor) in tensors {
+            npy::check(tensor.dtype())
+                .map_err(|reason| Failure::Usage(format!("{}: {reason}", Quoted(name))))?;
         }
     }
-}
-
-/// An empty file in the folder of `path`, so that it can be moved to `path` in one step.
-fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".linn-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // As for any new file; the user's umask takes away from it.
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    // The crate's text names the temporary file, which says nothing to a user.
-    builder
-        .tempfile_in(folder)
-        .map_err(|error| io::Error::from(error.kind()))
+    WholeFile::new(&planned.path, |mut to| {
+        encode(planned.format, tensors, &mut to)
+    })
 }
 
 fn encode(

@@ -78,6 +78,11 @@ impl FileSource {
             });
         }
         let lower = text.to_ascii_lowercase();
+        // Before the endings: a key may end like a file.
+        if let Some(at) = lower.find(".npz:") {
+            let (path, key) = (&text[..at + 4], &text[at + 5..]);
+            return file(path, Some(key), Some(Format::Npz));
+        }
         for (ending, format) in [
             (".npy", Format::Npy),
             (".npz", Format::Npz),
@@ -86,10 +91,6 @@ impl FileSource {
             if lower.ends_with(ending) {
                 return file(text, None, Some(format));
             }
-        }
-        if let Some(at) = lower.find(".npz:") {
-            let (path, key) = (&text[..at + 4], &text[at + 5..]);
-            return file(path, Some(key), Some(Format::Npz));
         }
         // A pipe of the shell, as /dev/fd/63, has no ending.
         match Path::new(text).metadata() {

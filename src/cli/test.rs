@@ -227,17 +227,3 @@ fn parse_tolerance(text: &str) -> Result<f64, String> {
         _ => Err("not a finite number of at least 0".to_string()),
     }
 }
-
-/// A name from outside on one line, control characters escaped, cut.
-fn plain(name: &str) -> String {
-    const SHOWN: usize = 200;
-    let mut text = String::new();
-    for (count, character) in name.chars().enumerate() {
-        match character {
-            _ if count == SHOWN => return text + "...",
-            c if c.is_control() => text.extend(c.escape_default()),
-            c => text.push(c),
-        }
-    }
-    text
-}

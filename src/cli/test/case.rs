@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use linn::text::Plain;
 use linn::{Class, Error, Finding, Model, Options, Tensor, ValueInfo};
 use serde_json::Value;
 
 use super::compare::{Tolerance, difference};
-use super::plain;
 
 /// What all cases share.
 pub(super) struct Settings {
@@ -97,7 +97,7 @@ fn run_set(model: &Model, set: &Path, tolerance: Tolerance) -> Result<(), Troubl
     let outputs = model.run(inputs.iter().map(|(info, tensor)| (&info.name, tensor)))?;
     let mut differences = Vec::new();
     for (info, want) in &wanted {
-        let name = plain(&info.name);
+        let name = Plain(&info.name);
         match outputs.get(&info.name) {
             None => differences.push(format!("output '{name}' is missing")),
             Some(got) => differences.extend(
@@ -142,7 +142,7 @@ fn read_files<'a>(
                 )
             })?;
         if read.iter().any(|(other, _)| other.name == info.name) {
-            return Err(format!("{file_name} is a second one for '{}'", plain(&info.name)).into());
+            return Err(format!("{file_name} is a second one for '{}'", Plain(&info.name)).into());
         }
         read.push((info, tensor));
     }
@@ -189,7 +189,7 @@ fn tolerance(folder: &Path, settings: &Settings) -> Result<Tolerance, String> {
             .ok_or_else(|| {
                 format!(
                     "data.json: {key} is {}, no tolerance",
-                    plain(&value.to_string())
+                    Plain(&value.to_string()).to_string()
                 )
             }),
     };
@@ -206,5 +206,5 @@ fn tolerance(folder: &Path, settings: &Settings) -> Result<Tolerance, String> {
 }
 
 fn file_name(path: &Path) -> String {
-    plain(&path.file_name().unwrap_or_default().to_string_lossy())
+    Plain(&path.file_name().unwrap_or_default().to_string_lossy()).to_string()
 }

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use super::discover::{Case, Found};
-use super::plain;
 use crate::cli::Failure;
+use linn::text::Plain;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Expected {
@@ -83,7 +83,7 @@ fn parse(bytes: &[u8]) -> Result<HashMap<String, Expectation>, String> {
         if let Some(first) = by_name.get(&name) {
             return Err(format!(
                 "{number}: '{}' is already on line {}",
-                plain(&name),
+                Plain(&name),
                 first.line
             ));
         }
@@ -107,7 +107,7 @@ fn parse_line(text: &str, line: usize) -> Result<(String, Expectation), String> 
         other => {
             return Err(format!(
                 "status '{}' is none of pass, xfail, skip",
-                plain(other)
+                Plain(other)
             ));
         }
     };

@@ -2,18 +2,17 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
-use tempfile::Builder;
 
 use super::compare::Tolerance;
 use super::discover::Case;
 use super::expectations::Stale;
-use super::plain;
+use crate::cli::whole_file::WholeFile;
 use crate::cli::{Failure, Verdict, print};
+use linn::text::Plain;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Status {
@@ -98,11 +97,11 @@ impl Report {
             _ => true,
         };
         for outcome in self.outcomes.iter().filter(shown) {
-            let (status, name) = (outcome.status.name(), plain(&outcome.name));
+            let (status, name) = (outcome.status.name(), Plain(&outcome.name));
             let _ = writeln!(text, "{status} {name}: {}", outcome.detail);
         }
         for stale in &self.stale {
-            let name = plain(&stale.name);
+            let name = Plain(&stale.name);
             let _ = writeln!(text, "stale {name}: {} names no case", stale.place);
         }
         let _ = writeln!(
@@ -141,7 +140,7 @@ impl Report {
 
 /// The names of cases, one a line.
 pub(super) fn list(cases: &[&Case]) -> String {
-    let line = |case: &&Case| plain(&case.name) + "\n";
+    let line = |case: &&Case| format!("{}\n", Plain(&case.name));
     cases.iter().map(line).collect()
 }
 
@@ -158,13 +157,12 @@ pub(super) fn show(text: &str) -> Result<(), Failure> {
 }
 
 /// The folder in which `file` would be written, which must exist.
-pub(super) fn check_folder(file: &Path) -> Result<PathBuf, Failure> {
+pub(super) fn check_folder(file: &Path) -> Result<(), Failure> {
     let folder = match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    fs::read_dir(folder).map_err(Failure::io(folder))?;
-    Ok(folder.to_path_buf())
+    fs::read_dir(folder).map(drop).map_err(Failure::io(folder))
 }
 
 /// Writes the whole file or leaves it as it was; `-` is stdout.
@@ -172,26 +170,5 @@ pub(super) fn write(file: &Path, text: &str) -> Result<(), Failure> {
     if is_stdout(file) {
         return show(text);
     }
-    // A device or a pipe is written to, not replaced.
-    if file.metadata().is_ok_and(|data| !data.is_file()) {
-        return fs::write(file, text).map_err(Failure::io(file));
-    }
-    // A link stays a link: the file that it points to is replaced.
-    let place = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
-    let folder = check_folder(&place)?;
-    replace(&place, &folder, text).map_err(Failure::io(file))
-}
-
-fn replace(file: &Path, folder: &Path, text: &str) -> io::Result<()> {
-    let mut builder = Builder::new();
-    #[cfg(unix)]
-    {
-        // As for any new file: the umask takes away what it should.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    let mut new = builder.tempfile_in(folder)?;
-    new.write_all(text.as_bytes())?;
-    new.persist(file)?;
-    Ok(())
+    WholeFile::new(file, |to| to.write_all(text.as_bytes()))?.appear()
 }
