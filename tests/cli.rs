@@ -1,14 +1,19 @@
 //! The program `linn` as a user meets it: arguments, streams, files, exit codes.
 #![cfg(feature = "cli")]
 
+#[path = "support/mod.rs"]
+mod support;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use linn::DType;
 use ndarray::{Array4, ArrayD};
 use ndarray_npy::{ReadNpyExt, WriteNpyExt, read_npy, write_npy};
 use serde_json::{Value, json};
+use support::model::{Build, node};
 use tempfile::TempDir;
 
 const DEFAULT: &str = "test_maxpool_2d_default";
@@ -474,4 +479,18 @@ fn help_has_examples() {
 #[test]
 fn test_data_are_where_these_tests_think() {
     assert!(Path::new(&model(DEFAULT)).is_file());
+}
+
+/// The codes of models that are valid: not supported, and failed on the values of a run.
+#[test]
+fn exit_codes_of_models_that_are_valid() {
+    let files = Files::new();
+    let conv = Build::new(22)
+        .input("x", DType::F32, "1,1,3,3")
+        .node(node("Conv", &["x", "x"], &["y"]))
+        .output("y");
+    fs::write(files.path("conv.onnx"), conv.bytes()).unwrap();
+    linn(&["run", &files.at("conv.onnx")]).fails(4, "the operator Conv is not supported");
+    let indices = "xI=[99,99;99,99]";
+    linn(&["run", &model(UNPOOL), "-i", "xT=ones", "-i", indices]).fails(6, "the index I[0] is 99");
 }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::Resolved;
+use super::build::Resolved;
 use crate::error::Error;
 
 /// Sorts nodes topologically; those that are in order already keep their places.

@@ -189,7 +189,7 @@ fn tolerance(folder: &Path, settings: &Settings) -> Result<Tolerance, String> {
             .ok_or_else(|| {
                 format!(
                     "data.json: {key} is {}, no tolerance",
-                    Plain(&value.to_string()).to_string()
+                    Plain(&value.to_string())
                 )
             }),
     };
