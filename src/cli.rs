@@ -142,6 +142,9 @@ impl Failure {
 
     fn shown_help(&self) -> Option<&str> {
         match self {
+            Failure::Linn { error, .. } if error.is_memory_limit() => {
+                Some("raise the limit with --max-memory")
+            }
             Failure::Linn { error, .. } => error.help(),
             Failure::Helped { help, .. } => Some(help),
             _ => None,

@@ -106,11 +106,16 @@ impl Error {
     pub fn help(&self) -> Option<&str> {
         match self {
             Error::Input { help, .. } => help.as_deref(),
-            Error::Limit { memory: false, .. } => None,
-            _ if self.class() == Class::Limit => {
-                Some("raise the limit with Options::memory_limit, on the command line --max-memory")
-            }
+            _ if self.is_memory_limit() => Some("raise the limit with Options::memory_limit"),
             _ => None,
+        }
+    }
+
+    /// Whether [`Options::memory_limit`](crate::Options::memory_limit) was reached.
+    pub fn is_memory_limit(&self) -> bool {
+        match self {
+            Error::Limit { memory, .. } => *memory,
+            error => error.class() == Class::Limit,
         }
     }
 

@@ -56,7 +56,14 @@ pub(crate) fn read_all(reader: impl Read) -> io::Result<Bytes> {
 /// The bytes are not a `TensorProto`, or its data do not fit its type and dimensions.
 pub fn read_tensor(bytes: impl Into<Bytes>) -> Result<(String, crate::Tensor), Error> {
     let what = "tensor";
-    let proto = TensorProto::decode(bytes.into()).map_err(|error| Error::Decode {
+    let bytes = bytes.into();
+    if bytes.is_empty() {
+        return Err(Error::Decode {
+            what,
+            reason: "the file is empty".to_string(),
+        });
+    }
+    let proto = TensorProto::decode(bytes).map_err(|error| Error::Decode {
         what,
         reason: one_line(&error),
     })?;

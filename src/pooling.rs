@@ -41,7 +41,8 @@ pub use reduce::{MaxElement, StorageOrder, SumElement};
 /// the type (-inf for floats). ONNX: MaxPool.
 ///
 /// # Errors
-/// The window does not fit the shape (see [`Window::axes`]), or `x` has fewer than three axes.
+/// The window does not fit the shape (see [`Window::axes`]), `x` has fewer than three axes, or more than 4 GiB would be
+/// taken.
 pub fn max_pool<T: MaxElement, D: Dimension>(
     x: ArrayView<'_, T, D>,
     window: &Window,
@@ -67,8 +68,10 @@ pub fn max_pool_with_indices<T: MaxElement, D: Dimension>(
 ) -> Result<ValuesAndIndices<T, D>, OpError> {
     let x = TensorView::from(x);
     let plan = Plan::new(window, x.shape())?;
-    let len = plan.output().elements();
-    let (mut y, mut indices) = (vec![T::default(); len], vec![0i64; len]);
+    let (mut y, mut indices) = (
+        buffer::<T, (T, i64)>(&plan)?,
+        buffer::<i64, (T, i64)>(&plan)?,
+    );
     let reduction = MaxWithIndex::new(&plan, order);
     pool_with_indices(&plan, &reduction, slice(&x), &mut y, &mut indices);
     Ok((array(plan.output(), y), array(plan.output(), indices)))
@@ -149,9 +152,27 @@ fn pooled<T: Element + Copy, R: reduce::Reduction<T, Output = T>, D: Dimension>(
     reduction: &R,
     x: &TensorView<'_>,
 ) -> Result<Array<T, D>, OpError> {
-    let mut y = vec![T::default(); plan.output().elements()];
+    let mut y = buffer::<T, R::Acc>(plan)?;
     pool(plan, reduction, slice(x), &mut y);
     Ok(array(plan.output(), y))
+}
+
+/// The most bytes that a pool without a model may take, as many as a model may by default.
+const MEMORY_LIMIT: usize = 4 << 30;
+
+/// The elements of an output, if they and what folding takes are within the limit.
+fn buffer<T: Element, A>(plan: &Plan) -> Result<Vec<T>, OpError> {
+    let len = plan.output().elements();
+    let bytes = len
+        .saturating_mul(size_of::<T>())
+        .saturating_add(plan.scratch_bytes(size_of::<A>()));
+    let refused = || OpError::memory(bytes, 0, MEMORY_LIMIT);
+    let mut buffer = Vec::new();
+    match bytes <= MEMORY_LIMIT && buffer.try_reserve_exact(len).is_ok() {
+        true => buffer.resize(len, T::default()),
+        false => return Err(refused()),
+    }
+    Ok(buffer)
 }
 
 fn slice<'a, T: Element>(x: &'a TensorView<'_>) -> &'a [T] {

@@ -38,20 +38,20 @@ pub(super) struct Args {
     input: String,
 
     /// Taps of the window: one number for all spatial axes, or one for each, as 3x2 or 3,2
-    #[arg(short, long, value_name = "LIST", value_parser = parse_list)]
+    #[arg(short, long, value_name = "LIST", value_parser = parse_list, allow_hyphen_values = true)]
     kernel: Option<List>,
 
     /// Elements from one window to the next. ONNX's default is 1, not the kernel
-    #[arg(short, long, value_name = "LIST", value_parser = parse_list)]
+    #[arg(short, long, value_name = "LIST", value_parser = parse_list, allow_hyphen_values = true)]
     stride: Option<List>,
 
     /// Elements of padding: one number, one for each spatial axis, or the beginnings of all axes and then the
     /// ends, as in ONNX
-    #[arg(short, long, value_name = "LIST", value_parser = parse_list)]
+    #[arg(long, value_name = "LIST", value_parser = parse_list, allow_hyphen_values = true)]
     pad: Option<List>,
 
     /// Elements from one tap to the next
-    #[arg(short, long, value_name = "LIST", value_parser = parse_list)]
+    #[arg(short, long, value_name = "LIST", value_parser = parse_list, allow_hyphen_values = true)]
     dilation: Option<List>,
 
     /// Keep a last window that hangs over the end, if it starts on the input or the padding before it
@@ -75,7 +75,12 @@ pub(super) struct Args {
     indices: bool,
 
     /// How the places count: 0 along the last axis first, 1 along the first spatial axis first (max)
-    #[arg(long, value_name = "0|1", value_parser = clap::value_parser!(i64).range(0..=1))]
+    #[arg(
+        long,
+        requires = "indices",
+        value_name = "0|1",
+        value_parser = clap::value_parser!(i64).range(0..=1)
+    )]
     storage_order: Option<i64>,
 
     /// The type of the elements of a shape or of values; f32 unless given

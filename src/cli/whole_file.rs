@@ -88,8 +88,15 @@ fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
         // As for any new file; the user's umask takes away from it.
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
-    // The crate's text names the temporary file, which says nothing to a user.
-    builder
-        .tempfile_in(folder)
-        .map_err(|error| io::Error::from(error.kind()))
+    builder.tempfile_in(folder).map_err(system_error)
+}
+
+/// The system's own error: the crate's text names the temporary file, which says nothing to a user.
+fn system_error(error: io::Error) -> io::Error {
+    let source = error.get_ref().and_then(|inner| inner.source());
+    let system = source.and_then(|source| source.downcast_ref::<io::Error>());
+    match system.and_then(io::Error::raw_os_error) {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => error,
+    }
 }

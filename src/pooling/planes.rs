@@ -115,8 +115,13 @@ fn fold_axis<T, R: Reduction<T>>(
     from: &[R::Acc],
     into: &mut Vec<R::Acc>,
 ) {
+    let mut blocks = Blocks::of(axis);
     for block in 0..outer {
         let block = &from[block * axis.input * inner..][..axis.input * inner];
+        if let Some(blocks) = &mut blocks {
+            blocks.fold(reduction, axis, inner, block, into);
+            continue;
+        }
         for o in 0..axis.output {
             let (first, count) = axis.real_taps(o);
             let row = into.len();
@@ -129,6 +134,86 @@ fn fold_axis<T, R: Reduction<T>>(
                 let tap = &block[(first + tap * axis.dilation) * inner..][..inner];
                 for (acc, next) in into[row..].iter_mut().zip(tap) {
                     *acc = reduction.fold(*acc, *next);
+                }
+            }
+        }
+    }
+}
+
+/// Large windows at a cost that does not grow with them: the input in blocks as long as the window, folded from
+/// every position to the end of its block and from the start of its block. A window is one of either (van Herk 1992,
+/// Gil and Werman 1993), so sums are not carried from window to window.
+struct Blocks<A> {
+    kernel: usize,
+    to_end: Vec<A>,
+    from_start: Vec<A>,
+}
+
+impl<A: Copy> Blocks<A> {
+    /// The shortest window that this is worth its buffers for.
+    const WORTH: usize = 16;
+
+    fn of(axis: &Axis) -> Option<Blocks<A>> {
+        let worth = axis.dilation == 1
+            && (Self::WORTH..axis.input).contains(&axis.kernel)
+            && axis.stride * 4 < axis.kernel;
+        worth.then(|| Blocks {
+            kernel: axis.kernel,
+            to_end: Vec::new(),
+            from_start: Vec::new(),
+        })
+    }
+
+    fn fold<T, R: Reduction<T, Acc = A>>(
+        &mut self,
+        reduction: &R,
+        axis: &Axis,
+        inner: usize,
+        x: &[A],
+        into: &mut Vec<A>,
+    ) {
+        self.from_start.clear();
+        self.from_start.extend_from_slice(x);
+        self.to_end.clear();
+        self.to_end.extend_from_slice(x);
+        for at in 1..axis.input {
+            if at % self.kernel != 0 {
+                let (before, here) = self.from_start.split_at_mut(at * inner);
+                let before = &before[(at - 1) * inner..];
+                for (before, here) in before.iter().zip(&mut here[..inner]) {
+                    *here = reduction.fold(*before, *here);
+                }
+            }
+            let at = axis.input - at;
+            if at % self.kernel != 0 {
+                let (here, after) = self.to_end.split_at_mut(at * inner);
+                let here = &mut here[(at - 1) * inner..];
+                for (here, after) in here.iter_mut().zip(&after[..inner]) {
+                    *here = reduction.fold(*here, *after);
+                }
+            }
+        }
+        for o in 0..axis.output {
+            let (first, count) = axis.real_taps(o);
+            if count == 0 {
+                into.resize(into.len() + inner, reduction.empty());
+                continue;
+            }
+            // A window that is cut off begins or ends with the input, so it too is whole runs of blocks.
+            let boundary = first.next_multiple_of(self.kernel);
+            let row = into.len();
+            if boundary > first {
+                into.extend_from_slice(&self.to_end[first * inner..][..inner]);
+            }
+            if boundary < first + count {
+                let last = &self.from_start[(first + count - 1) * inner..][..inner];
+                match boundary > first {
+                    false => into.extend_from_slice(last),
+                    true => {
+                        for (acc, next) in into[row..].iter_mut().zip(last) {
+                            *acc = reduction.fold(*acc, *next);
+                        }
+                    }
                 }
             }
         }
