@@ -7,34 +7,23 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use linn::{Dim, Model, Options, Tensor, read_tensor};
+use linn::{DType, Dim, Model, Options, Tensor, ValueInfo, read_tensor};
 use prost::Message;
 use support::Random;
 use support::model::{Build, OneNode, ints, node, tensor_proto};
 
-/// Loads `bytes` and, where that works, runs the model on zeros; whatever happens, it must come back soon.
+/// Loads `bytes` and, where that works, runs the model on small inputs; whatever happens, it must come back soon.
 fn survive(bytes: Vec<u8>) {
     let began = Instant::now();
+    let mut random = Random::new(bytes.len() as u64);
+    let size = random.range(0, 3) as usize;
     let mut options = Options::default();
     options.memory_limit = 64 << 20;
     if let Ok(model) = Model::from_bytes_with(bytes, &options) {
-        let inputs: Vec<(String, Tensor)> = model
+        let inputs: Vec<(&str, Tensor)> = model
             .inputs()
             .iter()
-            .filter_map(|info| {
-                let dims: Vec<usize> = info
-                    .dims
-                    .iter()
-                    .flatten()
-                    .map(|dim| if let Dim::Known(size) = dim { *size } else { 1 })
-                    .collect();
-                let len = dims
-                    .iter()
-                    .try_fold(1usize, |len, &dim| len.checked_mul(dim))?;
-                let small = len <= 1 << 18 && info.dtype == linn::DType::F32;
-                let zeros = small.then(|| Tensor::new(&dims, vec![0f32; len]).ok());
-                Some((info.name.clone(), zeros??))
-            })
+            .filter_map(|info| Some((info.name.as_str(), small_input(info, size, &mut random)?)))
             .collect();
         let _ = model.run(inputs.iter().map(|(name, tensor)| (name, tensor)));
     }
@@ -43,6 +32,42 @@ fn survive(bytes: Vec<u8>) {
         "it took {:?}",
         began.elapsed()
     );
+}
+
+/// Small numbers that serve as data, indices, regions and scales, half of the time without negative ones; `size` for
+/// every dimension that is left open. `None` for an input too large for a test or of a type that no pool takes.
+fn small_input(info: &ValueInfo, size: usize, random: &mut Random) -> Option<Tensor> {
+    let dims: Vec<usize> = info
+        .dims
+        .iter()
+        .flatten()
+        .map(|dim| {
+            if let Dim::Known(size) = dim {
+                *size
+            } else {
+                size
+            }
+        })
+        .collect();
+    let len = dims
+        .iter()
+        .try_fold(1usize, |len, &dim| len.checked_mul(dim))
+        .filter(|&len| len <= 1 << 18)?;
+    let taken = [
+        DType::F32,
+        DType::F64,
+        DType::F16,
+        DType::BF16,
+        DType::I8,
+        DType::U8,
+        DType::I64,
+    ];
+    let low = random.range(-1, 0) * 2;
+    let high = if info.dtype == DType::I64 { 0 } else { 6 };
+    let values: Vec<f64> = (0..len).map(|_| random.range(low, high) as f64).collect();
+    taken
+        .contains(&info.dtype)
+        .then(|| support::tensor(info.dtype, &dims, &values))
 }
 
 /// Models of a few hundred bytes.
@@ -148,6 +173,119 @@ fn attributes_at_their_extremes() {
                         }
                     }
                 }
+            }
+        }
+    }
+}
+
+/// The attributes of the other operators; a size that memory cannot hold, or samples that take for ever, must be
+/// refused.
+#[test]
+fn attributes_of_other_operators_at_their_extremes() {
+    let extremes = [
+        i64::MIN,
+        -1,
+        0,
+        1,
+        3,
+        1 << 20,
+        1 << 31,
+        1 << 40,
+        1 << 62,
+        i64::MAX,
+    ];
+    let image = |node: OneNode| node.input(DType::F32, "1,1,5,5");
+    for a in extremes {
+        for b in extremes {
+            let pair = [a, b];
+            for name in ["kernel_shape", "strides", "pads"] {
+                let values = if name == "pads" {
+                    vec![a, 0, 0, b]
+                } else {
+                    pair.to_vec()
+                };
+                let with = |node: OneNode| match name {
+                    "kernel_shape" => node.ints(name, &values),
+                    _ => node.ints("kernel_shape", &[2, 2]).ints(name, &values),
+                };
+                survive(image(with(OneNode::new("LpPool", 22))).bytes());
+                let unpool = image(with(OneNode::new("MaxUnpool", 22)));
+                survive(unpool.input(DType::I64, "1,1,5,5").bytes());
+                let quantized = |name| with(OneNode::new(name, 22).domain("com.microsoft"));
+                survive(quantized("NhwcMaxPool").input(DType::U8, "1,5,5,1").bytes());
+                let average = quantized("QLinearAveragePool").input(DType::U8, "1,1,5,5");
+                let average = average.input(DType::F32, "").omitted();
+                survive(average.input(DType::F32, "").bytes());
+            }
+            let pooled = image(OneNode::new("MaxRoiPool", 22).ints("pooled_shape", &pair));
+            survive(pooled.input(DType::F32, "R,5").bytes());
+            for ratio in [0, 1, 1 << 10] {
+                let aligned = OneNode::new("RoiAlign", 22)
+                    .int("output_height", a)
+                    .int("output_width", b)
+                    .int("sampling_ratio", ratio);
+                let aligned = image(aligned).input(DType::F32, "R,4");
+                survive(aligned.input(DType::I64, "R").bytes());
+            }
+        }
+        let aligned = image(OneNode::new("RoiAlign", 22).int("sampling_ratio", a));
+        let aligned = aligned.input(DType::F32, "R,4");
+        survive(aligned.input(DType::I64, "R").bytes());
+        for p in [a, a.saturating_add(1)] {
+            let norm = image(OneNode::new("GlobalLpPool", 22).int("p", p));
+            survive(norm.bytes());
+        }
+        survive(image(OneNode::new("Flatten", 21).int("axis", a)).bytes());
+    }
+}
+
+/// Regions as large as their type allows, with as many samples as they are large.
+#[test]
+fn regions_at_their_extremes() {
+    let extremes = [-f32::MAX, -1e18, -1e6, 0.0, 1e6, 1e18, f32::MAX];
+    let load = |node: OneNode, columns: &str| {
+        let node = node.input(DType::F32, "1,1,5,5").input(DType::F32, columns);
+        match columns {
+            "1,4" => Model::from_bytes(node.input(DType::I64, "1").bytes()),
+            _ => Model::from_bytes(node.bytes()),
+        }
+        .expect("it is valid")
+    };
+    let models = [
+        (load(OneNode::new("RoiAlign", 10), "1,4"), 4),
+        (load(OneNode::new("RoiAlign", 22), "1,4"), 4),
+        (
+            load(OneNode::new("RoiAlign", 22).string("mode", "max"), "1,4"),
+            4,
+        ),
+        (
+            load(
+                OneNode::new("MaxRoiPool", 22).ints("pooled_shape", &[2, 2]),
+                "1,5",
+            ),
+            5,
+        ),
+    ];
+    let (x, index) = (
+        support::counting(DType::F32, &[1, 1, 5, 5]),
+        support::i64s(&[1], &[0]),
+    );
+    for from in extremes {
+        for to in extremes {
+            for (model, columns) in &models {
+                let mut roi = vec![from, from, to, to];
+                if *columns == 5 {
+                    roi.insert(0, 0.0);
+                }
+                let rois = Tensor::new(&[1, *columns], roi).expect("it fits");
+                let began = Instant::now();
+                let mut inputs = vec![("x0", &x), ("x1", &rois)];
+                if *columns == 4 {
+                    inputs.push(("x2", &index));
+                }
+                let _ = model.run(inputs);
+                let took = began.elapsed();
+                assert!(took < Duration::from_secs(5), "{from} to {to}: {took:?}");
             }
         }
     }

@@ -1,6 +1,6 @@
 //! One pool, its attributes and data random.
 
-use linn::{AutoPad, DType, Tensor, Window};
+use linn::{DType, Tensor};
 
 use crate::support::model::OneNode;
 use crate::support::{Random, Report, tensor};
@@ -8,9 +8,63 @@ use crate::support::{Random, Report, tensor};
 /// A pool as the generator draws it.
 struct Drawn {
     node: OneNode,
-    window: Window,
+    axes: Vec<Axis>,
     text: String,
     dims: Vec<usize>,
+}
+
+/// A window along one spatial axis. Its arithmetic is written down once more here, so that what linn gets wrong is
+/// not left out of the comparison.
+struct Axis {
+    input: usize,
+    kernel: usize,
+    stride: usize,
+    dilation: usize,
+    pads: Pads,
+    ceil: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Pads {
+    Explicit(usize, usize),
+    SameUpper,
+    SameLower,
+}
+
+impl Axis {
+    /// Whether tract computes windows along this axis as the standard says.
+    fn is_comparable(&self) -> bool {
+        let extent = (self.kernel - 1) * self.dilation + 1;
+        let (outputs, begin) = match self.pads {
+            Pads::Explicit(begin, end) => {
+                // A kernel that does not fit into the padded input gives no output or is an error; tract takes it
+                // for one window.
+                let Some(room) = (self.input + begin + end).checked_sub(extent) else {
+                    return false;
+                };
+                let steps = match self.ceil {
+                    true => room.div_ceil(self.stride),
+                    false => room / self.stride,
+                };
+                let dropped = self.ceil && steps * self.stride >= self.input + begin;
+                (steps + 1 - usize::from(dropped), begin)
+            }
+            Pads::SameUpper | Pads::SameLower => {
+                let outputs = self.input.div_ceil(self.stride);
+                let total = ((outputs - 1) * self.stride + extent).saturating_sub(self.input);
+                match self.pads {
+                    Pads::SameUpper => (outputs, total / 2),
+                    _ => (outputs, total.div_ceil(2)),
+                }
+            }
+        };
+        // A window on padding alone is the lowest finite number, with index 0, in tract's MaxPool, and NaN in its
+        // AveragePool; in linn it is -inf with index -1, and 0.
+        (0..outputs).all(|output| {
+            let mut taps = (0..self.kernel).map(|tap| output * self.stride + tap * self.dilation);
+            taps.any(|tap| (begin..begin + self.input).contains(&tap))
+        })
+    }
 }
 
 /// Draws the attributes that `MaxPool` and `AveragePool` share.
@@ -30,73 +84,76 @@ fn draw(random: &mut Random, operator: &str, opset: i64) -> Drawn {
     let dilations = list("dilations", 1, 3, spatial);
     let pads = list("pads", 0, 2, 2 * spatial);
     let mut node = OneNode::new(operator, opset).ints("kernel_shape", &kernel);
-    let mut window = Window::new(kernel);
-    if !random.one_in(4) {
+    let strided = !random.one_in(4);
+    if strided {
         node = node.ints("strides", &strides);
-        window = window.strides(strides);
+    } else {
+        text += " (stride 1)";
     }
     // AveragePool has dilations from version 19.
-    if (operator == "MaxPool" || opset >= 19) && random.one_in(2) {
+    let dilated = (operator == "MaxPool" || opset >= 19) && random.one_in(2);
+    if dilated {
         node = node.ints("dilations", &dilations);
-        window = window.dilations(dilations);
     } else {
         text += " (undilated)";
     }
-    let ceil = random.one_in(2);
-    let mut take_ceil = ceil;
-    match random.range(1, 6) {
+    let mut ceil = random.one_in(2);
+    let pads_of_all = match random.range(1, 6) {
         1 => {
             // Beside an auto_pad tract lets explicit pads win, linn the auto_pad, so there are none. With
             // VALID tract does not look at ceil_mode, which linn honours, so it is 0.
             node = node.string("auto_pad", "VALID");
-            window = window.auto_pad(AutoPad::Valid);
-            take_ceil = false;
+            ceil = false;
             text += " VALID";
+            Some(Pads::Explicit(0, 0))
         }
         2 => {
             node = node.string("auto_pad", "SAME_UPPER");
-            window = window.auto_pad(AutoPad::SameUpper);
             text += " SAME_UPPER";
+            Some(Pads::SameUpper)
         }
         3 => {
             node = node.string("auto_pad", "SAME_LOWER");
-            window = window.auto_pad(AutoPad::SameLower);
             text += " SAME_LOWER";
+            Some(Pads::SameLower)
         }
-        4 => text += " (unpadded)",
+        4 => {
+            text += " (unpadded)";
+            Some(Pads::Explicit(0, 0))
+        }
         _ => {
             node = node.ints("pads", &pads);
-            window = window.pads(pads);
+            None
         }
-    }
-    if take_ceil {
+    };
+    if ceil {
         node = node.int("ceil_mode", 1);
-        window = window.ceil_mode(true);
         text += " ceil_mode";
     }
+    let axes = (0..spatial)
+        .map(|at| Axis {
+            input: dims[2 + at],
+            kernel: kernel[at] as usize,
+            stride: if strided { strides[at] as usize } else { 1 },
+            dilation: if dilated { dilations[at] as usize } else { 1 },
+            pads: pads_of_all.unwrap_or(Pads::Explicit(
+                pads[at] as usize,
+                pads[spatial + at] as usize,
+            )),
+            ceil,
+        })
+        .collect();
     Drawn {
         node,
-        window,
+        axes,
         text,
         dims,
     }
 }
 
 impl Drawn {
-    /// Whether tract computes this pool as the standard says.
     fn is_comparable(&self) -> bool {
-        // A kernel that does not fit into the padded input gives no output or is an error; tract takes it for
-        // one window. `axes` refuses some of these, others have an output of 0 or 1 in linn.
-        let Ok(axes) = self.window.axes(&self.dims[2..]) else {
-            return false;
-        };
-        axes.iter().all(|axis| {
-            let extent = (axis.kernel - 1) * axis.dilation + 1;
-            let fits = extent <= axis.input + axis.pad_begin + axis.pad_end;
-            // A window on padding alone is the lowest finite number, with index 0, in tract's MaxPool, and
-            // NaN in its AveragePool; in linn it is -inf with index -1, and 0.
-            fits && (0..axis.output).all(|o| axis.real_taps(o).1 > 0)
-        })
+        self.axes.iter().all(Axis::is_comparable)
     }
 
     /// Small whole numbers, so that there are ties.
