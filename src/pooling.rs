@@ -1,7 +1,8 @@
 //! The pooling engine: (window, reduction, tensor) to tensor, usable without any ONNX.
 //!
 //! A pool over several spatial axes is separable: the window is folded along one axis after the other,
-//! so that the work for an output is the sum of the window's extents, not their product. Planes are
+//! so that the work for an output is the sum of the window's extents, not their product, and along an axis
+//! a long window costs no more than a short one. Planes are
 //! independent and run in parallel on the caller's current rayon pool, with the same bits for every
 //! number of threads.
 //!

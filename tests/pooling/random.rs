@@ -53,6 +53,43 @@ fn random_problems_of_every_type() {
     assert!(errors >= 300 && empty >= 500 && pads_only >= 500);
 }
 
+/// Windows so long that the engine folds blocks as long as they, along the last axis and along the one before.
+#[test]
+fn long_windows_of_every_type() {
+    (0..200u64).into_par_iter().for_each(|seed| {
+        let mut random = Random::new(seed + 77_000);
+        let (kernel, short) = (random.range(16, 40), random.range(1, 3));
+        let (long, flat) = (kernel + random.range(1, 50), random.range(3, 5));
+        let stride = random.range(1, 5);
+        let last = random.below(2) == 1;
+        let place = |long, short| if last { [short, long] } else { [long, short] };
+        let [a, b] = place(random.range(0, 45), 1);
+        let [c, d] = place(random.range(0, 45), 0);
+        let problem = Problem {
+            shape: [
+                vec![1, 2],
+                place(long, flat).map(|size| size as usize).to_vec(),
+            ]
+            .concat(),
+            kernel_shape: place(kernel, short).to_vec(),
+            strides: place(stride, 1).to_vec(),
+            dilations: vec![1, 1],
+            pads: vec![a, b, c, d],
+            auto_pad: random.auto_pad(),
+            ceil_mode: random.below(2) == 1,
+        };
+        for data in [Data::Ties, Data::Special, Data::Least] {
+            max::<f32>(&problem, &mut random, data);
+            max::<f16>(&problem, &mut random, data);
+            max::<u8>(&problem, &mut random, data);
+        }
+        for data in [Data::Ties, Data::Wide, Data::Special] {
+            sums::<f32>(&problem, &mut random, data);
+            sums::<f64>(&problem, &mut random, data);
+        }
+    });
+}
+
 /// What the elements are drawn from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Data {
