@@ -177,7 +177,7 @@ impl<A: Copy> Blocks<A> {
         self.to_end.clear();
         self.to_end.extend_from_slice(x);
         for at in 1..axis.input {
-            if at % self.kernel != 0 {
+            if !at.is_multiple_of(self.kernel) {
                 let (before, here) = self.from_start.split_at_mut(at * inner);
                 let before = &before[(at - 1) * inner..];
                 for (before, here) in before.iter().zip(&mut here[..inner]) {
@@ -185,7 +185,7 @@ impl<A: Copy> Blocks<A> {
                 }
             }
             let at = axis.input - at;
-            if at % self.kernel != 0 {
+            if !at.is_multiple_of(self.kernel) {
                 let (here, after) = self.to_end.split_at_mut(at * inner);
                 let here = &mut here[(at - 1) * inner..];
                 for (here, after) in here.iter_mut().zip(&after[..inner]) {
