@@ -64,6 +64,12 @@ impl Broadcast {
                 .zip(b)
                 .all(|pair| !matches!(pair, (Some(a), Some(b)) if a != b))
         };
+        // Beyond the text of version 6: its stored tests repeat an axis of size 1 of B too.
+        let covers = |a: &[Option<usize>], b: &[Option<usize>]| {
+            let repeats =
+                |(a, b): (&Option<usize>, &Option<usize>)| *b == Some(1) || agree(&[*a], &[*b]);
+            a.iter().zip(b).all(repeats)
+        };
         let (a_rank, b_rank) = (a_dims.len(), b_dims.len());
         let (a_dims, b_dims) = match self {
             Broadcast::Both => (
@@ -97,7 +103,7 @@ impl Broadcast {
                     let known = b_dims.iter().all(Option::is_some);
                     let repeated = if known { Some(1) } else { None };
                     (a_dims.clone(), vec![repeated; a_rank])
-                } else if axis <= last && agree(&a_dims[axis..], b_dims) {
+                } else if axis <= last && covers(&a_dims[axis..], b_dims) {
                     let after = ones(last - axis);
                     (a_dims.clone(), [ones(axis), b_dims.clone(), after].concat())
                 } else {
