@@ -337,7 +337,8 @@ fn nothing_is_written_by_halves() {
         format!("y={}", files.at("old.npy")),
         format!("z={}", files.at("none/z.npy")),
     );
-    linn(&["run", &case(ARGMAX), "-o", &old, "-o", &new]).fails(8, "z.npy: ");
+    linn(&["run", &case(ARGMAX), "-o", &old, "-o", &new])
+        .fails(8, "z.npy: its folder does not exist\n");
     linn(&[
         "run",
         &model(PADS),
@@ -347,7 +348,8 @@ fn nothing_is_written_by_halves() {
         &files.at("old.npy"),
     ])
     .fails(5, "wanted");
-    linn(&["run", &case(PADS), "-o", &files.at("old.npy/y.npy")]).fails(8, "y.npy: ");
+    linn(&["run", &case(PADS), "-o", &files.at("old.npy/y.npy")])
+        .fails(8, "y.npy: not a directory\n");
     assert_eq!(fs::read(files.path("old.npy")).unwrap(), b"old");
     assert_eq!(files.names(), ["old.npy"]);
     #[cfg(target_os = "linux")]
@@ -454,6 +456,7 @@ fn pool_takes_every_kind_and_says_what_does_not_fit() {
     pool("max -i 4x4 -k 0 -s 1").fails(2, "kernel_shape[0] is 0, must be at least 1");
     pool("max -i 4x4 -k 2x2x2 -s 1")
         .fails(2, "--kernel has 3 numbers, the input has 2 spatial axes");
+    pool("max -i [1,1,4,4] -k 2x2 -s 1").fails(2, "help: brackets hold values");
     pool("max -i 4x4 -k 9 -s 1").fails(5, "the output size would be -4");
     pool("max -i 4x4 -k 2 -s 1 --p 2").fails(2, "MaxPool has no --p");
     pool("gavg -i 4x4 --kernel 2").fails(2, "GlobalAveragePool has no --kernel");

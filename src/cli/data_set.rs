@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use linn::text::Plain;
 use linn::{ValueInfo, read_tensor};
 
 use super::Failure;
@@ -29,7 +30,8 @@ pub(super) fn inputs(
     };
     let mut inputs = Inputs::new();
     for (number, path) in files {
-        let broken = |reason: String| Failure::Input(format!("{}: {reason}", path.display()));
+        let shown = Plain(&path.to_string_lossy()).to_string();
+        let broken = |reason: String| Failure::Input(format!("{shown}: {reason}"));
         let bytes = loader.read(Some(&path))?;
         let (name, tensor) = read_tensor(bytes).map_err(|error| broken(error.to_string()))?;
         let info = infos

@@ -88,15 +88,13 @@ fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
         // As for any new file; the user's umask takes away from it.
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
-    builder.tempfile_in(folder).map_err(system_error)
-}
-
-/// The system's own error: the crate's text names the temporary file, which says nothing to a user.
-fn system_error(error: io::Error) -> io::Error {
-    let source = error.get_ref().and_then(|inner| inner.source());
-    let system = source.and_then(|source| source.downcast_ref::<io::Error>());
-    match system.and_then(io::Error::raw_os_error) {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => error,
-    }
+    // The crate's text names the temporary file, which says nothing to a user.
+    builder
+        .tempfile_in(folder)
+        .map_err(|error| match error.kind() {
+            kind @ io::ErrorKind::NotFound if !folder.exists() => {
+                io::Error::new(kind, "its folder does not exist")
+            }
+            kind => io::Error::from(kind),
+        })
 }

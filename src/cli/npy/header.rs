@@ -82,7 +82,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Header, &[u8]), String> {
     let (dict, data) = rest.split_at_checked(len).ok_or_else(cut)?;
     // Versions 1 and 2 are Latin-1, but a header with other than ASCII is that of a structured array.
     let dict = str::from_utf8(dict).map_err(|_| "the header is not text")?;
-    let header = parse(dict).map_err(|reason| format!("broken .npy header: {reason}"))?;
+    let header = parse(dict).map_err(|reason| format!("its header: {reason}"))?;
     Ok((header, data))
 }
 
