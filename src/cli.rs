@@ -3,6 +3,7 @@
 //! One file a subcommand; each has an `Args` and a `run` that returns whether all its checks passed.
 
 mod data_set;
+mod engine;
 mod generate;
 mod grid;
 mod inputs;
@@ -27,7 +28,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use linn::text::Plain;
-use linn::{Class, Error, Options};
+use linn::{Class, Error};
 
 /// Runs ONNX models, with the pooling family right in every corner.
 #[derive(Parser)]
@@ -80,6 +81,8 @@ enum Verdict {
 enum Failure {
     /// The arguments contradict each other or name nothing.
     Usage(String),
+    /// The arguments ask for what the machine lacks.
+    Unsupported(String),
     /// The library refused, because of `file` where that is known.
     Linn { file: Option<String>, error: Error },
     /// An input or output file, or the terminal, failed.
@@ -126,6 +129,7 @@ impl Failure {
             Failure::BrokenPipe => 0,
             Failure::Helped { failure, .. } => failure.exit_code(),
             Failure::Usage(_) => 2,
+            Failure::Unsupported(_) => 4,
             Failure::Input(_) => 5,
             Failure::Io { .. } => 8,
             Failure::Linn { error, .. } => match error.class() {
@@ -155,7 +159,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Usage(reason) | Failure::Input(reason) => f.write_str(reason),
+            Failure::Usage(reason) | Failure::Unsupported(reason) | Failure::Input(reason) => {
+                f.write_str(reason)
+            }
             Failure::Helped { failure, .. } => failure.fmt(f),
             Failure::Linn { file: None, error } => error.fmt(f),
             Failure::Linn {
@@ -198,60 +204,4 @@ fn print_with(
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::BrokenPipe),
         Err(error) => Err(Failure::io("stdout")(error)),
     }
-}
-
-/// The limits that all subcommands share.
-#[derive(clap::Args, Clone, Debug)]
-struct Limits {
-    /// Most memory that tensors may take: bytes, or a number with K, M or G. Default: the smaller of 4G and
-    /// half of what is available
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
-    max_memory: Option<usize>,
-}
-
-impl Limits {
-    fn options(&self) -> Options {
-        let mut options = Options::default();
-        options.memory_limit = self
-            .max_memory
-            .unwrap_or_else(|| options.memory_limit.min(available_memory() / 2));
-        options
-    }
-}
-
-fn parse_size(text: &str) -> Result<usize, String> {
-    let (digits, factor) = match text.char_indices().next_back() {
-        Some((at, 'K' | 'k')) => (&text[..at], 1usize << 10),
-        Some((at, 'M' | 'm')) => (&text[..at], 1 << 20),
-        Some((at, 'G' | 'g')) => (&text[..at], 1 << 30),
-        _ => (text, 1),
-    };
-    digits
-        .parse::<usize>()
-        .ok()
-        .and_then(|number| number.checked_mul(factor))
-        .ok_or_else(|| "not a size, as 512M or 4G".to_string())
-}
-
-/// Bytes of memory that this process could still get, as far as the system tells.
-fn available_memory() -> usize {
-    let number = |file: &str| {
-        std::fs::read_to_string(file)
-            .ok()?
-            .trim()
-            .parse::<usize>()
-            .ok()
-    };
-    let system = std::fs::read_to_string("/proc/meminfo")
-        .ok()
-        .and_then(|text| {
-            let line = text
-                .lines()
-                .find(|line| line.starts_with("MemAvailable:"))?;
-            let kib: usize = line.split_whitespace().nth(1)?.parse().ok()?;
-            kib.checked_mul(1024)
-        });
-    let group = number("/sys/fs/cgroup/memory.max")
-        .map(|most| most.saturating_sub(number("/sys/fs/cgroup/memory.current").unwrap_or(0)));
-    system.into_iter().chain(group).min().unwrap_or(usize::MAX)
 }

@@ -16,6 +16,7 @@ use crate::error::{Error, Finding, OpError, Severity};
 use crate::graph::{Built, Graph, Node, ValueId, ValueInfo, inputs_text};
 use crate::onnx;
 use crate::onnx::external::Folder;
+use crate::simd::Simd;
 use crate::tensor::{TensorError, TensorView, TensorViewMut};
 use bind::Symbols;
 pub use outputs::Outputs;
@@ -28,12 +29,16 @@ use values::{State, Values};
 pub struct Options {
     /// The most bytes that the tensors of a model, or of one run, may take. 4 GiB by default.
     pub memory_limit: usize,
+    /// The instruction set that runs use, `Auto` by default: the best, or what [`Simd::install`] has set around
+    /// the run. A model is not loaded for one that the machine lacks.
+    pub simd: Simd,
 }
 
 impl Default for Options {
     fn default() -> Options {
         Options {
             memory_limit: usize::try_from(4u64 << 30).unwrap_or(usize::MAX),
+            simd: Simd::Auto,
         }
     }
 }
@@ -66,6 +71,7 @@ pub struct Model {
     computed: Vec<bool>,
     initializer_bytes: usize,
     memory_limit: usize,
+    simd: Simd,
     /// What runs leave for the next ones: as many as have run at once.
     states: Mutex<Vec<State>>,
 }
@@ -144,6 +150,7 @@ impl Model {
     }
 
     fn new(built: Built, options: &Options) -> Result<Model, Error> {
+        options.simd.check().map_err(lacks)?;
         let Some(graph) = built.graph else {
             return Err(Error::Unsupported(
                 built
@@ -174,6 +181,7 @@ impl Model {
             outputs,
             warnings: built.findings,
             memory_limit: options.memory_limit,
+            simd: options.simd,
             graph,
         })
     }
@@ -309,6 +317,10 @@ impl Model {
     }
 
     fn execute(&self, plan: &Plan, values: &mut Values<'_>) -> Result<(), Error> {
+        self.simd.install_checked(|| self.steps(plan, values))
+    }
+
+    fn steps(&self, plan: &Plan, values: &mut Values<'_>) -> Result<(), Error> {
         for step in &plan.steps {
             let node = &self.graph.nodes[step.node];
             values
@@ -329,6 +341,15 @@ fn node_error(node: &Node, source: OpError, inputs: &[String]) -> Error {
         inputs: inputs_text(inputs),
         running: true,
     }
+}
+
+/// The machine lacks what the options ask for.
+fn lacks(error: OpError) -> Error {
+    Error::Unsupported(vec![Finding {
+        severity: Severity::Unsupported,
+        node: None,
+        reason: error.to_string(),
+    }])
 }
 
 fn read_file(path: &Path) -> Result<Bytes, Error> {

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use linn::DType;
+use linn::{DType, Simd};
 use ndarray::{Array4, ArrayD};
 use ndarray_npy::{ReadNpyExt, WriteNpyExt, read_npy, write_npy};
 use serde_json::{Value, json};
@@ -467,6 +467,30 @@ fn pool_takes_every_kind_and_says_what_does_not_fit() {
     pool("max -i 99999999999999999999x1 -k 1 -s 1").fails(2, "is no source");
     pool("max -i 4x4 -k a").fails_as_usage("must be a number");
     pool("med -i 4x4 -k 1").fails_as_usage("gmax");
+}
+
+#[test]
+fn every_instruction_set_gives_the_same_and_an_unknown_one_is_refused() {
+    let run = |simd: &str| linn(&["run", &case(ARGMAX), "--format", "json", "--simd", simd]);
+    let auto = run("auto").works();
+    for simd in Simd::available() {
+        assert_eq!(run(simd.name()).works().stdout, auto.stdout, "{simd}");
+    }
+    let lacking = match cfg!(target_arch = "aarch64") {
+        true => "avx2",
+        false => "neon",
+    };
+    run(lacking).fails(4, "the instruction set");
+    for args in [
+        &["test", &case(ARGMAX)][..],
+        &["pool", "max", "--input", "4x4", "--kernel", "2"],
+    ] {
+        let simd = |name| linn(&[args, &["--simd", name]].concat());
+        simd("auto").works();
+        simd("fallback").works();
+        simd(lacking).fails(4, "the instruction set");
+        simd("sse42").fails_as_usage("a similar value exists: 'sse4.2'");
+    }
 }
 
 #[test]

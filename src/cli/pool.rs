@@ -20,7 +20,7 @@ use super::{Failure, Verdict, grid, note, print, say, say_plain, summary};
 impl Args {
     pub(super) fn run(self) -> Result<Verdict, Failure> {
         self.check_options()?;
-        let options = self.limits.options();
+        let options = self.engine.options()?;
         let mut loader = Loader::new(0, options.memory_limit);
         let x = self.load(&mut loader)?;
         let rank = x.shape().len().saturating_sub(2);

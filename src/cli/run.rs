@@ -7,10 +7,11 @@ use linn::text::Plain;
 use linn::{Error, Model};
 use serde_json::json;
 
+use super::engine::Engine;
 use super::inputs::{self, Inputs};
 use super::sink::{self, Sink};
 use super::source::Loader;
-use super::{Failure, Limits, Verdict, data_set, note, print, say, summary};
+use super::{Failure, Verdict, data_set, note, print, say, summary};
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -57,7 +58,7 @@ pub(super) struct Args {
     seed: u64,
 
     #[command(flatten)]
-    limits: Limits,
+    engine: Engine,
 }
 
 const EXAMPLES: &str = "\
@@ -102,7 +103,7 @@ Examples:
 
 impl Args {
     pub(super) fn run(self) -> Result<Verdict, Failure> {
-        let options = self.limits.options();
+        let options = self.engine.options()?;
         let mut loader = Loader::new(self.seed, options.memory_limit);
         let located = Located::new(&self.model);
         let model = match &located.file {

@@ -15,7 +15,8 @@ use std::time::Instant;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use regex_lite::Regex;
 
-use super::{Failure, Limits, Verdict, print};
+use super::engine::Engine;
+use super::{Failure, Verdict, print};
 use case::Settings;
 use discover::{Case, Found};
 use expectations::{Expectations, Expected};
@@ -67,7 +68,7 @@ pub(super) struct Args {
     #[arg(short, long)]
     verbose: bool,
     #[command(flatten)]
-    limits: Limits,
+    engine: Engine,
 }
 
 impl Args {
@@ -147,7 +148,7 @@ impl Args {
         expectations: &Expectations,
     ) -> Result<Vec<Outcome>, Failure> {
         let settings = Settings {
-            options: self.limits.options(),
+            options: self.engine.options()?,
             rtol: self.rtol,
             atol: self.atol,
         };

@@ -4,8 +4,9 @@ use clap::ValueEnum;
 use linn::{AutoPad, DType, Window};
 
 use super::node::Node;
+use crate::cli::engine::Engine;
 use crate::cli::run::Format;
-use crate::cli::{Failure, Limits, note};
+use crate::cli::{Failure, note};
 
 /// Pool one tensor, and explain the result
 ///
@@ -92,7 +93,7 @@ pub(in crate::cli) struct Args {
     pub(super) format: Format,
 
     #[command(flatten)]
-    pub(super) limits: Limits,
+    pub(super) engine: Engine,
 }
 
 const EXAMPLES: &str = "\

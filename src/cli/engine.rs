@@ -1,0 +1,79 @@
+//! The options that all subcommands share: the limit on memory, and the instruction set.
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use linn::{Options, Simd};
+
+use super::Failure;
+
+/// How models are loaded and run.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct Engine {
+    /// Most memory that tensors may take: bytes, or a number with K, M or G. Default: the smaller of 4G and
+    /// half of what is available
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    max_memory: Option<usize>,
+
+    /// The instruction set that pools use; auto is the best of the machine. All give the same bits
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = simd_parser())]
+    simd: Simd,
+}
+
+impl Engine {
+    /// The options of the library.
+    ///
+    /// # Errors
+    /// The machine lacks the instruction set.
+    pub(super) fn options(&self) -> Result<Options, Failure> {
+        self.simd
+            .check()
+            .map_err(|error| Failure::Unsupported(error.to_string()))?;
+        let mut options = Options::default();
+        options.simd = self.simd;
+        options.memory_limit = self
+            .max_memory
+            .unwrap_or_else(|| options.memory_limit.min(available_memory() / 2));
+        Ok(options)
+    }
+}
+
+fn simd_parser() -> impl TypedValueParser<Value = Simd> {
+    PossibleValuesParser::new(Simd::names())
+        .try_map(|name| Simd::from_name(&name).ok_or("no instruction set"))
+}
+
+fn parse_size(text: &str) -> Result<usize, String> {
+    let (digits, factor) = match text.char_indices().next_back() {
+        Some((at, 'K' | 'k')) => (&text[..at], 1usize << 10),
+        Some((at, 'M' | 'm')) => (&text[..at], 1 << 20),
+        Some((at, 'G' | 'g')) => (&text[..at], 1 << 30),
+        _ => (text, 1),
+    };
+    digits
+        .parse::<usize>()
+        .ok()
+        .and_then(|number| number.checked_mul(factor))
+        .ok_or_else(|| "not a size, as 512M or 4G".to_string())
+}
+
+/// Bytes of memory that this process could still get, as far as the system tells.
+fn available_memory() -> usize {
+    let number = |file: &str| {
+        std::fs::read_to_string(file)
+            .ok()?
+            .trim()
+            .parse::<usize>()
+            .ok()
+    };
+    let system = std::fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| {
+            let line = text
+                .lines()
+                .find(|line| line.starts_with("MemAvailable:"))?;
+            let kib: usize = line.split_whitespace().nth(1)?.parse().ok()?;
+            kib.checked_mul(1024)
+        });
+    let group = number("/sys/fs/cgroup/memory.max")
+        .map(|most| most.saturating_sub(number("/sys/fs/cgroup/memory.current").unwrap_or(0)));
+    system.into_iter().chain(group).min().unwrap_or(usize::MAX)
+}
