@@ -2,6 +2,7 @@
 //!
 //! One file a subcommand; each has an `Args` and a `run` that returns whether all its checks passed.
 
+mod bench;
 mod data_set;
 mod engine;
 mod generate;
@@ -16,6 +17,7 @@ mod pool;
 mod run;
 mod sink;
 mod source;
+mod subject;
 mod summary;
 mod tensor_json;
 mod test;
@@ -41,6 +43,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Args),
+    Bench(bench::Args),
     Test(test::Args),
     Pool(pool::Args),
     Ops(ops::Args),
@@ -50,6 +53,7 @@ enum Command {
 pub(crate) fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(args) => args.run(),
+        Command::Bench(args) => args.run(),
         Command::Test(args) => args.run(),
         Command::Pool(args) => args.run(),
         Command::Ops(args) => args.run(),

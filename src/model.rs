@@ -8,6 +8,7 @@ mod values;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -74,6 +75,7 @@ pub struct Model {
     simd: Simd,
     /// What runs leave for the next ones: as many as have run at once.
     states: Mutex<Vec<State>>,
+    peak_bytes: AtomicUsize,
 }
 
 const _: () = {
@@ -177,6 +179,7 @@ impl Model {
             computed,
             initializer_bytes: initializers.map(|(_, tensor)| tensor.bytes()).sum(),
             states: Mutex::new(Vec::new()),
+            peak_bytes: AtomicUsize::new(0),
             inputs,
             outputs,
             warnings: built.findings,
@@ -205,6 +208,22 @@ impl Model {
     /// its outputs can be compared exactly.
     pub fn is_exact(&self) -> bool {
         self.graph.nodes.iter().all(|node| node.exact)
+    }
+
+    /// The most bytes that one run has taken so far: the model's constants, the values that are live at the same
+    /// time, and what the operator at work takes for itself. What the caller owns, inputs and buffers for outputs,
+    /// does not count, nor do spare buffers.
+    ///
+    /// ```
+    /// use linn::{Model, inputs};
+    /// let model = Model::load("models/maxpool_2d_padding_stride/model.onnx")?;
+    /// let x = ndarray::Array4::<f32>::ones((1, 1, 4, 4));
+    /// model.run(inputs! { "x" => x.view() })?;
+    /// assert!(model.peak_bytes() >= 16, "four outputs");
+    /// # Ok::<(), linn::Error>(())
+    /// ```
+    pub fn peak_bytes(&self) -> usize {
+        self.peak_bytes.load(Ordering::Relaxed)
     }
 
     /// Computes the model's outputs from inputs by name, which are borrowed and not copied.
@@ -308,6 +327,11 @@ impl Model {
         let mut state =
             kept.unwrap_or_else(|| State::new(self.graph.names.len(), self.memory_limit));
         let result = run(&mut state);
+        // Most runs take what the ones before took, and need not write.
+        if state.peak_bytes() > self.peak_bytes() {
+            self.peak_bytes
+                .fetch_max(state.peak_bytes(), Ordering::Relaxed);
+        }
         states().push(state);
         result
     }

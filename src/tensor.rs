@@ -289,6 +289,15 @@ impl<'a, T: Element, D: Dimension> TryFrom<&'a mut Array<T, D>> for TensorViewMu
     }
 }
 
+impl<'a> From<&'a mut Tensor> for TensorViewMut<'a> {
+    fn from(tensor: &'a mut Tensor) -> TensorViewMut<'a> {
+        TensorViewMut {
+            shape: tensor.shape.clone(),
+            data: tensor.data.view_mut(),
+        }
+    }
+}
+
 /// `f32[1,3,224,224]`
 impl fmt::Display for TensorView<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,91 +5,20 @@
 mod support;
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
 
 use linn::{DType, Simd};
 use ndarray::{Array4, ArrayD};
 use ndarray_npy::{ReadNpyExt, WriteNpyExt, read_npy, write_npy};
 use serde_json::{Value, json};
 use support::model::{Build, node};
+use support::program::{case, linn, linn_fed, model};
 use tempfile::TempDir;
 
 const DEFAULT: &str = "test_maxpool_2d_default";
 const PADS: &str = "test_maxpool_2d_precomputed_pads";
 const ARGMAX: &str = "test_maxpool_with_argmax_2d_precomputed_pads";
 const UNPOOL: &str = "test_maxunpool_export_without_output_shape";
-
-/// A case of the ONNX test data.
-fn case(name: &str) -> String {
-    format!("{}/tests/data/node/{name}", env!("CARGO_MANIFEST_DIR"))
-}
-
-fn model(name: &str) -> String {
-    case(name) + "/model.onnx"
-}
-
-/// What a run of the program gave.
-struct Ran {
-    code: Option<i32>,
-    stdout: Vec<u8>,
-    stderr: String,
-}
-
-impl Ran {
-    fn text(&self) -> String {
-        String::from_utf8(self.stdout.clone()).expect("stdout is text")
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.stdout).expect("stdout is one JSON document")
-    }
-
-    /// Checks an exit code, and that a failure says one thing on stderr and nothing on stdout.
-    fn fails(self, code: i32, with: &str) {
-        assert_eq!(self.code, Some(code), "{}", self.stderr);
-        assert!(self.stderr.contains(with), "{}", self.stderr);
-        assert_eq!(self.text(), "");
-        let errors = self
-            .stderr
-            .lines()
-            .filter(|line| line.starts_with("error: "));
-        assert_eq!(errors.count(), 1, "{}", self.stderr);
-        assert!(self.stderr.matches("help: ").count() <= 1);
-    }
-
-    fn works(self) -> Ran {
-        assert_eq!(self.code, Some(0), "{}", self.stderr);
-        self
-    }
-}
-
-fn linn(args: &[&str]) -> Ran {
-    linn_fed(args, &[])
-}
-
-fn linn_fed(args: &[&str], stdin: &[u8]) -> Ran {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_linn"))
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    // It may end without reading its input.
-    let _ = child.stdin.take().expect("stdin is piped").write_all(stdin);
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = child.wait_with_output().expect("the program ends");
-    Ran {
-        code: status.code(),
-        stdout,
-        stderr: String::from_utf8(stderr).expect("stderr is text"),
-    }
-}
 
 /// A folder for the files of one test.
 struct Files(TempDir);
@@ -320,15 +249,6 @@ fn exit_codes_tell_whose_turn_it_is() {
     linn(&["run", &model(PADS), "--max-memory", "lots"]).fails_as_usage("not a size");
 }
 
-impl Ran {
-    /// As [`Ran::fails`], for what the parser of the arguments says in several lines.
-    fn fails_as_usage(self, with: &str) {
-        assert_eq!(self.code, Some(2), "{}", self.stderr);
-        assert!(self.stderr.contains(with), "{}", self.stderr);
-        assert_eq!(self.text(), "");
-    }
-}
-
 #[test]
 fn nothing_is_written_by_halves() {
     let files = Files::new();
@@ -495,7 +415,7 @@ fn every_instruction_set_gives_the_same_and_an_unknown_one_is_refused() {
 
 #[test]
 fn help_has_examples() {
-    for command in ["run", "pool"] {
+    for command in ["run", "bench", "pool"] {
         for flag in ["-h", "--help"] {
             let help = linn(&[command, flag]).works().text();
             assert!(help.contains("Examples:\n  linn "), "{help}");

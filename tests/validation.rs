@@ -7,7 +7,7 @@ use std::fs;
 
 use linn::proto::StringStringEntryProto;
 use linn::proto::attribute_proto::AttributeType;
-use linn::{Class, DType, Error, Model, Options, Tensor, inputs};
+use linn::{Class, DType, Error, Model, Options, Simd, Tensor, inputs};
 use support::model::{Build, OneNode, With, import, ints, node, reference, tensor_proto};
 use support::{Report, counting, f32s, i64s, numbers};
 
@@ -303,6 +303,12 @@ fn buffers_of_the_caller() {
         (vec![0.0, 1.0], vec![-1.0, 1.0])
     );
 
+    let mut tensor = f32s(&[2], &[7.0; 2]);
+    model
+        .run_into(inputs! { "x" => &x }, [("y", &mut tensor)])
+        .expect("it runs");
+    assert_eq!(numbers(&tensor), [0.0, 1.0]);
+
     let mut long = ndarray::Array1::<f32>::zeros(3);
     let error = model
         .run_into(inputs! { "x" => &x }, [("y", &mut long)])
@@ -326,6 +332,55 @@ fn buffers_of_the_caller() {
     model
         .run_into(inputs! { "x" => &x }, [("y", &mut y)])
         .expect("it runs");
+}
+
+#[test]
+fn the_account_of_memory() {
+    let relu = |from, to| node("Relu", &[from], &[to]);
+    let model = Build::new(14)
+        .input("x", DType::F32, "N")
+        .initializer("unused", &f32s(&[3], &[0.0; 3]))
+        .node(relu("x", "a"))
+        .node(relu("a", "b"))
+        .node(relu("b", "y"))
+        .output("y");
+    let model = Model::from_bytes(model.bytes()).expect("it is valid");
+    assert_eq!(model.peak_bytes(), 0);
+    let run = |size: usize| {
+        let x = f32s(&[size], &vec![1.0; size]);
+        model.run(inputs! { "x" => &x }).expect("it runs");
+        model.peak_bytes()
+    };
+    // The initializer, and two values at a time.
+    assert_eq!(run(10), 4 * (3 + 2 * 10));
+    assert_eq!(run(5), 4 * (3 + 2 * 10), "the most of all runs");
+    assert_eq!(run(20), 4 * (3 + 2 * 20));
+}
+
+#[test]
+fn instruction_sets_of_a_model() {
+    let model = Build::new(14)
+        .input("x", DType::F32, "1,1,N")
+        .node(node("MaxPool", &["x"], &["y"]).with(ints("kernel_shape", &[2])))
+        .output("y");
+    let load = |simd| {
+        let mut options = Options::default();
+        options.simd = simd;
+        Model::from_bytes_with(model.bytes(), &options)
+    };
+    let x = f32s(&[1, 1, 3], &[1.0, 3.0, 2.0]);
+    for simd in Simd::available() {
+        let model = load(simd).expect("the machine has it");
+        let outputs = model.run(inputs! { "x" => &x }).expect("it runs");
+        assert_eq!(numbers(&outputs[0]), [3.0, 3.0], "{simd}");
+    }
+    let lacking = match cfg!(target_arch = "aarch64") {
+        true => Simd::Avx2,
+        false => Simd::Neon,
+    };
+    let error = load(lacking).unwrap_err();
+    assert_eq!(error.class(), Class::Unsupported);
+    assert!(error.to_string().contains(lacking.name()), "{error}");
 }
 
 #[test]

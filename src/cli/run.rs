@@ -1,17 +1,12 @@
 //! `linn run`: runs a model once, shows or saves what comes out.
 
-use std::path::{Path, PathBuf};
-
 use clap::ValueEnum;
-use linn::text::Plain;
-use linn::{Error, Model};
 use serde_json::json;
 
 use super::engine::Engine;
-use super::inputs::{self, Inputs};
 use super::sink::{self, Sink};
-use super::source::Loader;
-use super::{Failure, Verdict, data_set, note, print, say, summary};
+use super::subject::Subject;
+use super::{Failure, Verdict, print, summary};
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -33,17 +28,8 @@ pub(super) enum Format {
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = LONG_HELP)]
 pub(super) struct Args {
-    /// An .onnx file, a folder with a model.onnx, or - for stdin
-    model: PathBuf,
-
-    /// Where an input comes from; NAME may be left out if the model has one input
-    #[arg(
-        short,
-        long = "input",
-        value_name = "[NAME=]SOURCE",
-        allow_negative_numbers = true
-    )]
-    input: Vec<String>,
+    #[command(flatten)]
+    subject: Subject,
 
     /// Where an output, or any value of the graph, goes; without NAME all outputs
     #[arg(short, long = "output", value_name = "[NAME=]SINK")]
@@ -52,10 +38,6 @@ pub(super) struct Args {
     /// What is printed: text, or a document linn.run/1
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-
-    /// Where random numbers start: the same seed gives the same inputs on every machine
-    #[arg(long, value_name = "N", default_value_t)]
-    seed: u64,
 
     #[command(flatten)]
     engine: Engine,
@@ -104,16 +86,9 @@ Examples:
 impl Args {
     pub(super) fn run(self) -> Result<Verdict, Failure> {
         let options = self.engine.options()?;
-        let mut loader = Loader::new(self.seed, options.memory_limit);
-        let located = Located::new(&self.model);
-        let model = match &located.file {
-            Some(file) => Model::load_with(file, &options).map_err(Failure::of(file))?,
-            None => Model::from_bytes_with(loader.read(None)?, &options)
-                .map_err(Failure::of(Path::new("stdin")))?,
-        };
-        for warning in model.warnings() {
-            say("warning", warning);
-        }
+        let mut loader = self.subject.loader(&options);
+        let loaded = self.subject.load(&options, &mut loader)?;
+        let model = &loaded.model;
 
         let outputs: Vec<&str> = model
             .outputs()
@@ -127,7 +102,7 @@ impl Args {
             .collect::<Result<_, _>>()
             .map_err(Failure::Usage)?;
         let plan = sink::Plan::new(&sinks, &outputs)?;
-        let inputs = self.inputs(&model, &located, &mut loader)?;
+        let inputs = self.subject.inputs(model, &mut loader)?;
 
         let shows = match self.format {
             Format::Text => plan.is_empty(),
@@ -142,7 +117,7 @@ impl Args {
         let given = inputs.iter().map(|(name, tensor)| (name, tensor));
         let values = model
             .fetch(given, &names)
-            .map_err(|error| located.blame(error))?;
+            .map_err(|error| loaded.blame(error))?;
 
         plan.write(|name| values.get(name))?;
         if shows {
@@ -155,7 +130,7 @@ impl Args {
                     let document = json!({
                         "schema": "linn.run/1",
                         "linn": env!("CARGO_PKG_VERSION"),
-                        "model": self.model.to_string_lossy(),
+                        "model": self.subject.model(),
                         "outputs": shown.map(|(name, tensor)| summary::json(name, tensor)).collect::<Vec<_>>(),
                     });
                     print(format!("{document}\n"))?;
@@ -164,65 +139,4 @@ impl Args {
         }
         Ok(Verdict::Passed)
     }
-
-    fn inputs(
-        &self,
-        model: &Model,
-        located: &Located,
-        loader: &mut Loader,
-    ) -> Result<Inputs, Failure> {
-        let infos = model.inputs();
-        if !self.input.is_empty() {
-            return inputs::load(&self.input, infos, loader);
-        }
-        if let Some(folder) = &located.folder {
-            let data = folder.join("test_data_set_0");
-            if let Some(inputs) = data_set::inputs(&data, infos, loader)? {
-                note(format!("the inputs are those of {}", shown(&data)));
-                return Ok(inputs);
-            }
-        }
-        if infos.iter().any(|info| !info.optional) {
-            note(format!("the inputs are random, from seed {}", self.seed));
-        }
-        inputs::random(infos, loader)
-    }
-}
-
-/// Where a model is.
-struct Located {
-    /// Its file; `None` is stdin.
-    file: Option<PathBuf>,
-    /// The folder that was named instead of the file.
-    folder: Option<PathBuf>,
-}
-
-impl Located {
-    fn new(model: &Path) -> Located {
-        if model == Path::new("-") {
-            Located {
-                file: None,
-                folder: None,
-            }
-        } else if model.is_dir() {
-            Located {
-                file: Some(model.join("model.onnx")),
-                folder: Some(model.to_path_buf()),
-            }
-        } else {
-            Located {
-                file: Some(model.to_path_buf()),
-                folder: None,
-            }
-        }
-    }
-
-    fn blame(&self, error: Error) -> Failure {
-        let file = self.file.as_deref().unwrap_or(Path::new("stdin"));
-        Failure::of(file)(error)
-    }
-}
-
-fn shown(path: &Path) -> String {
-    Plain(&path.to_string_lossy()).to_string()
 }

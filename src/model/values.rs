@@ -25,6 +25,11 @@ impl State {
             memory: Memory::new(memory_limit),
         }
     }
+
+    /// The most bytes that any run with it has taken at once.
+    pub(super) fn peak_bytes(&self) -> usize {
+        self.memory.peak()
+    }
 }
 
 /// Nodes with more inputs or outputs than this cost an allocation.
@@ -103,6 +108,7 @@ impl<'v> Values<'v> {
             (error, shown.collect())
         });
         drop(views);
+        self.state.memory.settle();
         for (id, slot) in node.outputs.iter().zip(slots) {
             match (*id, slot.target, slot.tensor) {
                 (Some(id), Some(target), _) => self.put_back(id, target),

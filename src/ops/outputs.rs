@@ -9,6 +9,10 @@ use crate::tensor::{Data, Element, Shape, Tensor, TensorView, TensorViewMut, Vis
 pub(crate) struct Memory {
     limit: usize,
     used: usize,
+    /// What the operator that runs takes for itself.
+    scratch: usize,
+    /// The most that was taken at any time, scratch included.
+    peak: usize,
     spares: Vec<Data>,
 }
 
@@ -17,6 +21,8 @@ impl Memory {
         Memory {
             limit,
             used: 0,
+            scratch: 0,
+            peak: 0,
             spares: Vec::new(),
         }
     }
@@ -32,6 +38,18 @@ impl Memory {
     /// Starts a run beside `bytes` that are taken already.
     pub(crate) fn start(&mut self, bytes: usize) {
         self.used = bytes;
+        self.settle();
+    }
+
+    /// Ends a node: what it took for itself is free again.
+    pub(crate) fn settle(&mut self) {
+        let scratch = std::mem::take(&mut self.scratch);
+        self.peak = self.peak.max(self.used.saturating_add(scratch));
+    }
+
+    /// The most bytes that were taken at any time, in all runs so far.
+    pub(crate) fn peak(&self) -> usize {
+        self.peak
     }
 
     /// A tensor of `shape` whose elements are arbitrary.
@@ -150,8 +168,10 @@ impl<'s, 'a> Outputs<'s, 'a> {
     }
 
     /// Checks that an operator may take `bytes` for itself while it runs.
-    pub(crate) fn check_scratch(&self, bytes: usize) -> Result<(), OpError> {
-        self.memory.check(bytes)
+    pub(crate) fn check_scratch(&mut self, bytes: usize) -> Result<(), OpError> {
+        self.memory.check(bytes)?;
+        self.memory.scratch = self.memory.scratch.saturating_add(bytes);
+        Ok(())
     }
 
     /// Makes the first output, which every operator has, and returns its elements, which are arbitrary and

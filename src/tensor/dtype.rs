@@ -94,6 +94,10 @@ macro_rules! define_dtype {
                 match self { $(Data::$variant(data) => DataView::$variant(Cow::Borrowed(data)),)* }
             }
 
+            pub(crate) fn view_mut(&mut self) -> DataViewMut<'_> {
+                match self { $(Data::$variant(data) => DataViewMut::$variant(data),)* }
+            }
+
             /// `len` zeros (empty strings) of type `dtype`.
             pub(crate) fn zeros(dtype: DType, len: usize) -> Data {
                 match dtype { $(DType::$variant => Data::$variant(vec![<$type>::default(); len]),)* }

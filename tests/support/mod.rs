@@ -7,6 +7,8 @@
 )]
 
 pub(crate) mod model;
+#[cfg(feature = "cli")]
+pub(crate) mod program;
 
 use half::{bf16, f16};
 use linn::{DType, Element, Error, Model, Outputs, Tensor};

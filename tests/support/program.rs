@@ -1,0 +1,88 @@
+//! The program `linn`, started as a user starts it.
+
+#![allow(
+    dead_code,
+    reason = "every program that includes this file uses a part of it"
+)]
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// A case of the ONNX test data.
+pub(crate) fn case(name: &str) -> String {
+    format!("{}/tests/data/node/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+pub(crate) fn model(name: &str) -> String {
+    case(name) + "/model.onnx"
+}
+
+/// What a run of the program gave.
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+}
+
+impl Ran {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.stdout.clone()).expect("stdout is text")
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.stdout).expect("stdout is one JSON document")
+    }
+
+    /// Checks an exit code, and that a failure says one thing on stderr and nothing on stdout.
+    pub(crate) fn fails(self, code: i32, with: &str) {
+        assert_eq!(self.code, Some(code), "{}", self.stderr);
+        assert!(self.stderr.contains(with), "{}", self.stderr);
+        assert_eq!(self.text(), "");
+        let errors = self
+            .stderr
+            .lines()
+            .filter(|line| line.starts_with("error: "));
+        assert_eq!(errors.count(), 1, "{}", self.stderr);
+        assert!(self.stderr.matches("help: ").count() <= 1);
+    }
+
+    /// As [`Ran::fails`], for what the parser of the arguments says in several lines.
+    pub(crate) fn fails_as_usage(self, with: &str) {
+        assert_eq!(self.code, Some(2), "{}", self.stderr);
+        assert!(self.stderr.contains(with), "{}", self.stderr);
+        assert_eq!(self.text(), "");
+    }
+
+    pub(crate) fn works(self) -> Ran {
+        assert_eq!(self.code, Some(0), "{}", self.stderr);
+        self
+    }
+}
+
+pub(crate) fn linn(args: &[&str]) -> Ran {
+    linn_fed(args, &[])
+}
+
+pub(crate) fn linn_fed(args: &[&str], stdin: &[u8]) -> Ran {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_linn"))
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    // It may end without reading its input.
+    let _ = child.stdin.take().expect("stdin is piped").write_all(stdin);
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = child.wait_with_output().expect("the program ends");
+    Ran {
+        code: status.code(),
+        stdout,
+        stderr: String::from_utf8(stderr).expect("stderr is text"),
+    }
+}
