@@ -2,9 +2,9 @@
 //!
 //! A pool over several spatial axes is separable: the window is folded along one axis after the other,
 //! so that the work for an output is the sum of the window's extents, not their product, and along an axis
-//! a long window costs no more than a short one. Planes are
-//! independent and run in parallel on the caller's current rayon pool, with the same bits for every
-//! number of threads.
+//! the cost of a long window grows with its logarithm. Kernels are written once, for the vectors of any instruction
+//! set, element type and reduction. Planes, and bands of large ones, run in parallel on the caller's current rayon
+//! pool; the results are the same bits for every number of threads and every instruction set.
 //!
 //! ```
 //! use linn::{Window, pooling};
@@ -17,22 +17,33 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod across;
+mod buffer;
 #[cfg(feature = "definition")]
 pub mod definition;
+mod fold;
+mod geometry;
+mod lanes;
+mod long;
 mod plan;
 mod planes;
 mod reduce;
+mod rows;
+mod settle;
+mod whole;
 
-use ndarray::{Array, ArrayView, Dimension};
+use ndarray::{Array, ArrayView, ArrayViewMut, Dimension};
 
 use crate::error::OpError;
 use crate::tensor::{Element, Shape, Tensor, TensorView};
 use crate::window::Window;
 
+pub(crate) use lanes::Vectored;
 pub(crate) use plan::{Plan, check_rank};
-pub(crate) use planes::{pool, pool_with_indices};
+pub(crate) use planes::{pool, pool_with_indices, scratch_bytes};
 pub(crate) use reduce::{
-    Max, MaxWithIndex, Mean, Power, PowerSum, Quantization, QuantizedMean, Sum,
+    Max, MaxWithIndex, Mean, Power, PowerSum, Quantization, Quantized, QuantizedMean, Reduction,
+    ScaledPowerSum,
 };
 pub use reduce::{MaxElement, StorageOrder, SumElement};
 
@@ -49,8 +60,20 @@ pub fn max_pool<T: MaxElement, D: Dimension>(
     window: &Window,
 ) -> Result<Array<T, D>, OpError> {
     let x = TensorView::from(x);
-    let plan = Plan::new(window, x.shape())?;
-    pooled(&plan, &Max, &x)
+    pooled(&Plan::new(window, x.shape())?, &Max, &x)
+}
+
+/// As [`max_pool`], into `y`; what it holds before does not matter.
+///
+/// # Errors
+/// As [`max_pool`], and a `y` that does not have the shape of the result or is not contiguous.
+pub fn max_pool_into<T: MaxElement, D: Dimension>(
+    x: ArrayView<'_, T, D>,
+    window: &Window,
+    y: ArrayViewMut<'_, T, D>,
+) -> Result<(), OpError> {
+    let x = TensorView::from(x);
+    pooled_into(&Plan::new(window, x.shape())?, &Max, &x, y)
 }
 
 /// The largest elements, and their places.
@@ -61,7 +84,7 @@ pub type ValuesAndIndices<T, D> = (Array<T, D>, Array<i64, D>);
 /// for a window on padding alone.
 ///
 /// # Errors
-/// As [`max_pool`].
+/// As [`max_pool`], and planes of 2^32 elements or more.
 pub fn max_pool_with_indices<T: MaxElement, D: Dimension>(
     x: ArrayView<'_, T, D>,
     window: &Window,
@@ -69,13 +92,32 @@ pub fn max_pool_with_indices<T: MaxElement, D: Dimension>(
 ) -> Result<ValuesAndIndices<T, D>, OpError> {
     let x = TensorView::from(x);
     let plan = Plan::new(window, x.shape())?;
-    let (mut y, mut indices) = (
-        buffer::<T, (T, i64)>(&plan)?,
-        buffer::<i64, (T, i64)>(&plan)?,
-    );
-    let reduction = MaxWithIndex::new(&plan, order);
-    pool_with_indices(&plan, &reduction, slice(&x), &mut y, &mut indices);
+    let scratch = scratch_bytes::<T, _>(&plan, &MaxWithIndex);
+    let mut y = buffer::<T>(&plan, scratch)?;
+    let mut indices = buffer::<i64>(&plan, scratch.saturating_add(size_of_val(&*y)))?;
+    pool_with_indices(&plan, order, slice(&x), &mut y, &mut indices)?;
     Ok((array(plan.output(), y), array(plan.output(), indices)))
+}
+
+/// As [`max_pool_with_indices`], into `y` and `indices`; what they hold before does not matter.
+///
+/// # Errors
+/// As [`max_pool_with_indices`], and a `y` or `indices` that does not have the shape of the result or is not contiguous.
+pub fn max_pool_with_indices_into<T: MaxElement, D: Dimension>(
+    x: ArrayView<'_, T, D>,
+    window: &Window,
+    order: StorageOrder,
+    y: ArrayViewMut<'_, T, D>,
+    indices: ArrayViewMut<'_, i64, D>,
+) -> Result<(), OpError> {
+    let x = TensorView::from(x);
+    let plan = Plan::new(window, x.shape())?;
+    let (y, indices) = (
+        contiguous(&plan, "y", y)?,
+        contiguous(&plan, "indices", indices)?,
+    );
+    within_limit(scratch_bytes::<T, _>(&plan, &MaxWithIndex))?;
+    pool_with_indices(&plan, order, slice(&x), y, indices)
 }
 
 /// The mean of each window of `x: [N, C, D1..Dk]`, k at least 1: `[N, C, O1..Ok]`.
@@ -92,7 +134,22 @@ pub fn average_pool<T: SumElement, D: Dimension>(
 ) -> Result<Array<T, D>, OpError> {
     let x = TensorView::from(x);
     let plan = Plan::new(window, x.shape())?;
-    pooled(&plan, &Mean::new(&plan, count_include_pad), &x)
+    pooled(&plan, &Mean { count_include_pad }, &x)
+}
+
+/// As [`average_pool`], into `y`; what it holds before does not matter.
+///
+/// # Errors
+/// As [`max_pool_into`].
+pub fn average_pool_into<T: SumElement, D: Dimension>(
+    x: ArrayView<'_, T, D>,
+    window: &Window,
+    count_include_pad: bool,
+    y: ArrayViewMut<'_, T, D>,
+) -> Result<(), OpError> {
+    let x = TensorView::from(x);
+    let plan = Plan::new(window, x.shape())?;
+    pooled_into(&plan, &Mean { count_include_pad }, &x, y)
 }
 
 /// The `p`-norm of each window of `x: [N, C, D1..Dk]`, k at least 1: `[N, C, O1..Ok]`.
@@ -108,8 +165,21 @@ pub fn lp_pool<T: SumElement, D: Dimension>(
     p: f64,
 ) -> Result<Array<T, D>, OpError> {
     let x = TensorView::from(x);
-    let plan = Plan::new(window, x.shape())?;
-    pooled(&plan, &PowerSum(Power::new(p)?), &x)
+    norms(&Plan::new(window, x.shape())?, Power::new(p)?, &x)
+}
+
+/// As [`lp_pool`], into `y`; what it holds before does not matter.
+///
+/// # Errors
+/// As [`lp_pool`] and [`max_pool_into`].
+pub fn lp_pool_into<T: SumElement, D: Dimension>(
+    x: ArrayView<'_, T, D>,
+    window: &Window,
+    p: f64,
+    y: ArrayViewMut<'_, T, D>,
+) -> Result<(), OpError> {
+    let x = TensorView::from(x);
+    norms_into(&Plan::new(window, x.shape())?, Power::new(p)?, &x, y)
 }
 
 /// The largest element of each plane of `x: [N, C, D1..Dk]`, k at least 0: `[N, C, 1..1]`. ONNX: GlobalMaxPool.
@@ -123,6 +193,22 @@ pub fn global_max_pool<T: MaxElement, D: Dimension>(
     pooled(&Plan::global(x.shape())?, &Max, &x)
 }
 
+/// As [`global_max_pool`], into `y`; what it holds before does not matter.
+///
+/// # Errors
+/// As [`global_max_pool`] and [`max_pool_into`].
+pub fn global_max_pool_into<T: MaxElement, D: Dimension>(
+    x: ArrayView<'_, T, D>,
+    y: ArrayViewMut<'_, T, D>,
+) -> Result<(), OpError> {
+    let x = TensorView::from(x);
+    pooled_into(&Plan::global(x.shape())?, &Max, &x, y)
+}
+
+const PLAIN_MEAN: Mean = Mean {
+    count_include_pad: false,
+};
+
 /// The mean of each plane of `x: [N, C, D1..Dk]`, k at least 0: `[N, C, 1..1]`. ONNX: GlobalAveragePool.
 ///
 /// # Errors
@@ -131,8 +217,19 @@ pub fn global_average_pool<T: SumElement, D: Dimension>(
     x: ArrayView<'_, T, D>,
 ) -> Result<Array<T, D>, OpError> {
     let x = TensorView::from(x);
-    let plan = Plan::global(x.shape())?;
-    pooled(&plan, &Mean::new(&plan, false), &x)
+    pooled(&Plan::global(x.shape())?, &PLAIN_MEAN, &x)
+}
+
+/// As [`global_average_pool`], into `y`; what it holds before does not matter.
+///
+/// # Errors
+/// As [`global_max_pool`] and [`max_pool_into`].
+pub fn global_average_pool_into<T: SumElement, D: Dimension>(
+    x: ArrayView<'_, T, D>,
+    y: ArrayViewMut<'_, T, D>,
+) -> Result<(), OpError> {
+    let x = TensorView::from(x);
+    pooled_into(&Plan::global(x.shape())?, &PLAIN_MEAN, &x, y)
 }
 
 /// The `p`-norm of each plane of `x: [N, C, D1..Dk]`, k at least 0: `[N, C, 1..1]`; no division by the
@@ -145,33 +242,104 @@ pub fn global_lp_pool<T: SumElement, D: Dimension>(
     p: f64,
 ) -> Result<Array<T, D>, OpError> {
     let x = TensorView::from(x);
-    pooled(&Plan::global(x.shape())?, &PowerSum(Power::new(p)?), &x)
+    norms(&Plan::global(x.shape())?, Power::new(p)?, &x)
 }
 
-fn pooled<T: Element + Copy, R: reduce::Reduction<T, Output = T>, D: Dimension>(
+/// As [`global_lp_pool`], into `y`; what it holds before does not matter.
+///
+/// # Errors
+/// As [`global_lp_pool`] and [`max_pool_into`].
+pub fn global_lp_pool_into<T: SumElement, D: Dimension>(
+    x: ArrayView<'_, T, D>,
+    p: f64,
+    y: ArrayViewMut<'_, T, D>,
+) -> Result<(), OpError> {
+    let x = TensorView::from(x);
+    norms_into(&Plan::global(x.shape())?, Power::new(p)?, &x, y)
+}
+
+fn norms<T: SumElement, D: Dimension>(
+    plan: &Plan,
+    power: Power,
+    x: &TensorView<'_>,
+) -> Result<Array<T, D>, OpError> {
+    match power.needs_scale::<T>() {
+        true => pooled(plan, &ScaledPowerSum(power), x),
+        false => pooled(plan, &PowerSum(power), x),
+    }
+}
+
+fn norms_into<T: SumElement, D: Dimension>(
+    plan: &Plan,
+    power: Power,
+    x: &TensorView<'_>,
+    y: ArrayViewMut<'_, T, D>,
+) -> Result<(), OpError> {
+    match power.needs_scale::<T>() {
+        true => pooled_into(plan, &ScaledPowerSum(power), x, y),
+        false => pooled_into(plan, &PowerSum(power), x, y),
+    }
+}
+
+fn pooled<T: Element + Vectored + PartialEq, R: Reduction<T>, D: Dimension>(
     plan: &Plan,
     reduction: &R,
     x: &TensorView<'_>,
 ) -> Result<Array<T, D>, OpError> {
-    let mut y = buffer::<T, R::Acc>(plan)?;
+    let mut y = buffer::<T>(plan, scratch_bytes(plan, reduction))?;
     pool(plan, reduction, slice(x), &mut y);
     Ok(array(plan.output(), y))
+}
+
+fn pooled_into<T: Element + Vectored + PartialEq, R: Reduction<T>, D: Dimension>(
+    plan: &Plan,
+    reduction: &R,
+    x: &TensorView<'_>,
+    y: ArrayViewMut<'_, T, D>,
+) -> Result<(), OpError> {
+    let y = contiguous(plan, "y", y)?;
+    within_limit(scratch_bytes(plan, reduction))?;
+    pool(plan, reduction, slice(x), y);
+    Ok(())
+}
+
+/// The elements of a caller's output.
+fn contiguous<'a, T, D: Dimension>(
+    plan: &Plan,
+    name: &str,
+    y: ArrayViewMut<'a, T, D>,
+) -> Result<&'a mut [T], OpError> {
+    if y.shape() != &plan.output()[..] {
+        let shape = y.shape().to_vec();
+        let wanted = &plan.output()[..];
+        return Err(OpError::input(
+            name,
+            format!("has the shape {shape:?}, must have {wanted:?}"),
+        ));
+    }
+    y.into_slice()
+        .ok_or_else(|| OpError::input(name, "is not contiguous in memory, must be"))
 }
 
 /// The most bytes that a pool without a model may take, as many as a model may by default.
 const MEMORY_LIMIT: usize = 4 << 30;
 
-/// The elements of an output, if they and what folding takes are within the limit.
-fn buffer<T: Element, A>(plan: &Plan) -> Result<Vec<T>, OpError> {
+fn within_limit(bytes: usize) -> Result<(), OpError> {
+    match bytes <= MEMORY_LIMIT {
+        true => Ok(()),
+        false => Err(OpError::memory(bytes, 0, MEMORY_LIMIT)),
+    }
+}
+
+/// The elements of an output, if they are within the limit together with `more` bytes.
+fn buffer<T: Element>(plan: &Plan, more: usize) -> Result<Vec<T>, OpError> {
     let len = plan.output().elements();
-    let bytes = len
-        .saturating_mul(size_of::<T>())
-        .saturating_add(plan.scratch_bytes(size_of::<A>()));
-    let refused = || OpError::memory(bytes, 0, MEMORY_LIMIT);
+    let bytes = len.saturating_mul(size_of::<T>()).saturating_add(more);
+    within_limit(bytes)?;
     let mut buffer = Vec::new();
-    match bytes <= MEMORY_LIMIT && buffer.try_reserve_exact(len).is_ok() {
-        true => buffer.resize(len, T::default()),
-        false => return Err(refused()),
+    match buffer.try_reserve_exact(len) {
+        Ok(()) => buffer.resize(len, T::default()),
+        Err(_) => return Err(OpError::memory(bytes, 0, MEMORY_LIMIT)),
     }
     Ok(buffer)
 }

@@ -143,10 +143,6 @@ impl Simd {
 
     /// The instruction set that is installed on this thread, else the best. A pool asks once, before it goes
     /// to other threads.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the kernels that ask for it come next")
-    )]
     pub(crate) fn installed() -> Level {
         INSTALLED.get().level().unwrap_or_else(Level::new)
     }

@@ -4,6 +4,8 @@
 //! settled as `docs/pooling.md` says. Everything is integer arithmetic, one axis at a time; a window over
 //! several axes is the product of its axes.
 
+use std::ops::Range;
+
 use smallvec::SmallVec;
 
 use crate::error::OpError;
@@ -390,6 +392,29 @@ impl Axis {
         // Only now: without a tap on the input the sum may overflow.
         let first = self.start(o) + (before * self.dilation) as i64;
         (first as usize, count)
+    }
+
+    /// The windows that have all their taps on the input.
+    pub(crate) fn full_windows(&self) -> Range<usize> {
+        let first = self.pad_begin.div_ceil(self.stride);
+        let extent = (self.kernel - 1) * self.dilation + 1;
+        match (self.input + self.pad_begin).checked_sub(extent) {
+            Some(room) if first <= room / self.stride && first < self.output => first..(room / self.stride + 1).min(self.output),
+            _ => 0..0,
+        }
+    }
+
+    /// Whether some window has no tap on the input.
+    pub(crate) fn has_bare_windows(&self) -> bool {
+        let full = self.full_windows();
+        (0..full.start)
+            .chain(full.end..self.output)
+            .any(|o| self.real_taps(o).1 == 0)
+    }
+
+    /// Whether each window is one element, in order.
+    pub(crate) fn is_identity(&self) -> bool {
+        self.kernel == 1 && self.stride == 1 && self.pad_begin == 0 && self.output == self.input
     }
 
     /// The number of taps of window `o` on the input or its padding, which is the divisor when

@@ -4,10 +4,10 @@
 
 use half::{bf16, f16};
 
-use super::{Fact, Inputs, Op, Operator, Outputs, elements, required, window};
+use super::{Fact, Inputs, Op, Operator, Outputs, required, window};
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
-use crate::pooling::{self, Mean, Plan, SumElement};
+use crate::pooling::{Mean, Plan, SumElement};
 use crate::tensor::{TensorView, dispatch};
 use crate::window::Window;
 
@@ -40,11 +40,10 @@ impl AveragePool {
         outputs: &mut Outputs<'_, '_>,
     ) -> Result<(), OpError> {
         let plan = Plan::new(&self.window, x.shape())?;
-        outputs.check_scratch(plan.scratch_bytes(size_of::<T::Sum>()))?;
-        let y = outputs.make(plan.output())?;
-        let reduction = Mean::new(&plan, self.count_include_pad);
-        pooling::pool(&plan, &reduction, elements::<T>(x), y);
-        Ok(())
+        let reduction = Mean {
+            count_include_pad: self.count_include_pad,
+        };
+        window::pool::<T, _>(&plan, &reduction, x, outputs)
     }
 }
 

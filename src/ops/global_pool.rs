@@ -6,9 +6,9 @@
 
 use half::{bf16, f16};
 
-use super::{Fact, Inputs, Op, Operator, Outputs, elements, lp_pool, required};
+use super::{Fact, Inputs, Op, Operator, Outputs, lp_pool, required, window};
 use crate::error::OpError;
-use crate::pooling::{self, Max, MaxElement, Mean, Plan, Power, PowerSum, SumElement, check_rank};
+use crate::pooling::{Max, MaxElement, Mean, Plan, Power, SumElement, check_rank};
 use crate::tensor::{TensorView, dispatch};
 
 pub(super) const GLOBAL_MAX_POOL: Op = Op {
@@ -50,14 +50,14 @@ impl GlobalPool {
         outputs: &mut Outputs<'_, '_>,
     ) -> Result<(), OpError> {
         let plan = Plan::global(x.shape())?;
-        outputs.check_scratch(plan.scratch_bytes(2 * size_of::<T::Sum>()))?;
-        let (x, y) = (elements::<T>(x), outputs.make(plan.output())?);
+        let mean = Mean {
+            count_include_pad: false,
+        };
         match self {
-            GlobalPool::Max => pooling::pool(&plan, &Max, x, y),
-            GlobalPool::Average => pooling::pool(&plan, &Mean::new(&plan, false), x, y),
-            GlobalPool::Lp(p) => pooling::pool(&plan, &PowerSum(*p), x, y),
+            GlobalPool::Max => window::pool::<T, _>(&plan, &Max, x, outputs),
+            GlobalPool::Average => window::pool::<T, _>(&plan, &mean, x, outputs),
+            GlobalPool::Lp(p) => lp_pool::pool::<T>(&plan, *p, x, outputs),
         }
-        Ok(())
     }
 }
 

@@ -5,10 +5,10 @@
 
 use half::{bf16, f16};
 
-use super::{Fact, Inputs, Op, Operator, Outputs, elements, required, window};
+use super::{Fact, Inputs, Op, Operator, Outputs, required, window};
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
-use crate::pooling::{self, Plan, Power, PowerSum, SumElement};
+use crate::pooling::{Plan, Power, PowerSum, ScaledPowerSum, SumElement};
 use crate::tensor::{TensorView, dispatch};
 use crate::window::Window;
 
@@ -40,11 +40,20 @@ impl LpPool {
         x: &TensorView<'_>,
         outputs: &mut Outputs<'_, '_>,
     ) -> Result<(), OpError> {
-        let plan = Plan::new(&self.window, x.shape())?;
-        outputs.check_scratch(plan.scratch_bytes(2 * size_of::<T::Sum>()))?;
-        let y = outputs.make(plan.output())?;
-        pooling::pool(&plan, &PowerSum(self.p), elements::<T>(x), y);
-        Ok(())
+        pool::<T>(&Plan::new(&self.window, x.shape())?, self.p, x, outputs)
+    }
+}
+
+/// The `p`-norms of the windows of `x`, into the first output.
+pub(super) fn pool<T: SumElement>(
+    plan: &Plan,
+    p: Power,
+    x: &TensorView<'_>,
+    outputs: &mut Outputs<'_, '_>,
+) -> Result<(), OpError> {
+    match p.needs_scale::<T>() {
+        true => window::pool::<T, _>(plan, &ScaledPowerSum(p), x, outputs),
+        false => window::pool::<T, _>(plan, &PowerSum(p), x, outputs),
     }
 }
 

@@ -44,17 +44,12 @@ impl MaxPool {
         outputs: &mut Outputs<'_, '_>,
     ) -> Result<(), OpError> {
         let plan = Plan::new(&self.window, x.shape())?;
-        let x = elements::<T>(x);
         if !outputs.wanted(1) {
-            outputs.check_scratch(plan.scratch_bytes(size_of::<T>()))?;
-            pooling::pool(&plan, &Max, x, outputs.make(plan.output())?);
-            return Ok(());
+            return window::pool::<T, _>(&plan, &Max, x, outputs);
         }
-        outputs.check_scratch(plan.scratch_bytes(size_of::<(T, i64)>()))?;
-        let reduction = MaxWithIndex::new(&plan, self.storage_order);
+        outputs.check_scratch(pooling::scratch_bytes::<T, _>(&plan, &MaxWithIndex))?;
         let (y, indices) = outputs.make_two::<T, i64>(plan.output())?;
-        pooling::pool_with_indices(&plan, &reduction, x, y, indices);
-        Ok(())
+        pooling::pool_with_indices(&plan, self.storage_order, elements::<T>(x), y, indices)
     }
 }
 

@@ -2,9 +2,9 @@
 //!
 //! Specification: <https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md>
 
-use super::{Fact, Inputs, Op, Operator, Outputs, elements, required, window};
+use super::{Fact, Inputs, Op, Operator, Outputs, required, window};
 use crate::error::OpError;
-use crate::pooling::{self, Max, MaxElement, Plan};
+use crate::pooling::{Max, MaxElement, Plan};
 use crate::tensor::{TensorView, dispatch};
 use crate::window::Window;
 
@@ -33,9 +33,7 @@ impl NhwcMaxPool {
         outputs: &mut Outputs<'_, '_>,
     ) -> Result<(), OpError> {
         let plan = Plan::channels_last(&self.window, x.shape())?;
-        outputs.check_scratch(plan.scratch_bytes(size_of::<T>()))?;
-        pooling::pool(&plan, &Max, elements::<T>(x), outputs.make(plan.output())?);
-        Ok(())
+        window::pool::<T, _>(&plan, &Max, x, outputs)
     }
 }
 

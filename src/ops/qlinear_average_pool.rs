@@ -7,7 +7,7 @@ use super::fact::Dims;
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, global_pool, required, window};
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
-use crate::pooling::{self, Plan, Quantization, QuantizedMean};
+use crate::pooling::{Plan, Quantization, Quantized, QuantizedMean};
 use crate::tensor::{Element, TensorView, dispatch};
 use crate::window::Window;
 
@@ -71,7 +71,7 @@ impl QLinearAveragePool {
         }
     }
 
-    fn pool<T: Element + Copy + Into<i64> + TryFrom<i64>>(
+    fn pool<T: Quantized + PartialEq>(
         &self,
         inputs: Inputs<'_, '_>,
         outputs: &mut Outputs<'_, '_>,
@@ -80,11 +80,12 @@ impl QLinearAveragePool {
         let plan = self.plan(x.shape())?;
         let from = quantization::<T>(inputs, "x_scale", 1, "x_zero_point", 2)?;
         let to = quantization::<T>(inputs, "y_scale", 3, "y_zero_point", 4)?;
-        outputs.check_scratch(plan.scratch_bytes(size_of::<i64>()))?;
-        let y = outputs.make(plan.output())?;
-        let reduction = QuantizedMean::new(&plan, self.count_include_pad, from, to);
-        pooling::pool(&plan, &reduction, elements::<T>(x), y);
-        Ok(())
+        let reduction = QuantizedMean {
+            x: from,
+            y: to,
+            count_include_pad: self.count_include_pad,
+        };
+        window::pool::<T, _>(&plan, &reduction, x, outputs)
     }
 }
 

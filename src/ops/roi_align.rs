@@ -16,7 +16,7 @@ use super::roi::{self, rounded};
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, fact, required};
 use crate::error::{OpError, Quoted};
 use crate::onnx::attributes::Attributes;
-use crate::pooling::{Sum, SumElement};
+use crate::pooling::SumElement;
 use crate::tensor::dispatch;
 use taps::{Part, Span, Taps};
 
@@ -235,15 +235,22 @@ struct Region {
 
 /// The mean of the samples.
 fn average<T: SumElement>(image: &[T], width: usize, down: &Part<'_>, across: &Part<'_>) -> T {
-    let mut sum = T::Sum::of(0.0);
+    // A sum, and what its rounding lost so far (Knuth, TAOCP 4.2.2, theorem B).
+    let (mut sum, mut lost) = (0.0, 0.0);
     for row in down.taps {
         let line = &image[row.at * width..][..width];
         for column in across.taps {
-            sum = sum.add(T::Sum::of(row.sum * column.sum * line[column.at].to_f64()));
+            let term = row.sum * column.sum * line[column.at].to_f64();
+            let next = sum + term;
+            let part = next - sum;
+            lost += (sum - (next - part)) + (term - part);
+            sum = next;
         }
     }
     let count = down.samples as f64 * across.samples as f64;
-    T::from_f64(sum.total() / count.max(1.0))
+    // The loss of a sum that is infinite or NaN is NaN and says nothing.
+    let total = if sum.is_finite() { sum + lost } else { sum };
+    T::from_f64(total / count.max(1.0))
 }
 
 /// The largest weighted corner of a sample; a sample outside of the image counts as 0.

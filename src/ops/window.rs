@@ -1,9 +1,10 @@
-//! Reading the window attributes that all windowed operators share.
+//! What all windowed operators share: their attributes, and pools into their outputs.
 
-use super::{Dims, Fact};
+use super::{Dims, Fact, Outputs, elements};
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
-use crate::pooling::check_rank;
+use crate::pooling::{self, Plan, Reduction, Vectored, check_rank};
+use crate::tensor::{Element, TensorView};
 use crate::window::{AutoPad, Window};
 
 /// Reads `kernel_shape` and those of `strides`, `pads`, `dilations`, `auto_pad` and `ceil_mode` that the
@@ -40,6 +41,19 @@ pub(super) fn read(attributes: &mut Attributes<'_>) -> Result<Window, OpError> {
         attributes.warn("auto_pad overrules the explicit pads");
     }
     Ok(window)
+}
+
+/// Pools `x` into the first output.
+pub(super) fn pool<T: Element + Vectored + PartialEq, R: Reduction<T>>(
+    plan: &Plan,
+    reduction: &R,
+    x: &TensorView<'_>,
+    outputs: &mut Outputs<'_, '_>,
+) -> Result<(), OpError> {
+    outputs.check_scratch(pooling::scratch_bytes(plan, reduction))?;
+    let y = outputs.make(plan.output())?;
+    pooling::pool(plan, reduction, elements::<T>(x), y);
+    Ok(())
 }
 
 /// The dimensions of a pool of `x` whose spatial axes are all but the first `before` and the last `after`.

@@ -87,6 +87,11 @@ impl Plan {
         self.inner
     }
 
+    /// The planes.
+    pub(crate) fn planes(&self) -> usize {
+        self.planes
+    }
+
     /// The shape of the result.
     pub(crate) fn output(&self) -> &Shape {
         &self.output
@@ -97,37 +102,19 @@ impl Plan {
         self.axes.iter().map(|axis| axis.input).product::<usize>() * self.inner
     }
 
-    /// Elements in a plane of the result.
-    pub(crate) fn plane_output(&self) -> usize {
-        self.axes.iter().map(|axis| axis.output).product::<usize>() * self.inner
-    }
-
     /// Whether the result has no elements.
     pub(crate) fn is_empty(&self) -> bool {
         self.output.elements() == 0
     }
 
-    /// Bytes that folding takes beside input and output, with `acc` bytes carried for each element.
-    pub(crate) fn scratch_bytes(&self, acc: usize) -> usize {
-        let threads = rayon::current_num_threads().min(self.planes);
-        self.widest()
-            .saturating_mul(2 * acc)
-            .saturating_mul(threads)
-    }
-
-    /// The most elements that a plane has while it is folded, last axis first.
-    fn widest(&self) -> usize {
-        let mut elements = self.plane_input() as u128;
-        let mut widest = elements;
-        for index in (0..self.axes.len()).rev() {
-            let before = self.axes[..index].iter().map(|axis| axis.input as u128);
-            let after = self.axes[index..].iter().map(|axis| axis.output as u128);
-            elements = before
-                .chain(after)
-                .fold(self.inner as u128, u128::saturating_mul);
-            widest = widest.max(elements);
-        }
-        usize::try_from(widest).unwrap_or(usize::MAX)
+    /// Whether each plane is one window, with all its taps on the plane.
+    pub(crate) fn is_whole(&self) -> bool {
+        let whole = |axis: &Axis| axis.output == 1 && axis.real_taps(0) == (0, axis.input);
+        self.inner == 1
+            && self
+                .axes
+                .iter()
+                .all(|axis| axis.dilation.min(axis.input) <= 1 && whole(axis))
     }
 }
 

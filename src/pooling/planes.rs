@@ -1,221 +1,224 @@
-//! Planes in parallel, and the fold of one plane: one axis after the other, the last axis first.
-//!
-//! That order keeps the first tap in row-major order first, which decides between equal elements.
+//! All planes of a pool, in parallel.
 
-use rayon::prelude::*;
+use std::ops::Range;
+
+use smallvec::SmallVec;
 
 use super::Plan;
-use super::reduce::Reduction;
-use crate::window::Axis;
+use super::buffer::{FOLDED, Item, SHARES, STAGED};
+use super::fold::{self, Bands, Buffers, Job, Shares};
+use super::geometry::{Geometry, Way};
+use super::lanes::{MOST_LANES, Vectored};
+use super::reduce::{MaxElement, MaxWithIndex, Reduction, StorageOrder, column_major};
+use super::rows;
+use super::settle;
+use crate::error::OpError;
+use crate::simd::Simd;
 
-/// Pools `x`, which has the plan's input elements, into `y`, which has its output elements.
-pub(crate) fn pool<T: Copy + Send + Sync, R: Reduction<T>>(
+/// Bytes of input and output below which work is not parted between threads.
+const GRAIN_BYTES: usize = 512 << 10;
+
+/// Pools `x`, which has the plan's input elements, into `values`, which has its output elements.
+pub(crate) fn pool<T: Vectored + PartialEq, R: Reduction<T>>(
     plan: &Plan,
     reduction: &R,
     x: &[T],
-    y: &mut [R::Output],
+    values: &mut [T],
+) {
+    pool_all(plan, reduction, x, values, &mut []);
+}
+
+/// The largest elements of windows and their places in `x`.
+///
+/// # Errors
+/// A plane has 2^32 elements or more.
+pub(crate) fn pool_with_indices<T: MaxElement>(
+    plan: &Plan,
+    order: StorageOrder,
+    x: &[T],
+    values: &mut [T],
+    places: &mut [i64],
+) -> Result<(), OpError> {
+    if u32::try_from(plan.plane_input()).is_err() {
+        return Err(OpError::unsupported(format_args!(
+            "a plane of {} elements, 2^32 or more, with Indices",
+            plan.plane_input()
+        )));
+    }
+    pool_all(plan, &MaxWithIndex, x, values, places);
+    if order == StorageOrder::ColumnMajor {
+        let sizes: SmallVec<[usize; 4]> = plan.axes().iter().map(|axis| axis.input).collect();
+        column_major(places, &sizes);
+    }
+    Ok(())
+}
+
+fn pool_all<T: Vectored + PartialEq, R: Reduction<T>>(
+    plan: &Plan,
+    reduction: &R,
+    x: &[T],
+    values: &mut [T],
+    places: &mut [i64],
 ) {
     if plan.is_empty() {
         return;
     }
-    y.par_chunks_exact_mut(plan.plane_output())
-        .enumerate()
-        .for_each_init(Scratch::default, |scratch, (plane, y)| {
-            let inner = plan.inner();
-            let folded = scratch.fold(plan, reduction, plane_of(plan, x, plane));
-            for (at, (y, acc)) in y.iter_mut().zip(folded).enumerate() {
-                *y = reduction.finish(*acc, at / inner);
-            }
-        });
-}
-
-/// As [`pool`], for a reduction that yields an element and its spatial offset (negative for none), which
-/// becomes an index into all of `x`.
-pub(crate) fn pool_with_indices<T, R>(
-    plan: &Plan,
-    reduction: &R,
-    x: &[T],
-    y: &mut [T],
-    indices: &mut [i64],
-) where
-    T: Copy + Send + Sync,
-    R: Reduction<T, Output = (T, i64)>,
-{
-    if plan.is_empty() {
-        return;
-    }
-    let size = plan.plane_output();
-    y.par_chunks_exact_mut(size)
-        .zip(indices.par_chunks_exact_mut(size))
-        .enumerate()
-        .for_each_init(Scratch::default, |scratch, (plane, (y, indices))| {
-            let base = (plane * plan.plane_input()) as i64;
-            let folded = scratch.fold(plan, reduction, plane_of(plan, x, plane));
-            for (at, acc) in folded.iter().enumerate() {
-                let (value, offset) = reduction.finish(*acc, at);
-                y[at] = value;
-                indices[at] = if offset < 0 { -1 } else { base + offset };
-            }
-        });
-}
-
-fn plane_of<'a, T>(plan: &Plan, x: &'a [T], plane: usize) -> &'a [T] {
-    &x[plane * plan.plane_input()..][..plan.plane_input()]
-}
-
-/// Two buffers that an axis is folded from and into.
-struct Scratch<A> {
-    from: Vec<A>,
-    into: Vec<A>,
-}
-
-impl<A> Default for Scratch<A> {
-    fn default() -> Self {
-        Scratch {
-            from: Vec::new(),
-            into: Vec::new(),
+    let geometry = Geometry::new(plan, reduction);
+    let words = if R::DIVIDES { share_words(&geometry) } else { (0, 0) };
+    f64::with_buffer::<SHARES, _>(words.0 + words.1, |shares| {
+        let (columns, middle) = shares[..words.0 + words.1].split_at_mut(words.0);
+        if R::DIVIDES {
+            fill_shares(&geometry, reduction, columns, middle);
         }
+        let job = Job {
+            level: Simd::installed(),
+            geometry: &geometry,
+            reduction,
+            x,
+            shares: Shares { columns, middle },
+        };
+        let bytes = size_of_val(x) + size_of_val(values) + size_of_val(places);
+        let bands = Bands {
+            from: 0,
+            to: geometry.planes * geometry.bands(),
+            values: &mut *values,
+            places: &mut *places,
+        };
+        let pieces = match rayon::current_num_threads() {
+            1 => 1,
+            threads => (bytes / GRAIN_BYTES).min(4 * threads),
+        };
+        part(&job, bands, pieces);
+    });
+    if geometry.bare || (R::PLACES && geometry.bordered) {
+        settle::settle(&geometry, reduction, values, places);
     }
 }
 
-impl<A: Copy> Scratch<A> {
-    /// Folds one plane.
-    fn fold<T: Copy, R: Reduction<T, Acc = A>>(
-        &mut self,
-        plan: &Plan,
-        reduction: &R,
-        plane: &[T],
-    ) -> &[A] {
-        self.from.clear();
-        self.from.extend(
-            plane
-                .iter()
-                .enumerate()
-                .map(|(at, &x)| reduction.start(x, at)),
-        );
-        let axes = plan.axes();
-        let mut inner = plan.inner();
-        for (index, axis) in axes.iter().enumerate().rev() {
-            let outer = axes[..index].iter().map(|axis| axis.input).product();
-            self.into.clear();
-            fold_axis(reduction, axis, outer, inner, &self.from, &mut self.into);
-            std::mem::swap(&mut self.from, &mut self.into);
-            inner *= axis.output;
-        }
-        &self.from
-    }
+/// The elements that the shares of columns and of middle rows take.
+fn share_words(geometry: &Geometry) -> (usize, usize) {
+    let middle = match geometry.axes.len() {
+        0..=2 => 0,
+        rank => geometry.axes[1..rank - 1].iter().map(|axis| axis.output).product(),
+    };
+    (geometry.columns() + MOST_LANES, middle)
 }
 
-/// Folds `from: [outer, axis.input, inner]` along the middle, appending `[outer, axis.output, inner]`.
-fn fold_axis<T, R: Reduction<T>>(
+fn fill_shares<T: Vectored, R: Reduction<T>>(
+    geometry: &Geometry,
     reduction: &R,
-    axis: &Axis,
-    outer: usize,
-    inner: usize,
-    from: &[R::Acc],
-    into: &mut Vec<R::Acc>,
+    columns: &mut [f64],
+    middle: &mut [f64],
 ) {
-    let mut blocks = Blocks::of(axis);
-    for block in 0..outer {
-        let block = &from[block * axis.input * inner..][..axis.input * inner];
-        if let Some(blocks) = &mut blocks {
-            blocks.fold(reduction, axis, inner, block, into);
-            continue;
+    let rank = geometry.axes.len();
+    let axis = &geometry.axes[rank - 1];
+    let full = axis.full_windows();
+    let mut share = 1.0;
+    for o in 0..axis.output {
+        // Windows that have all their taps have equal shares.
+        if !full.contains(&o) || o == full.start {
+            share = reduction.share(axis, o);
         }
-        for o in 0..axis.output {
-            let (first, count) = axis.real_taps(o);
-            let row = into.len();
-            if count == 0 {
-                into.resize(row + inner, reduction.empty());
-                continue;
-            }
-            into.extend_from_slice(&block[first * inner..][..inner]);
-            for tap in 1..count {
-                let tap = &block[(first + tap * axis.dilation) * inner..][..inner];
-                for (acc, next) in into[row..].iter_mut().zip(tap) {
-                    *acc = reduction.fold(*acc, *next);
-                }
-            }
+        columns[o * geometry.inner..(o + 1) * geometry.inner].fill(share);
+    }
+    for index in geometry.columns()..columns.len() {
+        columns[index] = columns[index - geometry.columns()];
+    }
+    for (row, share) in middle.iter_mut().enumerate() {
+        let mut rest = row;
+        *share = 1.0;
+        for axis in geometry.axes[1..rank - 1].iter().rev() {
+            *share *= reduction.share(axis, rest % axis.output);
+            rest /= axis.output;
         }
     }
 }
 
-/// Large windows at a cost that does not grow with them: the input in blocks as long as the window, folded from
-/// every position to the end of its block and from the start of its block. A window is one of either (van Herk 1992,
-/// Gil and Werman 1993), so sums are not carried from window to window.
-struct Blocks<A> {
-    kernel: usize,
-    to_end: Vec<A>,
-    from_start: Vec<A>,
+/// Folds bands in up to `pieces` pieces that other threads may take.
+fn part<T: Vectored, R: Reduction<T>>(
+    job: &Job<'_, T, R>,
+    bands: Bands<'_, T>,
+    pieces: usize,
+) {
+    let Range { start, end } = bands.from..bands.to;
+    let each = job.geometry.bands();
+    let mut middle = start + (end - start).div_ceil(2);
+    if end - start >= 2 * each {
+        middle = middle.next_multiple_of(each);
+    }
+    if pieces < 2 || middle >= end {
+        return leaf(job, bands);
+    }
+    let at = (middle - start) * job.geometry.band_output();
+    let (values, more_values) = bands.values.split_at_mut(at);
+    let (places, more_places) = match R::PLACES {
+        true => bands.places.split_at_mut(at),
+        false => Default::default(),
+    };
+    let first = Bands {
+        from: start,
+        to: middle,
+        values,
+        places,
+    };
+    let second = Bands {
+        from: middle,
+        to: end,
+        values: more_values,
+        places: more_places,
+    };
+    rayon::join(
+        || part(job, first, pieces.div_ceil(2)),
+        || part(job, second, pieces / 2),
+    );
 }
 
-impl<A: Copy> Blocks<A> {
-    /// The shortest window that this is worth its buffers for.
-    const WORTH: usize = 16;
-
-    fn of(axis: &Axis) -> Option<Blocks<A>> {
-        let worth = axis.dilation == 1
-            && (Self::WORTH..axis.input).contains(&axis.kernel)
-            && axis.stride * 4 < axis.kernel;
-        worth.then(|| Blocks {
-            kernel: axis.kernel,
-            to_end: Vec::new(),
-            from_start: Vec::new(),
-        })
+/// Folds bands on this thread.
+fn leaf<T: Vectored, R: Reduction<T>>(job: &Job<'_, T, R>, bands: Bands<'_, T>) {
+    let geometry = job.geometry;
+    if geometry.whole {
+        return fold::whole_planes(job, bands);
     }
+    let last = geometry.axes.len() - 1;
+    let (planes, windows) = geometry.tile();
+    let (first, second) = geometry.items(planes, (0, windows));
+    let (runs, picked, row) = match geometry.ways[last] {
+        Way::Long => {
+            let windows = if last == 0 { windows } else { geometry.axes[last].output };
+            let row = geometry.long_row((0, windows));
+            (row.items, row.picked, row.elements + 2 * MOST_LANES)
+        }
+        _ => (0, 0, 0),
+    };
+    let edges = match geometry.ways[last] {
+        Way::Rows => rows::edge_words(&geometry.axes[last], MOST_LANES),
+        _ => 0,
+    };
+    R::Item::with_buffer::<FOLDED, _>(first + second + runs + picked, |items| {
+        let (first, rest) = items.split_at_mut(first);
+        let (second, rest) = rest.split_at_mut(second);
+        let (runs, rest) = rest.split_at_mut(runs);
+        let picked = &mut rest[..picked];
+        T::with_buffer::<STAGED, _>(row, |row| {
+            u64::with_buffer::<STAGED, _>(edges, |edges| {
+                let buffers = Buffers {
+                    first,
+                    second,
+                    runs,
+                    picked,
+                    row,
+                    edges,
+                };
+                fold::bands(job, buffers, bands);
+            });
+        });
+    });
+}
 
-    fn fold<T, R: Reduction<T, Acc = A>>(
-        &mut self,
-        reduction: &R,
-        axis: &Axis,
-        inner: usize,
-        x: &[A],
-        into: &mut Vec<A>,
-    ) {
-        self.from_start.clear();
-        self.from_start.extend_from_slice(x);
-        self.to_end.clear();
-        self.to_end.extend_from_slice(x);
-        for at in 1..axis.input {
-            if !at.is_multiple_of(self.kernel) {
-                let (before, here) = self.from_start.split_at_mut(at * inner);
-                let before = &before[(at - 1) * inner..];
-                for (before, here) in before.iter().zip(&mut here[..inner]) {
-                    *here = reduction.fold(*before, *here);
-                }
-            }
-            let at = axis.input - at;
-            if !at.is_multiple_of(self.kernel) {
-                let (here, after) = self.to_end.split_at_mut(at * inner);
-                let here = &mut here[(at - 1) * inner..];
-                for (here, after) in here.iter_mut().zip(&after[..inner]) {
-                    *here = reduction.fold(*here, *after);
-                }
-            }
-        }
-        for o in 0..axis.output {
-            let (first, count) = axis.real_taps(o);
-            if count == 0 {
-                into.resize(into.len() + inner, reduction.empty());
-                continue;
-            }
-            // A window that is cut off begins or ends with the input, so it too is whole runs of blocks.
-            let boundary = first.next_multiple_of(self.kernel);
-            let row = into.len();
-            if boundary > first {
-                into.extend_from_slice(&self.to_end[first * inner..][..inner]);
-            }
-            if boundary < first + count {
-                let last = &self.from_start[(first + count - 1) * inner..][..inner];
-                match boundary > first {
-                    false => into.extend_from_slice(last),
-                    true => {
-                        for (acc, next) in into[row..].iter_mut().zip(last) {
-                            *acc = reduction.fold(*acc, *next);
-                        }
-                    }
-                }
-            }
-        }
+/// The most bytes that a pool takes beside its input and output.
+pub(crate) fn scratch_bytes<T: Vectored, R: Reduction<T>>(plan: &Plan, reduction: &R) -> usize {
+    match plan.is_empty() {
+        true => 0,
+        false => Geometry::new(plan, reduction).scratch_bytes(),
     }
 }

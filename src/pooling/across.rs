@@ -1,0 +1,373 @@
+//! The fold across rows: neighbouring windows share the same taps of neighbouring rows, vector by vector.
+
+use fearless_simd::{Level, Simd, SimdBase, dispatch};
+
+use super::geometry::Run;
+use super::lanes::{Accumulator, MOST_LANES, Vectored, lanes};
+use super::reduce::{Context, Places, Reduction};
+
+/// What taps are read from.
+pub(super) trait Source<T: Vectored, R: Reduction<T>>: Copy {
+    /// Whether it holds accumulators.
+    const FOLDED: bool;
+
+    /// From `at` on, at least `len` accumulators.
+    fn from(self, at: usize, len: usize) -> Self;
+    fn get<S: Simd>(self, s: S, reduction: &R, at: usize) -> R::Acc<S>;
+}
+
+/// Accumulators in a buffer, their parts `part` items apart.
+#[derive(Clone, Copy)]
+pub(super) struct Folded<'a, I> {
+    pub(super) items: &'a [I],
+    pub(super) part: usize,
+}
+
+impl<T: Vectored, R: Reduction<T>> Source<T, R> for Folded<'_, R::Item> {
+    const FOLDED: bool = true;
+
+    #[inline(always)]
+    fn from(self, at: usize, len: usize) -> Self {
+        Folded {
+            items: &self.items[at..at + (R::PARTS - 1) * self.part + len],
+            part: self.part,
+        }
+    }
+
+    #[inline(always)]
+    fn get<S: Simd>(self, s: S, _: &R, at: usize) -> R::Acc<S> {
+        R::Acc::<S>::load(s, self.items, self.part, at)
+    }
+}
+
+/// Elements of a tensor, with their places from `place` on.
+#[derive(Clone, Copy)]
+pub(super) struct Unfolded<'a, T> {
+    pub(super) x: &'a [T],
+    pub(super) place: usize,
+}
+
+impl<T: Vectored, R: Reduction<T>> Source<T, R> for Unfolded<'_, T> {
+    const FOLDED: bool = false;
+
+    #[inline(always)]
+    fn from(self, at: usize, _: usize) -> Self {
+        Unfolded {
+            x: &self.x[at..],
+            place: self.place.wrapping_add(at),
+        }
+    }
+
+    #[inline(always)]
+    fn get<S: Simd>(self, s: S, reduction: &R, at: usize) -> R::Acc<S> {
+        let places = Places {
+            first: self.place.wrapping_add(at),
+            step: 1,
+        };
+        let raw = match self.x.get(at..at + lanes::<S, T>()) {
+            Some(x) => T::load(s, x),
+            None => {
+                let mut x = [T::default(); MOST_LANES];
+                copy_present(self.x, at, &mut x);
+                T::load(s, &x)
+            }
+        };
+        reduction.start(s, raw, places)
+    }
+}
+
+/// Copies those elements of `x` from `at` on that exist, counting with wrapping.
+#[cold]
+#[inline(never)]
+pub(super) fn copy_present<T: Copy>(x: &[T], at: usize, into: &mut [T]) {
+    for (index, into) in into.iter_mut().enumerate() {
+        if let Some(x) = x.get(at.wrapping_add(index)) {
+            *into = *x;
+        }
+    }
+}
+
+/// Where accumulators go, in ascending order: what is written beyond the last window of a row is written again.
+pub(super) trait Sink<T: Vectored, R: Reduction<T>> {
+    /// Puts the accumulators of windows `at` and on, which are in `column` and on of a row with the share `row`.
+    fn put<S: Simd>(&mut self, s: S, reduction: &R, acc: R::Acc<S>, at: usize, row: f64, column: usize);
+}
+
+/// Into a buffer, which has room for [`MOST_LANES`] more than is asked for.
+pub(super) struct IntoFolded<'a, I> {
+    pub(super) items: &'a mut [I],
+    pub(super) part: usize,
+}
+
+impl<T: Vectored, R: Reduction<T>> Sink<T, R> for IntoFolded<'_, R::Item> {
+    #[inline(always)]
+    fn put<S: Simd>(&mut self, _: S, _: &R, acc: R::Acc<S>, at: usize, _: f64, _: usize) {
+        acc.store(self.items, self.part, at);
+    }
+}
+
+/// Into the results of a pool.
+pub(super) struct IntoResult<'a, T> {
+    pub(super) values: &'a mut [T],
+    /// As many as values, if the reduction yields places.
+    pub(super) places: &'a mut [i64],
+    /// The shares of the columns of a row, repeated for a vector's length.
+    pub(super) columns: &'a [f64],
+    /// Where places begin to count.
+    pub(super) base: usize,
+}
+
+impl<T: Vectored, R: Reduction<T>> Sink<T, R> for IntoResult<'_, T> {
+    #[inline(always)]
+    fn put<S: Simd>(&mut self, s: S, reduction: &R, acc: R::Acc<S>, at: usize, row: f64, column: usize) {
+        let len = lanes::<S, T>();
+        let columns = match R::DIVIDES {
+            true => &self.columns[column..column + len],
+            false => &[],
+        };
+        let context = Context {
+            row,
+            columns,
+            base: self.base,
+        };
+        if at + len <= self.values.len() {
+            let values = &mut self.values[at..at + len];
+            let places = match R::PLACES {
+                true => &mut self.places[at..at + len],
+                false => &mut [],
+            };
+            reduction.finish(s, acc, context, values, places);
+            return;
+        }
+        let (mut values, mut places) = ([T::default(); MOST_LANES], [0; MOST_LANES]);
+        reduction.finish(s, acc, context, &mut values[..len], &mut places[..len]);
+        let rest = self.values.len() - at;
+        self.values[at..].copy_from_slice(&values[..rest]);
+        if R::PLACES {
+            self.places[at..].copy_from_slice(&places[..rest]);
+        }
+    }
+}
+
+/// An axis to fold: blocks of rows of `unit` accumulators.
+#[derive(Clone, Copy)]
+pub(super) struct Stage<'a> {
+    pub(super) blocks: usize,
+    /// Where the first block begins, and from one to the next.
+    pub(super) from: usize,
+    pub(super) from_pitch: usize,
+    /// Where its results begin, and those of the next.
+    pub(super) to: usize,
+    pub(super) to_pitch: usize,
+    pub(super) unit: usize,
+    pub(super) stride: usize,
+    pub(super) dilation: usize,
+    /// The windows of a block.
+    pub(super) runs: &'a [Run],
+    /// If results are divided: how many a row has, the column of the first, and the shares of the axes between the first
+    /// and the last.
+    pub(super) columns: usize,
+    pub(super) column: usize,
+    pub(super) middle: &'a [f64],
+}
+
+/// Taps of neighbouring windows: `count` of them, `step` apart, the first at `first`.
+#[derive(Clone, Copy)]
+struct Taps {
+    first: usize,
+    count: usize,
+    step: usize,
+}
+
+/// Windows that follow each other: `len` from `at` on, the first in column `column` of rows of `columns`.
+#[derive(Clone, Copy)]
+struct Windows {
+    at: usize,
+    len: usize,
+    /// The share of the row in the divisor, if there is one.
+    row: f64,
+    column: usize,
+    columns: usize,
+}
+
+/// Folds the windows of an axis.
+pub(super) fn fold<T: Vectored, R: Reduction<T>>(
+    level: Level,
+    reduction: &R,
+    source: impl Source<T, R>,
+    sink: &mut impl Sink<T, R>,
+    stage: Stage<'_>,
+) {
+    dispatch!(level, s => blocks(s, reduction, source, sink, stage));
+}
+
+#[inline(always)]
+fn blocks<S: Simd, T: Vectored, R: Reduction<T>>(
+    s: S,
+    reduction: &R,
+    source: impl Source<T, R>,
+    sink: &mut impl Sink<T, R>,
+    stage: Stage<'_>,
+) {
+    // Windows whose taps are side by side are one long row, unless they differ in the divisor.
+    let divided = R::DIVIDES && stage.middle.len() > 1;
+    for block in 0..stage.blocks {
+        for run in stage.runs {
+            let (rows, parts, len) = match (divided, stage.stride) {
+                (true, _) => (run.windows, stage.middle.len(), stage.columns),
+                (false, 1) => (1, 1, run.windows * stage.unit),
+                (false, _) => (run.windows, 1, stage.unit),
+            };
+            for row in 0..rows {
+                for part in 0..parts {
+                    let first = (run.first + row * stage.stride) * stage.unit + part * len;
+                    let taps = Taps {
+                        first: stage.from + block * stage.from_pitch + first,
+                        count: run.count,
+                        step: stage.dilation * stage.unit,
+                    };
+                    let at = (run.window + row) * stage.unit + part * len;
+                    let windows = Windows {
+                        at: stage.to + block * stage.to_pitch + at,
+                        len,
+                        row: if divided { run.share * stage.middle[part] } else { run.share },
+                        column: if R::DIVIDES { (stage.column + at) % stage.columns } else { 0 },
+                        columns: stage.columns,
+                    };
+                    windows_of_run(s, reduction, source, taps, sink, windows);
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn windows_of_run<S: Simd, T: Vectored, R: Reduction<T>, F: Source<T, R>>(
+    s: S,
+    reduction: &R,
+    source: F,
+    taps: Taps,
+    sink: &mut impl Sink<T, R>,
+    windows: Windows,
+) {
+    // Elements of a tensor come from here only where speed does not matter most.
+    match if F::FOLDED { taps.count } else { taps.count.max(4) } {
+        0 => nothing(s, reduction, sink, windows),
+        1 => few::<S, T, R, 1>(s, reduction, source, taps, sink, windows),
+        2 => few::<S, T, R, 2>(s, reduction, source, taps, sink, windows),
+        3 => few::<S, T, R, 3>(s, reduction, source, taps, sink, windows),
+        _ if taps.count == 0 => nothing(s, reduction, sink, windows),
+        _ => many(s, reduction, source, taps, sink, windows),
+    }
+}
+
+/// The column of the next vector.
+#[inline(always)]
+fn next_column(column: usize, len: usize, columns: usize) -> usize {
+    let next = column + len;
+    if next < columns { next } else { next % columns }
+}
+
+#[inline(always)]
+fn nothing<S: Simd, T: Vectored, R: Reduction<T>>(
+    s: S,
+    reduction: &R,
+    sink: &mut impl Sink<T, R>,
+    windows: Windows,
+) {
+    let len = lanes::<S, T>();
+    let acc = absent(s, reduction);
+    let mut column = windows.column;
+    let mut i = 0;
+    while i < windows.len {
+        sink.put(s, reduction, acc, windows.at + i, windows.row, column);
+        if R::DIVIDES {
+            column = next_column(column, len, windows.columns);
+        }
+        i += len;
+    }
+}
+
+/// The accumulators of no taps.
+#[inline(always)]
+pub(super) fn absent<S: Simd, T: Vectored, R: Reduction<T>>(s: S, reduction: &R) -> R::Acc<S> {
+    let absent = T::load(s, &[reduction.absent(); MOST_LANES]);
+    reduction.start(s, absent, Places { first: 0, step: 0 })
+}
+
+#[inline(always)]
+fn few<S: Simd, T: Vectored, R: Reduction<T>, const TAPS: usize>(
+    s: S,
+    reduction: &R,
+    source: impl Source<T, R>,
+    taps: Taps,
+    sink: &mut impl Sink<T, R>,
+    windows: Windows,
+) {
+    let len = <T::Raw<S> as SimdBase<S>>::LEN;
+    let n = windows.len.next_multiple_of(len);
+    let mut rows = [source; TAPS];
+    for tap in 0..TAPS {
+        rows[tap] = source.from(taps.first + tap * taps.step, n);
+    }
+    let mut column = windows.column;
+    let mut i = 0;
+    while i + len <= n {
+        let mut acc = rows[0].get(s, reduction, i);
+        for tap in 1..TAPS {
+            acc = reduction.fold(s, acc, rows[tap].get(s, reduction, i));
+        }
+        sink.put(s, reduction, acc, windows.at + i, windows.row, column);
+        if R::DIVIDES {
+            column = next_column(column, len, windows.columns);
+        }
+        i += len;
+    }
+}
+
+#[inline(always)]
+fn many<S: Simd, T: Vectored, R: Reduction<T>>(
+    s: S,
+    reduction: &R,
+    source: impl Source<T, R>,
+    taps: Taps,
+    sink: &mut impl Sink<T, R>,
+    windows: Windows,
+) {
+    let len = <T::Raw<S> as SimdBase<S>>::LEN;
+    let mut column = windows.column;
+    let mut i = 0;
+    while i < windows.len {
+        let mut from = taps.first + i;
+        let mut acc = source.get(s, reduction, from);
+        for _ in 1..taps.count {
+            from += taps.step;
+            acc = reduction.fold(s, acc, source.get(s, reduction, from));
+        }
+        sink.put(s, reduction, acc, windows.at + i, windows.row, column);
+        if R::DIVIDES {
+            column = next_column(column, len, windows.columns);
+        }
+        i += len;
+    }
+}
+
+/// Fills `len` items from `at` on with accumulators of nothing.
+pub(super) fn fill<T: Vectored, R: Reduction<T>>(
+    level: Level,
+    reduction: &R,
+    into: &mut IntoFolded<'_, R::Item>,
+    at: usize,
+    len: usize,
+) {
+    if len > 0 {
+        let windows = Windows {
+            at,
+            len,
+            row: 1.0,
+            column: 0,
+            columns: 1,
+        };
+        dispatch!(level, s => nothing::<_, T, R>(s, reduction, into, windows));
+    }
+}

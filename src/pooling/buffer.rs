@@ -1,0 +1,45 @@
+//! What a thread keeps between pools: buffers that are neither allocated nor cleared again.
+
+use std::cell::Cell;
+
+use half::{bf16, f16};
+
+/// Something that buffers hold.
+pub trait Item: Copy + Default + Send + Sync + 'static {
+    /// Runs `work` with at least `len` items of this thread's buffer number `SLOT`; they are arbitrary.
+    fn with_buffer<const SLOT: usize, Y>(len: usize, work: impl FnOnce(&mut [Self]) -> Y) -> Y;
+}
+
+/// The buffer of what is folded.
+pub(super) const FOLDED: usize = 0;
+/// The buffer of rows that are copied before they are folded, and of their borders.
+pub(super) const STAGED: usize = 1;
+
+/// The buffer of the shares that divisors are made of.
+pub(super) const SHARES: usize = 2;
+
+/// What a buffer may keep, in bytes; what is beyond is given back.
+const KEPT_BYTES: usize = 8 << 20;
+
+macro_rules! items {
+    ($($type:ty)*) => {
+        $(impl Item for $type {
+            fn with_buffer<const SLOT: usize, Y>(len: usize, work: impl FnOnce(&mut [Self]) -> Y) -> Y {
+                thread_local! {
+                    static BUFFERS: [Cell<Vec<$type>>; 3] = const { [const { Cell::new(Vec::new()) }; 3] };
+                }
+                // Taken, not borrowed: a thread that waits for others may start another pool.
+                let mut buffer = BUFFERS.with(|buffers| buffers[SLOT].take());
+                if buffer.len() < len {
+                    buffer.resize(len, Default::default());
+                }
+                let result = work(&mut buffer);
+                if buffer.len() * size_of::<$type>() <= KEPT_BYTES {
+                    BUFFERS.with(|buffers| buffers[SLOT].set(buffer));
+                }
+                result
+            }
+        })*
+    };
+}
+items!(f32 f64 f16 bf16 u8 i8 u16 u64);

@@ -1,0 +1,362 @@
+//! How a pool is folded: which axes, in which way, and how much of it at a time.
+
+use smallvec::SmallVec;
+
+use super::Plan;
+use super::lanes::{MOST_LANES, Vectored};
+use super::reduce::Reduction;
+use super::rows;
+use crate::window::{Axes, Axis};
+
+/// How the windows of an axis are folded. The order of a window's taps depends on it, so it is the same for all
+/// instruction sets and numbers of threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Along rows, a few taps from the tensor.
+    Rows,
+    /// From runs of taps.
+    Long,
+    /// Tap by tap across rows, or across elements where windows are far apart.
+    Across,
+}
+
+impl Way {
+    fn of(axis: &Axis, inner: usize, is_last: bool) -> Way {
+        if is_last && inner == 1 && rows::suits(axis) {
+            return Way::Rows;
+        }
+        let extent = (axis.kernel - 1) as u128 * axis.dilation as u128 + 1;
+        let reach = (axis.output - 1) as u128 * axis.stride as u128 + extent;
+        let near = reach <= 4 * axis.input as u128 + 64;
+        // Across rows the taps are loaded one by one, along a row the elements.
+        let worth = match is_last && inner == 1 {
+            true => axis.stride <= 16 * axis.kernel,
+            false => axis.kernel > rows::FEW && axis.stride * 4 <= axis.kernel,
+        };
+        match near && worth && !(is_last && inner > 1) {
+            true => Way::Long,
+            false => Way::Across,
+        }
+    }
+}
+
+/// Windows that follow each other and have the same number of taps, `count`, and the same share of the divisor.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Run {
+    /// The first window.
+    pub(super) window: usize,
+    /// How many there are.
+    pub(super) windows: usize,
+    /// The position of the first window's first tap that lies on the input.
+    pub(super) first: usize,
+    pub(super) count: usize,
+    pub(super) share: f64,
+}
+
+impl Run {
+    /// The part of it that lies in `windows`, if any does.
+    pub(super) fn within(&self, windows: (usize, usize), stride: usize) -> Option<Run> {
+        let (from, to) = (
+            self.window.max(windows.0),
+            (self.window + self.windows).min(windows.1),
+        );
+        (from < to).then(|| Run {
+            window: from,
+            windows: to - from,
+            first: self.first + (from - self.window) * if self.count == 0 { 0 } else { stride },
+            ..*self
+        })
+    }
+}
+
+pub(super) type Runs = SmallVec<[Run; 4]>;
+
+/// The runs of an axis.
+fn runs<T: Vectored, R: Reduction<T>>(reduction: &R, axis: &Axis, divides: bool) -> Runs {
+    let mut runs = Runs::new();
+    let full = axis.full_windows();
+    let mut window = 0;
+    while window < axis.output {
+        let (first, count) = axis.real_taps(window);
+        let share = match divides {
+            true => reduction.share(axis, window),
+            false => 1.0,
+        };
+        // All windows between have all taps, so that they differ in nothing.
+        let windows = if full.contains(&window) { full.end - window } else { 1 };
+        match runs.last_mut() {
+            Some(last)
+                if last.count == count
+                    && last.share == share
+                    && (count == 0 || last.first + last.windows * axis.stride == first) =>
+            {
+                last.windows += windows;
+            }
+            _ => runs.push(Run {
+                window,
+                windows,
+                first,
+                count,
+                share,
+            }),
+        }
+        window += windows;
+    }
+    runs
+}
+
+/// What is folded for some windows of an axis: rows of the input, and rows of nothing before and after them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    pub(super) first: usize,
+    pub(super) rows: usize,
+    pub(super) before: usize,
+    pub(super) after: usize,
+}
+
+/// The accumulators that an axis is folded from: blocks of `before + rows + after` rows of `unit`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Layout {
+    pub(super) blocks: usize,
+    pub(super) span: Span,
+    pub(super) unit: usize,
+}
+
+impl Layout {
+    /// From one block to the next.
+    pub(super) fn pitch(&self) -> usize {
+        (self.span.before + self.span.rows + self.span.after).saturating_mul(self.unit)
+    }
+
+    /// Where row `row` is, counted over all blocks and without the rows of nothing.
+    pub(super) fn row(&self, row: usize) -> usize {
+        let (block, row) = (row / self.span.rows.max(1), row % self.span.rows.max(1));
+        block * self.pitch() + (self.span.before + row) * self.unit
+    }
+
+    pub(super) fn is_padded(&self) -> bool {
+        self.span.before + self.span.after > 0
+    }
+}
+
+/// A pool as it is folded. Axes on which nothing is folded, before the first that is, count as planes.
+pub(super) struct Geometry {
+    pub(super) axes: Axes,
+    pub(super) ways: SmallVec<[Way; 4]>,
+    pub(super) runs: SmallVec<[Runs; 3]>,
+    pub(super) inner: usize,
+    pub(super) planes: usize,
+    pub(super) plane_input: usize,
+    pub(super) plane_output: usize,
+    /// Whether each plane is one window over all of it.
+    pub(super) whole: bool,
+    /// Whether some window has no tap on the input.
+    pub(super) bare: bool,
+    /// Whether some window has fewer taps on the input than others.
+    pub(super) bordered: bool,
+    parts: usize,
+    item_bytes: usize,
+}
+
+/// What may lie in a core's first cache, in bytes, beside what is read and written.
+const NEAR_BYTES: usize = 24 << 10;
+/// What may lie in its second cache.
+const FAR_BYTES: usize = 640 << 10;
+
+/// Items beyond the last that kernels may write.
+const SLACK: usize = 2 * MOST_LANES;
+
+impl Geometry {
+    pub(super) fn new<T: Vectored, R: Reduction<T>>(plan: &Plan, reduction: &R) -> Geometry {
+        let mut axes = Axes::from_slice(plan.axes());
+        let mut planes = plan.planes();
+        if axes.is_empty() {
+            axes.push(Axis::global(1));
+        }
+        let whole = plan.is_whole() && plan.plane_input() > 0 && !R::PLACES;
+        while axes.len() > 1 && !whole && axes[0].is_identity() {
+            planes *= axes[0].input;
+            axes.remove(0);
+        }
+        let inner = plan.inner();
+        let last = axes.len() - 1;
+        let ways = (0..axes.len()).map(|i| Way::of(&axes[i], inner, i == last));
+        let mut geometry = Geometry {
+            ways: ways.collect(),
+            runs: SmallVec::new(),
+            inner,
+            planes,
+            plane_input: axes.iter().map(|axis| axis.input).product::<usize>() * inner,
+            plane_output: axes.iter().map(|axis| axis.output).product::<usize>() * inner,
+            whole,
+            bare: axes.iter().any(Axis::has_bare_windows),
+            bordered: axes.iter().any(|axis| axis.full_windows() != (0..axis.output)),
+            parts: R::PARTS,
+            item_bytes: size_of::<R::Item>(),
+            axes,
+        };
+        if !whole {
+            for (index, axis) in geometry.axes.iter().enumerate() {
+                let needed = index < last || geometry.ways[index] == Way::Across;
+                geometry.runs.push(match needed {
+                    true => runs(reduction, axis, R::DIVIDES && index < last),
+                    false => Runs::new(),
+                });
+            }
+        }
+        geometry
+    }
+
+    /// The windows of the first axis in each plane, by which work is parted.
+    pub(super) fn bands(&self) -> usize {
+        if self.whole { 1 } else { self.axes[0].output }
+    }
+
+    /// The results of such a window.
+    pub(super) fn band_output(&self) -> usize {
+        self.plane_output / self.bands().max(1)
+    }
+
+    /// The results of a row.
+    pub(super) fn columns(&self) -> usize {
+        self.axes[self.axes.len() - 1].output * self.inner
+    }
+
+    /// What is folded for windows `from..to` of axis `index`, which are all but for the first axis.
+    pub(super) fn span(&self, index: usize, (from, to): (usize, usize)) -> Span {
+        let axis = &self.axes[index];
+        let (size, start) = (axis.input as i64, axis.start(from));
+        // The ways that need a reach are for windows near the input, where it does not overflow.
+        let reach = (axis.kernel - 1).saturating_mul(axis.dilation) as i64;
+        let end = axis.start(to - 1).saturating_add(reach).saturating_add(1);
+        let all = index > 0 || (from, to) == (0, axis.output);
+        let (first, last) = match all {
+            true => (0, size),
+            false => (start.clamp(0, size), end.clamp(0, size)),
+        };
+        let last = last.max(first);
+        let padded = self.ways[index] == Way::Long && index + 1 < self.axes.len();
+        let rows_of_nothing = |rows: i64| if padded { rows.max(0) as usize } else { 0 };
+        Span {
+            first: first as usize,
+            rows: (last - first) as usize,
+            before: rows_of_nothing(first - start),
+            after: rows_of_nothing(end - last),
+        }
+    }
+
+    /// What axis `index`, not the last, is folded from, for `windows` of the first axis of `planes` planes.
+    pub(super) fn layout(&self, index: usize, planes: usize, windows: (usize, usize)) -> Layout {
+        let mut blocks = planes;
+        for outer in 0..index {
+            blocks *= match outer {
+                0 => self.span(0, windows).rows,
+                _ => self.axes[outer].input,
+            };
+        }
+        let windows = match index {
+            0 => windows,
+            _ => (0, self.axes[index].output),
+        };
+        let behind = self.axes[index + 1..].iter();
+        Layout {
+            blocks,
+            span: self.span(index, windows),
+            unit: behind.map(|axis| axis.output).product::<usize>() * self.inner,
+        }
+    }
+
+    /// The items of the two buffers that axes are folded from and into, by turns.
+    pub(super) fn items(&self, planes: usize, windows: (usize, usize)) -> (usize, usize) {
+        let last = self.axes.len() - 1;
+        let mut items = [0, 0];
+        if last == 0 {
+            items[0] = (planes * self.inner).saturating_mul(windows.1 - windows.0);
+        }
+        for index in (0..last).rev() {
+            let layout = self.layout(index, planes, windows);
+            let buffer = &mut items[(last - 1 - index) % 2];
+            *buffer = layout.blocks.saturating_mul(layout.pitch()).max(*buffer);
+        }
+        if last > 0 && self.ways[0] == Way::Long {
+            let output = (windows.1 - windows.0) * self.band_output();
+            items[last % 2] = items[last % 2].max(output);
+        }
+        (
+            self.parts * (items[0] + SLACK),
+            self.parts * (items[1] + SLACK),
+        )
+    }
+
+    /// The items of runs along a row, for windows `from..to`, and the elements of the row itself with its borders.
+    pub(super) fn long_row(&self, (from, to): (usize, usize)) -> LongRow {
+        let axis = &self.axes[self.axes.len() - 1];
+        let windows = (to - from - 1) * axis.stride + 1;
+        let elements = windows + (axis.kernel - 1) * axis.dilation;
+        LongRow {
+            windows,
+            elements,
+            items: self.parts * (elements + SLACK),
+            picked: if axis.stride == 1 { 0 } else { self.parts * (windows + SLACK) },
+        }
+    }
+
+    /// How many planes, or else how many windows of the first axis, are folded at a time.
+    pub(super) fn tile(&self) -> (usize, usize) {
+        let output = self.axes[0].output;
+        let bytes = |planes, windows| {
+            let (a, b) = self.items(planes, (0, windows));
+            (a + b).saturating_mul(self.item_bytes)
+        };
+        let whole = bytes(1, output);
+        if whole <= NEAR_BYTES {
+            return ((NEAR_BYTES / whole).clamp(1, 64), output);
+        }
+        let axis = &self.axes[0];
+        let overlap = ((axis.kernel - 1).saturating_mul(axis.dilation)) / axis.stride;
+        // Rows that two bands share are folded twice.
+        let least = overlap.saturating_mul(8).max(1);
+        let a_window = (whole / output).max(1);
+        let windows = (NEAR_BYTES / a_window)
+            .max(least.min(FAR_BYTES / a_window))
+            .max(overlap / 2)
+            .clamp(1, output);
+        (1, windows)
+    }
+
+    /// The most bytes that folding takes beside input and output.
+    pub(super) fn scratch_bytes(&self) -> usize {
+        if self.whole {
+            return 0;
+        }
+        let (planes, windows) = self.tile();
+        let (a, b) = self.items(planes, (0, windows));
+        let mut items = a.saturating_add(b);
+        let last = self.axes.len() - 1;
+        if self.ways[last] == Way::Long {
+            let windows = match last {
+                0 => windows,
+                _ => self.axes[last].output,
+            };
+            let row = self.long_row((0, windows));
+            items = items.saturating_add(2 * row.items).saturating_add(row.picked);
+        }
+        let columns = self.axes[last].output.saturating_mul(self.inner);
+        let threads = rayon::current_num_threads().min(self.planes * self.bands());
+        items
+            .saturating_mul(self.item_bytes)
+            .saturating_mul(threads)
+            .saturating_add(columns.saturating_mul(size_of::<f64>()))
+    }
+}
+
+/// The sizes of what the windows along a row take that are folded from runs.
+#[derive(Clone, Copy)]
+pub(super) struct LongRow {
+    /// Windows at every position.
+    pub(super) windows: usize,
+    pub(super) elements: usize,
+    pub(super) items: usize,
+    /// Items of windows at every position, if not all are wanted.
+    pub(super) picked: usize,
+}

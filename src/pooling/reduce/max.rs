@@ -1,0 +1,205 @@
+//! The maximum: the first of equal elements, a NaN over all.
+
+use fearless_simd::{Level, Select, Simd, SimdBase};
+use half::{bf16, f16};
+
+use super::{Context, Places, Reduction};
+use crate::pooling::lanes::{Lanes, Vectored};
+use crate::pooling::reduce::max_with_index::Located;
+use crate::tensor::Element;
+
+/// An element type that max-pools take.
+pub trait MaxElement: Element + Copy + Ranked + Located {
+    /// The maximum of nothing.
+    #[doc(hidden)]
+    const LEAST: Self;
+
+    #[doc(hidden)]
+    fn is_nan(self) -> bool;
+
+    /// Whether `self` takes the place of `held`, an earlier tap.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn beats(self, held: Self) -> bool
+    where
+        Self: PartialOrd,
+    {
+        self > held || (self.is_nan() && !held.is_nan())
+    }
+}
+
+macro_rules! max_element {
+    ($($type:ty: $least:expr, |$x:ident| $is_nan:expr;)*) => {
+        $(impl MaxElement for $type {
+            const LEAST: Self = $least;
+
+            #[inline(always)]
+            fn is_nan(self) -> bool {
+                let $x = self;
+                $is_nan
+            }
+        })*
+    };
+}
+max_element! {
+    f32: f32::NEG_INFINITY, |x| x.is_nan();
+    f64: f64::NEG_INFINITY, |x| x.is_nan();
+    f16: f16::NEG_INFINITY, |x| x.is_nan();
+    bf16: bf16::NEG_INFINITY, |x| x.is_nan();
+    i8: i8::MIN, |_x| false;
+    u8: u8::MIN, |_x| false;
+}
+
+/// An element type whose largest are found in vectors of its own width.
+pub trait Ranked: Vectored + PartialOrd {
+    /// The form in which elements are compared.
+    fn key<S: Simd>(s: S, raw: Self::Raw<S>) -> Self::Raw<S>;
+    /// The larger of each pair of keys; of equal ones `a`, of a number and a NaN the NaN.
+    fn larger<S: Simd>(s: S, a: Self::Raw<S>, b: Self::Raw<S>) -> Self::Raw<S>;
+    /// The elements with these keys.
+    fn element<S: Simd>(s: S, key: Self::Raw<S>) -> Self::Raw<S>;
+}
+
+/// Whether the instruction for the larger of two floats gives the second one where they are equal or one is NaN.
+#[inline(always)]
+pub(super) fn second_of_equals<S: Simd>(s: S) -> bool {
+    match s.level() {
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        Level::Sse2(_) | Level::Sse4_2(_) | Level::Avx2(_) | Level::Avx512(_) => true,
+        _ => false,
+    }
+}
+
+macro_rules! ranked_floats {
+    ($($type:ident $vector:ident;)*) => {
+        $(impl Ranked for $type {
+            #[inline(always)]
+            fn key<S: Simd>(_: S, raw: S::$vector) -> S::$vector {
+                raw
+            }
+
+            #[inline(always)]
+            fn larger<S: Simd>(s: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                let larger = match second_of_equals(s) {
+                    true => b.max(a),
+                    false => b.simd_gt(a).select(b, a),
+                };
+                b.simd_eq(b).select(larger, b)
+            }
+
+            #[inline(always)]
+            fn element<S: Simd>(_: S, key: S::$vector) -> S::$vector {
+                key
+            }
+        })*
+    };
+}
+ranked_floats! {
+    f32 f32s;
+    f64 f64s;
+}
+
+macro_rules! ranked_integers {
+    ($($type:ident $vector:ident;)*) => {
+        $(impl Ranked for $type {
+            #[inline(always)]
+            fn key<S: Simd>(_: S, raw: S::$vector) -> S::$vector {
+                raw
+            }
+
+            #[inline(always)]
+            fn larger<S: Simd>(_: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                a.max(b)
+            }
+
+            #[inline(always)]
+            fn element<S: Simd>(_: S, key: S::$vector) -> S::$vector {
+                key
+            }
+        })*
+    };
+}
+ranked_integers! {
+    i8 i8s;
+    u8 u8s;
+}
+
+/// The bits of 16-bit floats as signed integers in the order of the values, with all NaNs on top; the two zeros are
+/// neighbours.
+macro_rules! ranked_halves {
+    ($($type:ident $infinity:literal;)*) => {
+        $(impl Ranked for $type {
+            #[inline(always)]
+            fn key<S: Simd>(s: S, raw: S::u16s) -> S::u16s {
+                let sign = <S::u16s as SimdBase<S>>::splat(s, 0x8000);
+                let magnitude = raw & !sign;
+                let nan = magnitude.simd_gt(<S::u16s as SimdBase<S>>::splat(s, $infinity));
+                let key = raw.simd_ge(sign).select(!raw, raw | sign);
+                nan.select(<S::u16s as SimdBase<S>>::splat(s, u16::MAX), key)
+            }
+
+            #[inline(always)]
+            fn larger<S: Simd>(s: S, a: S::u16s, b: S::u16s) -> S::u16s {
+                // The zeros are equal though their bits are not: plus zero does not beat minus zero.
+                let zero = <S::u16s as SimdBase<S>>::splat(s, 0x8000);
+                let minus_zero = <S::u16s as SimdBase<S>>::splat(s, 0x7fff);
+                let tie = a.simd_eq(minus_zero) & b.simd_eq(zero);
+                tie.select(a, a.max(b))
+            }
+
+            #[inline(always)]
+            fn element<S: Simd>(s: S, key: S::u16s) -> S::u16s {
+                let sign = <S::u16s as SimdBase<S>>::splat(s, 0x8000);
+                key.simd_ge(sign).select(key ^ sign, !key)
+            }
+        })*
+    };
+}
+ranked_halves! {
+    f16 0x7c00;
+    bf16 0x7f80;
+}
+
+/// The maximum; the first of equal elements, NaN over all.
+pub(crate) struct Max;
+
+impl<T: MaxElement> Reduction<T> for Max {
+    type Item = T::Lane;
+    type Acc<S: Simd> = Lanes<T::Raw<S>, 1, 1>;
+    const PARTS: usize = 1;
+    const IDEMPOTENT: bool = true;
+
+    fn absent(&self) -> T {
+        T::LEAST
+    }
+
+    #[inline(always)]
+    fn start<S: Simd>(&self, s: S, x: T::Raw<S>, _: Places) -> Self::Acc<S> {
+        Lanes([[T::key(s, x)]])
+    }
+
+    #[inline(always)]
+    fn fold<S: Simd>(&self, s: S, a: Self::Acc<S>, b: Self::Acc<S>) -> Self::Acc<S> {
+        Lanes([[T::larger(s, a.0[0][0], b.0[0][0])]])
+    }
+
+    #[inline(always)]
+    fn finish<S: Simd>(
+        &self,
+        s: S,
+        acc: Self::Acc<S>,
+        _: Context<'_>,
+        values: &mut [T],
+        _: &mut [i64],
+    ) {
+        T::store(T::element(s, acc.0[0][0]), values);
+    }
+
+    fn settle_whole(&self, plane: &[T], value: &mut T) {
+        // Only zeros can be equal and yet differ.
+        if *value == T::default() {
+            let first = plane.iter().find(|&&x| !value.beats(x));
+            *value = *first.unwrap_or(value);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The mean.
+
+use fearless_simd::Simd;
+
+use super::sum::Doubles;
+use super::{Context, Places, Reduction, SumElement};
+use crate::window::Axis;
+
+/// The mean: the sum over the number of taps that count, 0 for none.
+pub(crate) struct Mean {
+    pub(crate) count_include_pad: bool,
+}
+
+/// The number of taps of window `o` that count. Pads can make the product over the axes larger than any integer type.
+pub(super) fn count(axis: &Axis, o: usize, count_include_pad: bool) -> f64 {
+    let count = match count_include_pad {
+        true => axis.padded_taps(o),
+        false => axis.real_taps(o).1,
+    };
+    count.max(1) as f64
+}
+
+impl<T: SumElement> Reduction<T> for Mean {
+    type Item = f64;
+    type Acc<S: Simd> = T::Sums<S>;
+    const PARTS: usize = T::SUM_PARTS;
+    const IDEMPOTENT: bool = false;
+    const DIVIDES: bool = true;
+
+    fn absent(&self) -> T {
+        // Minus zero changes no sum, not even that of minus zeros.
+        T::from_f64(-0.0)
+    }
+
+    fn nothing(&self) -> T {
+        T::from_f64(0.0)
+    }
+
+    #[inline(always)]
+    fn start<S: Simd>(&self, s: S, x: T::Raw<S>, _: Places) -> T::Sums<S> {
+        T::sum(s, T::widen(s, x))
+    }
+
+    #[inline(always)]
+    fn fold<S: Simd>(&self, _: S, a: T::Sums<S>, b: T::Sums<S>) -> T::Sums<S> {
+        T::add(a, b)
+    }
+
+    fn share(&self, axis: &Axis, o: usize) -> f64 {
+        T::share(count(axis, o, self.count_include_pad))
+    }
+
+    #[inline(always)]
+    fn finish<S: Simd>(
+        &self,
+        s: S,
+        acc: T::Sums<S>,
+        context: Context<'_>,
+        values: &mut [T],
+        _: &mut [i64],
+    ) {
+        let row = T::Wide::splat(s, context.row);
+        let shares = T::Wide::of(s, context.columns).mul(row);
+        T::narrow(T::mean(T::total(s, acc), shares), values);
+    }
+}

@@ -1,0 +1,120 @@
+//! Global pools: the fold of a whole plane into one result.
+
+use fearless_simd::{Level, Select, Simd, SimdBase, SimdMask, dispatch};
+
+use super::across::copy_present;
+use super::lanes::{Accumulator, MOST_LANES, Vectored, lanes};
+use super::reduce::{Context, Places, Reduction};
+
+/// Bytes of elements that are folded side by side, whatever the vectors: sums are the same for all of them.
+const ABREAST: usize = 128;
+/// The most vectors that makes.
+const MOST_VECTORS: usize = ABREAST / 16;
+
+/// Folds each plane of `size` elements, from `first` on in `x`, into one of `values`.
+pub(super) fn fold<T: Vectored, R: Reduction<T>>(
+    level: Level,
+    reduction: &R,
+    x: &[T],
+    first: usize,
+    size: usize,
+    share: f64,
+    values: &mut [T],
+) {
+    dispatch!(level, s => planes(s, reduction, x, first, size, share, values));
+}
+
+#[inline(always)]
+fn planes<S: Simd, T: Vectored, R: Reduction<T>>(
+    s: S,
+    reduction: &R,
+    x: &[T],
+    first: usize,
+    size: usize,
+    share: f64,
+    values: &mut [T],
+) {
+    let len = lanes::<S, T>();
+    let columns = [1.0; MOST_LANES];
+    let context = Context {
+        row: share,
+        columns: &columns[..len],
+        base: 0,
+    };
+    let mut results = [T::default(); MOST_LANES];
+    for index in 0..values.len() {
+        let at = first + index * size;
+        let acc = plane(s, reduction, x, at, size);
+        // All lanes are written, those behind the first again by the next planes.
+        match values.get_mut(index..index + len) {
+            Some(values) => reduction.finish(s, acc, context, values, &mut []),
+            None => {
+                reduction.finish(s, acc, context, &mut results[..len], &mut []);
+                values[index] = results[0];
+            }
+        }
+        if R::IDEMPOTENT {
+            reduction.settle_whole(&x[at..at + size], &mut values[index]);
+        }
+    }
+}
+
+/// The fold of the elements from `at` on, in the first lane.
+#[inline(always)]
+fn plane<S: Simd, T: Vectored, R: Reduction<T>>(
+    s: S,
+    reduction: &R,
+    x: &[T],
+    at: usize,
+    size: usize,
+) -> R::Acc<S> {
+    let len = lanes::<S, T>();
+    let abreast = ABREAST / size_of::<T>();
+    let nowhere = Places { first: 0, step: 0 };
+    let absent = T::load(s, &[reduction.absent(); MOST_LANES]);
+    let mut accs = [reduction.start(s, absent, nowhere); MOST_VECTORS];
+    let elements = &x[at..at + size];
+    let mut i = 0;
+    while i + abreast <= elements.len() {
+        let chunk = &elements[i..i + abreast];
+        for v in 0..abreast / len {
+            let next = reduction.start(s, T::load(s, &chunk[v * len..(v + 1) * len]), nowhere);
+            accs[v] = reduction.fold(s, accs[v], next);
+        }
+        i += abreast;
+    }
+    for v in 0..abreast / len {
+        let from = i + v * len;
+        if from >= size {
+            break;
+        }
+        let raw = match x.get(at + from..at + from + len) {
+            Some(x) => T::load(s, x),
+            None => {
+                let mut copy = [T::default(); MOST_LANES];
+                copy_present(x, at + from, &mut copy[..len]);
+                T::load(s, &copy)
+            }
+        };
+        let bits = match size - from {
+            rest if rest < len => (1 << rest) - 1,
+            _ => u64::MAX,
+        };
+        let raw = <T::Raw<S> as SimdBase<S>>::Mask::from_bitmask(s, bits).select(raw, absent);
+        accs[v] = reduction.fold(s, accs[v], reduction.start(s, raw, nowhere));
+    }
+    let mut vectors = abreast / len;
+    while vectors > 1 {
+        vectors /= 2;
+        for v in 0..vectors {
+            accs[v] = reduction.fold(s, accs[v], accs[v + vectors]);
+        }
+    }
+    let mut acc = accs[0];
+    let mut by = len / 2;
+    while by > 0 {
+        acc = reduction.fold(s, acc, acc.turn(by));
+        by /= 2;
+    }
+    acc
+}
