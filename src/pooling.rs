@@ -40,10 +40,11 @@ use crate::window::Window;
 
 pub(crate) use lanes::Vectored;
 pub(crate) use plan::{Plan, check_rank};
-pub(crate) use planes::{pool, pool_with_indices, scratch_bytes};
+pub(crate) use planes::{
+    indices_scratch_bytes, norms_scratch_bytes, pool, pool_norms, pool_with_indices, scratch_bytes,
+};
 pub(crate) use reduce::{
-    Max, MaxWithIndex, Mean, Power, PowerSum, Quantization, Quantized, QuantizedMean, Reduction,
-    ScaledPowerSum,
+    Max, Mean, Power, Quantization, Quantized, QuantizedMean, Reduction,
 };
 pub use reduce::{MaxElement, StorageOrder, SumElement};
 
@@ -92,7 +93,7 @@ pub fn max_pool_with_indices<T: MaxElement, D: Dimension>(
 ) -> Result<ValuesAndIndices<T, D>, OpError> {
     let x = TensorView::from(x);
     let plan = Plan::new(window, x.shape())?;
-    let scratch = scratch_bytes::<T, _>(&plan, &MaxWithIndex);
+    let scratch = indices_scratch_bytes::<T>(&plan);
     let mut y = buffer::<T>(&plan, scratch)?;
     let mut indices = buffer::<i64>(&plan, scratch.saturating_add(size_of_val(&*y)))?;
     pool_with_indices(&plan, order, slice(&x), &mut y, &mut indices)?;
@@ -116,7 +117,7 @@ pub fn max_pool_with_indices_into<T: MaxElement, D: Dimension>(
         contiguous(&plan, "y", y)?,
         contiguous(&plan, "indices", indices)?,
     );
-    within_limit(scratch_bytes::<T, _>(&plan, &MaxWithIndex))?;
+    within_limit(indices_scratch_bytes::<T>(&plan))?;
     pool_with_indices(&plan, order, slice(&x), y, indices)
 }
 
@@ -263,10 +264,9 @@ fn norms<T: SumElement, D: Dimension>(
     power: Power,
     x: &TensorView<'_>,
 ) -> Result<Array<T, D>, OpError> {
-    match power.needs_scale::<T>() {
-        true => pooled(plan, &ScaledPowerSum(power), x),
-        false => pooled(plan, &PowerSum(power), x),
-    }
+    let mut y = buffer::<T>(plan, norms_scratch_bytes::<T>(plan, power))?;
+    pool_norms(plan, power, slice(x), &mut y);
+    Ok(array(plan.output(), y))
 }
 
 fn norms_into<T: SumElement, D: Dimension>(
@@ -275,10 +275,10 @@ fn norms_into<T: SumElement, D: Dimension>(
     x: &TensorView<'_>,
     y: ArrayViewMut<'_, T, D>,
 ) -> Result<(), OpError> {
-    match power.needs_scale::<T>() {
-        true => pooled_into(plan, &ScaledPowerSum(power), x, y),
-        false => pooled_into(plan, &PowerSum(power), x, y),
-    }
+    let y = contiguous(plan, "y", y)?;
+    within_limit(norms_scratch_bytes::<T>(plan, power))?;
+    pool_norms(plan, power, slice(x), y);
+    Ok(())
 }
 
 fn pooled<T: Element + Vectored + PartialEq, R: Reduction<T>, D: Dimension>(

@@ -5,10 +5,10 @@
 
 use half::{bf16, f16};
 
-use super::{Fact, Inputs, Op, Operator, Outputs, required, window};
+use super::{Fact, Inputs, Op, Operator, Outputs, elements, required, window};
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
-use crate::pooling::{Plan, Power, PowerSum, ScaledPowerSum, SumElement};
+use crate::pooling::{self, Plan, Power, SumElement};
 use crate::tensor::{TensorView, dispatch};
 use crate::window::Window;
 
@@ -51,10 +51,10 @@ pub(super) fn pool<T: SumElement>(
     x: &TensorView<'_>,
     outputs: &mut Outputs<'_, '_>,
 ) -> Result<(), OpError> {
-    match p.needs_scale::<T>() {
-        true => window::pool::<T, _>(plan, &ScaledPowerSum(p), x, outputs),
-        false => window::pool::<T, _>(plan, &PowerSum(p), x, outputs),
-    }
+    outputs.check_scratch(pooling::norms_scratch_bytes::<T>(plan, p))?;
+    let y = outputs.make(plan.output())?;
+    pooling::pool_norms(plan, p, elements::<T>(x), y);
+    Ok(())
 }
 
 /// Reads `p`: a float in version 1, an int later; 2 if absent.

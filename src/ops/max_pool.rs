@@ -7,7 +7,7 @@ use half::{bf16, f16};
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, required, window};
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
-use crate::pooling::{self, Max, MaxElement, MaxWithIndex, Plan, StorageOrder};
+use crate::pooling::{self, Max, MaxElement, Plan, StorageOrder};
 use crate::tensor::{DType, TensorView, dispatch};
 use crate::window::Window;
 
@@ -47,7 +47,7 @@ impl MaxPool {
         if !outputs.wanted(1) {
             return window::pool::<T, _>(&plan, &Max, x, outputs);
         }
-        outputs.check_scratch(pooling::scratch_bytes::<T, _>(&plan, &MaxWithIndex))?;
+        outputs.check_scratch(pooling::indices_scratch_bytes::<T>(&plan))?;
         let (y, indices) = outputs.make_two::<T, i64>(plan.output())?;
         pooling::pool_with_indices(&plan, self.storage_order, elements::<T>(x), y, indices)
     }

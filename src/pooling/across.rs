@@ -1,6 +1,6 @@
 //! The fold across rows: neighbouring windows share the same taps of neighbouring rows, vector by vector.
 
-use fearless_simd::{Level, Simd, SimdBase, dispatch};
+use fearless_simd::{Level, Simd, dispatch};
 
 use super::geometry::Run;
 use super::lanes::{Accumulator, MOST_LANES, Vectored, lanes};
@@ -250,47 +250,23 @@ fn windows_of_run<S: Simd, T: Vectored, R: Reduction<T>, F: Source<T, R>>(
     sink: &mut impl Sink<T, R>,
     windows: Windows,
 ) {
-    // Elements of a tensor come from here only where speed does not matter most.
-    match if F::FOLDED { taps.count } else { taps.count.max(4) } {
-        0 => nothing(s, reduction, sink, windows),
-        1 => few::<S, T, R, 1>(s, reduction, source, taps, sink, windows),
-        2 => few::<S, T, R, 2>(s, reduction, source, taps, sink, windows),
-        3 => few::<S, T, R, 3>(s, reduction, source, taps, sink, windows),
-        _ if taps.count == 0 => nothing(s, reduction, sink, windows),
+    match taps.count {
+        2 if F::FOLDED => few::<S, T, R, 2>(s, reduction, source, taps, sink, windows),
+        3 if F::FOLDED => few::<S, T, R, 3>(s, reduction, source, taps, sink, windows),
         _ => many(s, reduction, source, taps, sink, windows),
     }
 }
 
-/// The column of the next vector.
+/// The column `advance`, which is less than a row has, behind another.
 #[inline(always)]
-fn next_column(column: usize, len: usize, columns: usize) -> usize {
-    let next = column + len;
-    if next < columns { next } else { next % columns }
-}
-
-#[inline(always)]
-fn nothing<S: Simd, T: Vectored, R: Reduction<T>>(
-    s: S,
-    reduction: &R,
-    sink: &mut impl Sink<T, R>,
-    windows: Windows,
-) {
-    let len = lanes::<S, T>();
-    let acc = absent(s, reduction);
-    let mut column = windows.column;
-    let mut i = 0;
-    while i < windows.len {
-        sink.put(s, reduction, acc, windows.at + i, windows.row, column);
-        if R::DIVIDES {
-            column = next_column(column, len, windows.columns);
-        }
-        i += len;
-    }
+fn next_column(column: usize, advance: usize, columns: usize) -> usize {
+    let next = column + advance;
+    if next < columns { next } else { next - columns }
 }
 
 /// The accumulators of no taps.
 #[inline(always)]
-pub(super) fn absent<S: Simd, T: Vectored, R: Reduction<T>>(s: S, reduction: &R) -> R::Acc<S> {
+fn absent<S: Simd, T: Vectored, R: Reduction<T>>(s: S, reduction: &R) -> R::Acc<S> {
     let absent = T::load(s, &[reduction.absent(); MOST_LANES]);
     reduction.start(s, absent, Places { first: 0, step: 0 })
 }
@@ -304,12 +280,13 @@ fn few<S: Simd, T: Vectored, R: Reduction<T>, const TAPS: usize>(
     sink: &mut impl Sink<T, R>,
     windows: Windows,
 ) {
-    let len = <T::Raw<S> as SimdBase<S>>::LEN;
+    let len = lanes::<S, T>();
     let n = windows.len.next_multiple_of(len);
     let mut rows = [source; TAPS];
     for tap in 0..TAPS {
         rows[tap] = source.from(taps.first + tap * taps.step, n);
     }
+    let advance = len % windows.columns;
     let mut column = windows.column;
     let mut i = 0;
     while i + len <= n {
@@ -319,7 +296,7 @@ fn few<S: Simd, T: Vectored, R: Reduction<T>, const TAPS: usize>(
         }
         sink.put(s, reduction, acc, windows.at + i, windows.row, column);
         if R::DIVIDES {
-            column = next_column(column, len, windows.columns);
+            column = next_column(column, advance, windows.columns);
         }
         i += len;
     }
@@ -334,19 +311,24 @@ fn many<S: Simd, T: Vectored, R: Reduction<T>>(
     sink: &mut impl Sink<T, R>,
     windows: Windows,
 ) {
-    let len = <T::Raw<S> as SimdBase<S>>::LEN;
+    let len = lanes::<S, T>();
+    let absent = absent(s, reduction);
+    let advance = len % windows.columns;
     let mut column = windows.column;
     let mut i = 0;
     while i < windows.len {
-        let mut from = taps.first + i;
-        let mut acc = source.get(s, reduction, from);
-        for _ in 1..taps.count {
-            from += taps.step;
-            acc = reduction.fold(s, acc, source.get(s, reduction, from));
+        let mut acc = absent;
+        if taps.count > 0 {
+            let mut from = taps.first + i;
+            acc = source.get(s, reduction, from);
+            for _ in 1..taps.count {
+                from += taps.step;
+                acc = reduction.fold(s, acc, source.get(s, reduction, from));
+            }
         }
         sink.put(s, reduction, acc, windows.at + i, windows.row, column);
         if R::DIVIDES {
-            column = next_column(column, len, windows.columns);
+            column = next_column(column, advance, windows.columns);
         }
         i += len;
     }
@@ -361,13 +343,22 @@ pub(super) fn fill<T: Vectored, R: Reduction<T>>(
     len: usize,
 ) {
     if len > 0 {
-        let windows = Windows {
-            at,
-            len,
-            row: 1.0,
-            column: 0,
-            columns: 1,
-        };
-        dispatch!(level, s => nothing::<_, T, R>(s, reduction, into, windows));
+        dispatch!(level, s => fill_each::<_, T, R>(s, reduction, into, at, len));
+    }
+}
+
+#[inline(always)]
+fn fill_each<S: Simd, T: Vectored, R: Reduction<T>>(
+    s: S,
+    reduction: &R,
+    into: &mut IntoFolded<'_, R::Item>,
+    at: usize,
+    len: usize,
+) {
+    let absent = absent(s, reduction);
+    let mut i = 0;
+    while i < len {
+        absent.store(into.items, into.part, at + i);
+        i += lanes::<S, T>();
     }
 }

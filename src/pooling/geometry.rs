@@ -128,12 +128,6 @@ impl Layout {
         (self.span.before + self.span.rows + self.span.after).saturating_mul(self.unit)
     }
 
-    /// Where row `row` is, counted over all blocks and without the rows of nothing.
-    pub(super) fn row(&self, row: usize) -> usize {
-        let (block, row) = (row / self.span.rows.max(1), row % self.span.rows.max(1));
-        block * self.pitch() + (self.span.before + row) * self.unit
-    }
-
     pub(super) fn is_padded(&self) -> bool {
         self.span.before + self.span.after > 0
     }
@@ -266,20 +260,38 @@ impl Geometry {
         }
     }
 
-    /// The items of the two buffers that axes are folded from and into, by turns.
-    pub(super) fn items(&self, planes: usize, windows: (usize, usize)) -> (usize, usize) {
+    /// The items of the two buffers that axes are folded from and into, by turns, for that many windows of the first axis.
+    pub(super) fn items(&self, planes: usize, windows: usize) -> (usize, usize) {
         let last = self.axes.len() - 1;
         let mut items = [0, 0];
         if last == 0 {
-            items[0] = (planes * self.inner).saturating_mul(windows.1 - windows.0);
+            items[0] = (planes * self.inner).saturating_mul(windows);
+        }
+        // Rows of the first axis that so many windows reach, wherever they are.
+        let axis = &self.axes[0];
+        let extent = (axis.kernel - 1).saturating_mul(axis.dilation).saturating_add(1);
+        let reach = ((windows - 1).saturating_mul(axis.stride)).saturating_add(extent);
+        let mut rows = planes.saturating_mul(axis.input.min(reach));
+        for axis in &self.axes[1..last.max(1)] {
+            rows = rows.saturating_mul(axis.input);
         }
         for index in (0..last).rev() {
-            let layout = self.layout(index, planes, windows);
+            let layout = self.layout(index, planes, (0, windows));
+            let needed = match index {
+                0 if self.ways[0] == Way::Long => planes.saturating_mul(reach),
+                0 => rows,
+                // Rows of nothing come with each block.
+                _ => {
+                    rows /= self.axes[index].input.max(1);
+                    let span = layout.span;
+                    rows.saturating_mul(span.before + span.rows + span.after)
+                }
+            };
             let buffer = &mut items[(last - 1 - index) % 2];
-            *buffer = layout.blocks.saturating_mul(layout.pitch()).max(*buffer);
+            *buffer = needed.saturating_mul(layout.unit).max(*buffer);
         }
         if last > 0 && self.ways[0] == Way::Long {
-            let output = (windows.1 - windows.0) * self.band_output();
+            let output = windows.saturating_mul(self.band_output());
             items[last % 2] = items[last % 2].max(output);
         }
         (
@@ -305,8 +317,8 @@ impl Geometry {
     pub(super) fn tile(&self) -> (usize, usize) {
         let output = self.axes[0].output;
         let bytes = |planes, windows| {
-            let (a, b) = self.items(planes, (0, windows));
-            (a + b).saturating_mul(self.item_bytes)
+            let (a, b) = self.items(planes, windows);
+            a.saturating_add(b).saturating_mul(self.item_bytes)
         };
         let whole = bytes(1, output);
         if whole <= NEAR_BYTES {
@@ -330,7 +342,7 @@ impl Geometry {
             return 0;
         }
         let (planes, windows) = self.tile();
-        let (a, b) = self.items(planes, (0, windows));
+        let (a, b) = self.items(planes, windows);
         let mut items = a.saturating_add(b);
         let last = self.axes.len() - 1;
         if self.ways[last] == Way::Long {

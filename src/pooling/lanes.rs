@@ -68,13 +68,16 @@ vectored! {
 /// The accumulators of as many windows as an element vector has lanes.
 ///
 /// In memory each of its parts is an item; the parts lie in rows of their own, `part` items apart.
-pub(crate) trait Accumulator<S: Simd>: Copy {
+pub trait Accumulator<S: Simd>: Copy {
+    /// What parts are made of.
     type Item: Item;
 
+    /// The accumulators at `at`.
     fn load(s: S, items: &[Self::Item], part: usize, at: usize) -> Self;
+    /// Puts the accumulators at `at`.
     fn store(self, items: &mut [Self::Item], part: usize, at: usize);
-    /// The lanes from number `by` on, then the first ones; `by` is a power of two below `LEN`.
-    fn turn(self, by: usize) -> Self;
+    /// The lanes with even numbers and those with odd ones, each in the first half.
+    fn parted(self) -> (Self, Self);
 }
 
 /// `PARTS` values a window, each in `N` vectors.
@@ -109,30 +112,14 @@ impl<S: Simd, V: SimdBase<S, Element: Item>, const N: usize, const PARTS: usize>
     }
 
     #[inline(always)]
-    fn turn(self, by: usize) -> Self {
-        let mut parts = self.0;
+    fn parted(self) -> (Self, Self) {
+        let (mut even, mut odd) = (self, self);
         for p in 0..PARTS {
             for n in 0..N {
-                parts[p][n] = if by >= V::LEN {
-                    self.0[p][(n + by / V::LEN) % N]
-                } else {
-                    // Of the lanes that go from one vector to the other only the first are read.
-                    turned(self.0[p][n], by)
-                };
+                let (first, second) = (self.0[p][2 * n % N], self.0[p][(2 * n + 1) % N]);
+                (even.0[p][n], odd.0[p][n]) = first.deinterleave(second);
             }
         }
-        Lanes(parts)
-    }
-}
-
-#[inline(always)]
-fn turned<S: Simd, V: SimdBase<S>>(lanes: V, by: usize) -> V {
-    match by {
-        1 => lanes.slide::<1>(lanes),
-        2 => lanes.slide::<2>(lanes),
-        4 => lanes.slide::<4>(lanes),
-        8 => lanes.slide::<8>(lanes),
-        16 => lanes.slide::<16>(lanes),
-        _ => lanes.slide::<32>(lanes),
+        (even, odd)
     }
 }

@@ -120,12 +120,7 @@ fn windows<S: Simd, T: Vectored, R: Reduction<T>>(
             }
             let more = left < taps.count && !R::IDEMPOTENT;
             let runs = Folded { items: runs, part };
-            match digit {
-                1 => add::<S, T, R, 1>(s, reduction, runs, offsets, stretches, more, into, into_part, at),
-                2 => add::<S, T, R, 2>(s, reduction, runs, offsets, stretches, more, into, into_part, at),
-                3 => add::<S, T, R, 3>(s, reduction, runs, offsets, stretches, more, into, into_part, at),
-                _ => add::<S, T, R, 4>(s, reduction, runs, offsets, stretches, more, into, into_part, at),
-            }
+            add(s, reduction, runs, &offsets[..digit], stretches, more, into, into_part, at);
             left -= if R::IDEMPOTENT { 0 } else { digit * run };
         }
         if last {
@@ -164,11 +159,11 @@ fn lengthen<S: Simd, T: Vectored, R: Reduction<T>>(
 /// than nothing.
 #[inline(always)]
 #[expect(clippy::too_many_arguments, reason = "a kernel with all that it reads")]
-fn add<S: Simd, T: Vectored, R: Reduction<T>, const DIGIT: usize>(
+fn add<S: Simd, T: Vectored, R: Reduction<T>>(
     s: S,
     reduction: &R,
     runs: Folded<'_, R::Item>,
-    offsets: [usize; BASE],
+    offsets: &[usize],
     stretches: Stretches,
     more: bool,
     into: &mut [R::Item],
@@ -178,8 +173,8 @@ fn add<S: Simd, T: Vectored, R: Reduction<T>, const DIGIT: usize>(
     let len = lanes::<S, T>();
     for stretch in 0..stretches.count {
         let n = stretches.len.next_multiple_of(len);
-        let mut rows = [runs; DIGIT];
-        for index in 0..DIGIT {
+        let mut rows = [runs; BASE];
+        for index in 0..offsets.len() {
             let from = stretch * stretches.pitch + offsets[index];
             rows[index] = Source::<T, R>::from(runs, from, n);
         }
@@ -187,7 +182,7 @@ fn add<S: Simd, T: Vectored, R: Reduction<T>, const DIGIT: usize>(
         let mut i = 0;
         while i + len <= n {
             let mut acc = Source::<T, R>::get(rows[0], s, reduction, i);
-            for index in 1..DIGIT {
+            for index in 1..offsets.len() {
                 acc = reduction.fold(s, acc, Source::<T, R>::get(rows[index], s, reduction, i));
             }
             if more {

@@ -9,7 +9,10 @@ use super::buffer::{FOLDED, Item, SHARES, STAGED};
 use super::fold::{self, Bands, Buffers, Job, Shares};
 use super::geometry::{Geometry, Way};
 use super::lanes::{MOST_LANES, Vectored};
-use super::reduce::{MaxElement, MaxWithIndex, Reduction, StorageOrder, column_major};
+use super::reduce::{
+    MaxElement, MaxWithIndex, Power, PowerSum, Reduction, ScaledPowerSum, StorageOrder, SumElement,
+    column_major,
+};
 use super::rows;
 use super::settle;
 use crate::error::OpError;
@@ -45,7 +48,20 @@ pub(crate) fn pool_with_indices<T: MaxElement>(
             plan.plane_input()
         )));
     }
-    pool_all(plan, &MaxWithIndex, x, values, places);
+    match (T::floats(x), T::floats_mut(values)) {
+        (Some(x), Some(values)) => pool_all(plan, &MaxWithIndex, x, values, places),
+        _ => T::Float::with_buffer::<STAGED, _>(x.len() + values.len(), |floats| {
+            let (from, to) = floats.split_at_mut(x.len());
+            for (float, x) in from.iter_mut().zip(x) {
+                *float = x.to_float();
+            }
+            let to = &mut to[..values.len()];
+            pool_all(plan, &MaxWithIndex, from, to, places);
+            for (value, float) in values.iter_mut().zip(to) {
+                *value = T::from_float(*float);
+            }
+        }),
+    }
     if order == StorageOrder::ColumnMajor {
         let sizes: SmallVec<[usize; 4]> = plan.axes().iter().map(|axis| axis.input).collect();
         column_major(places, &sizes);
@@ -181,7 +197,7 @@ fn leaf<T: Vectored, R: Reduction<T>>(job: &Job<'_, T, R>, bands: Bands<'_, T>) 
     }
     let last = geometry.axes.len() - 1;
     let (planes, windows) = geometry.tile();
-    let (first, second) = geometry.items(planes, (0, windows));
+    let (first, second) = geometry.items(planes, windows);
     let (runs, picked, row) = match geometry.ways[last] {
         Way::Long => {
             let windows = if last == 0 { windows } else { geometry.axes[last].output };
@@ -213,6 +229,48 @@ fn leaf<T: Vectored, R: Reduction<T>>(job: &Job<'_, T, R>, bands: Bands<'_, T>) 
             });
         });
     });
+}
+
+/// The p-norms of windows.
+pub(crate) fn pool_norms<T: SumElement>(plan: &Plan, power: Power, x: &[T], values: &mut [T]) {
+    if !power.needs_scale::<T>() {
+        return pool(plan, &PowerSum(power), x, values);
+    }
+    // High powers are rare enough to be computed in one type only.
+    f64::with_buffer::<STAGED, _>(x.len() + values.len(), |doubles| {
+        let (from, to) = doubles.split_at_mut(x.len());
+        for (double, x) in from.iter_mut().zip(x) {
+            *double = x.to_f64();
+        }
+        let to = &mut to[..values.len()];
+        pool(plan, &ScaledPowerSum(power), from, to);
+        for (value, double) in values.iter_mut().zip(to) {
+            *value = T::from_f64(*double);
+        }
+    });
+}
+
+/// The most bytes that [`pool_norms`] takes beside its input and output.
+pub(crate) fn norms_scratch_bytes<T: SumElement>(plan: &Plan, power: Power) -> usize {
+    if !power.needs_scale::<T>() {
+        return scratch_bytes::<T, _>(plan, &PowerSum(power));
+    }
+    scratch_bytes::<f64, _>(plan, &ScaledPowerSum(power)).saturating_add(copies::<f64>(plan))
+}
+
+/// The most bytes that [`pool_with_indices`] takes beside its input and output.
+pub(crate) fn indices_scratch_bytes<T: MaxElement>(plan: &Plan) -> usize {
+    let copies = match T::floats(&[]) {
+        Some(_) => 0,
+        None => copies::<T::Float>(plan),
+    };
+    scratch_bytes::<T::Float, _>(plan, &MaxWithIndex).saturating_add(copies)
+}
+
+/// The bytes of a copy of input and output in another type.
+fn copies<T>(plan: &Plan) -> usize {
+    let elements = plan.planes().saturating_mul(plan.plane_input());
+    elements.saturating_add(plan.output().elements()).saturating_mul(size_of::<T>())
 }
 
 /// The most bytes that a pool takes beside its input and output.

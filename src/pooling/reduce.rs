@@ -27,7 +27,7 @@ pub use sum::SumElement;
 /// Where the taps in the lanes of a vector lie: lane `i` at `first + i * step` of the plane, counted with
 /// wrapping, since lanes off the input have places too.
 #[derive(Clone, Copy)]
-pub(crate) struct Places {
+pub struct Places {
     pub(crate) first: usize,
     pub(crate) step: usize,
 }

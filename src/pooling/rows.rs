@@ -15,7 +15,10 @@ pub(super) const FEW: usize = 7;
 
 /// Whether the windows of an axis can be folded here.
 pub(super) fn suits(axis: &Axis) -> bool {
-    axis.kernel <= FEW && (axis.stride == 1 || (matches!(axis.stride, 2 | 4) && axis.dilation == 1))
+    match (axis.stride, axis.kernel, axis.dilation) {
+        (1, 1..=FEW, _) | (2, 2..=3, 1) | (4, 4, 1) => true,
+        _ => false,
+    }
 }
 
 /// Rows to fold.
@@ -142,14 +145,11 @@ fn windows<S: Simd, T: Vectored, R: Reduction<T>>(
     at: usize,
 ) {
     match (axis.stride, axis.kernel, axis.dilation) {
-        (1, 2, 1) => dense::<S, T, R, 2, 1>(s, reduction, axis, edges, rows, items, part, at),
-        (1, 3, 1) => dense::<S, T, R, 3, 1>(s, reduction, axis, edges, rows, items, part, at),
-        (1, _, 1) => dense::<S, T, R, 0, 1>(s, reduction, axis, edges, rows, items, part, at),
+        (1, 3, 1) => dense::<S, T, R, 3, 1>(s, reduction, edges, rows, items, part, at),
         (1, _, _) => sparse(s, reduction, axis, edges, rows, items, part, at),
-        (2, 2, _) => dense::<S, T, R, 2, 2>(s, reduction, axis, edges, rows, items, part, at),
-        (2, 3, _) => dense::<S, T, R, 3, 2>(s, reduction, axis, edges, rows, items, part, at),
-        (2, _, _) => dense::<S, T, R, 0, 2>(s, reduction, axis, edges, rows, items, part, at),
-        _ => dense::<S, T, R, 0, 4>(s, reduction, axis, edges, rows, items, part, at),
+        (2, 2, _) => dense::<S, T, R, 2, 2>(s, reduction, edges, rows, items, part, at),
+        (2, _, _) => dense::<S, T, R, 3, 2>(s, reduction, edges, rows, items, part, at),
+        _ => dense::<S, T, R, 4, 4>(s, reduction, edges, rows, items, part, at),
     }
 }
 
@@ -179,13 +179,12 @@ fn phases<S: Simd, T: Vectored, const STRIDE: usize>(s: S, x: &[T]) -> [T::Raw<S
     phases
 }
 
-/// `TAPS` neighbours as taps, or as many as the axis has if that is 0, at every `STRIDE`-th element.
+/// `TAPS` neighbours as taps, at every `STRIDE`-th element.
 #[inline(always)]
 #[expect(clippy::too_many_arguments, reason = "a kernel with all that it reads")]
 fn dense<S: Simd, T: Vectored, R: Reduction<T>, const TAPS: usize, const STRIDE: usize>(
     s: S,
     reduction: &R,
-    axis: &Axis,
     edges: &Edges<'_>,
     rows: Rows<'_, T>,
     items: &mut [R::Item],
@@ -193,8 +192,8 @@ fn dense<S: Simd, T: Vectored, R: Reduction<T>, const TAPS: usize, const STRIDE:
     at: usize,
 ) {
     let len = lanes::<S, T>();
-    let taps = if TAPS == 0 { axis.kernel } else { TAPS };
-    let span = (taps - 1) / STRIDE * STRIDE + STRIDE * len;
+    let advance = len % edges.columns;
+    let span = (TAPS - 1) / STRIDE * STRIDE + STRIDE * len;
     let absent = T::load(s, &[reduction.absent(); MOST_LANES]);
     let mut copy = [T::default(); FEW + 4 * MOST_LANES];
     for stretch in 0..rows.stretches {
@@ -212,16 +211,16 @@ fn dense<S: Simd, T: Vectored, R: Reduction<T>, const TAPS: usize, const STRIDE:
                 }
             };
             let acc = match edges.at(column) {
-                None => window::<S, T, R, STRIDE, false>(s, reduction, taps, x, place, &[], absent),
-                Some(bits) => window::<S, T, R, STRIDE, true>(s, reduction, taps, x, place, bits, absent),
+                None => window::<S, T, R, TAPS, STRIDE, false>(s, reduction, x, place, &[], absent),
+                Some(bits) => window::<S, T, R, TAPS, STRIDE, true>(s, reduction, x, place, bits, absent),
             };
             acc.store(items, part, into + i);
             i += len;
             from = from.wrapping_add(STRIDE * len);
             place = place.wrapping_add(STRIDE * len);
-            column += len;
+            column += advance;
             if column >= edges.columns {
-                column %= edges.columns;
+                column -= edges.columns;
             }
         }
     }
@@ -229,10 +228,16 @@ fn dense<S: Simd, T: Vectored, R: Reduction<T>, const TAPS: usize, const STRIDE:
 
 /// One vector of windows whose taps are the first elements of `x`.
 #[inline(always)]
-fn window<S: Simd, T: Vectored, R: Reduction<T>, const STRIDE: usize, const MASKED: bool>(
+fn window<
+    S: Simd,
+    T: Vectored,
+    R: Reduction<T>,
+    const TAPS: usize,
+    const STRIDE: usize,
+    const MASKED: bool,
+>(
     s: S,
     reduction: &R,
-    taps: usize,
     x: &[T],
     place: usize,
     bits: &[u64],
@@ -240,10 +245,10 @@ fn window<S: Simd, T: Vectored, R: Reduction<T>, const STRIDE: usize, const MASK
 ) -> R::Acc<S> {
     let mut acc = None;
     let mut tap = 0;
-    while tap < taps {
+    while tap < TAPS {
         let phases = phases::<S, T, STRIDE>(s, &x[tap..tap + STRIDE * lanes::<S, T>()]);
         for phase in 0..STRIDE {
-            if tap + phase < taps {
+            if tap + phase < TAPS {
                 let mut raw = phases[phase];
                 if MASKED {
                     raw = present::<S, T>(s, bits[tap + phase], raw, absent);
@@ -278,6 +283,7 @@ fn sparse<S: Simd, T: Vectored, R: Reduction<T>>(
     at: usize,
 ) {
     let len = lanes::<S, T>();
+    let advance = len % edges.columns;
     let absent = T::load(s, &[reduction.absent(); MOST_LANES]);
     for stretch in 0..rows.stretches {
         let mut column = rows.column;
@@ -313,9 +319,9 @@ fn sparse<S: Simd, T: Vectored, R: Reduction<T>>(
             }
             acc.expect("a window has a tap").store(items, part, into + i);
             i += len;
-            column += len;
+            column += advance;
             if column >= edges.columns {
-                column %= edges.columns;
+                column -= edges.columns;
             }
         }
     }

@@ -3,19 +3,33 @@
 use fearless_simd::{Level, Select, Simd, SimdBase};
 use half::{bf16, f16};
 
+use super::max_with_index::Located;
 use super::{Context, Places, Reduction};
 use crate::pooling::lanes::{Lanes, Vectored};
-use crate::pooling::reduce::max_with_index::Located;
 use crate::tensor::Element;
 
 /// An element type that max-pools take.
-pub trait MaxElement: Element + Copy + Ranked + Located {
+pub trait MaxElement: Element + Copy + Ranked {
     /// The maximum of nothing.
     #[doc(hidden)]
     const LEAST: Self;
 
     #[doc(hidden)]
     fn is_nan(self) -> bool;
+
+    /// The float type in which places are found. It holds every value, and its lanes are wide enough for places.
+    #[doc(hidden)]
+    type Float: Located;
+    #[doc(hidden)]
+    fn to_float(self) -> Self::Float;
+    /// The value, and the least one for -inf.
+    #[doc(hidden)]
+    fn from_float(x: Self::Float) -> Self;
+    /// The elements, if they are such floats already.
+    #[doc(hidden)]
+    fn floats(x: &[Self]) -> Option<&[Self::Float]>;
+    #[doc(hidden)]
+    fn floats_mut(x: &mut [Self]) -> Option<&mut [Self::Float]>;
 
     /// Whether `self` takes the place of `held`, an earlier tap.
     #[doc(hidden)]
@@ -29,25 +43,42 @@ pub trait MaxElement: Element + Copy + Ranked + Located {
 }
 
 macro_rules! max_element {
-    ($($type:ty: $least:expr, |$x:ident| $is_nan:expr;)*) => {
+    ($($type:ident as $float:ident: $least:expr, |$x:ident| $is_nan:expr, $to:expr, $from:expr, |$s:ident| $floats:expr;)*) => {
         $(impl MaxElement for $type {
             const LEAST: Self = $least;
+            type Float = $float;
 
             #[inline(always)]
             fn is_nan(self) -> bool {
                 let $x = self;
                 $is_nan
             }
+
+            fn to_float(self) -> $float {
+                $to(self)
+            }
+
+            fn from_float(x: $float) -> $type {
+                $from(x)
+            }
+
+            fn floats($s: &[$type]) -> Option<&[$float]> {
+                $floats
+            }
+
+            fn floats_mut($s: &mut [$type]) -> Option<&mut [$float]> {
+                $floats
+            }
         })*
     };
 }
 max_element! {
-    f32: f32::NEG_INFINITY, |x| x.is_nan();
-    f64: f64::NEG_INFINITY, |x| x.is_nan();
-    f16: f16::NEG_INFINITY, |x| x.is_nan();
-    bf16: bf16::NEG_INFINITY, |x| x.is_nan();
-    i8: i8::MIN, |_x| false;
-    u8: u8::MIN, |_x| false;
+    f32 as f32: f32::NEG_INFINITY, |x| x.is_nan(), |x| x, |x| x, |s| Some(s);
+    f64 as f64: f64::NEG_INFINITY, |x| x.is_nan(), |x| x, |x| x, |s| Some(s);
+    f16 as f32: f16::NEG_INFINITY, |x| x.is_nan(), f16::to_f32, f16::from_f32, |_s| None;
+    bf16 as f32: bf16::NEG_INFINITY, |x| x.is_nan(), bf16::to_f32, bf16::from_f32, |_s| None;
+    i8 as f32: i8::MIN, |_x| false, f32::from, |x| x as i8, |_s| None;
+    u8 as f32: u8::MIN, |_x| false, f32::from, |x| x as u8, |_s| None;
 }
 
 /// An element type whose largest are found in vectors of its own width.

@@ -1,12 +1,9 @@
 //! The maximum and its place.
 
-use fearless_simd::{Bytes, Select, Simd, SimdBase, SimdCvtFloat, SimdWiden};
-use half::{bf16, f16};
+use fearless_simd::{Bytes, Select, Simd, SimdBase};
 
-use super::sum::{f32s_of_bf16, f32s_of_f16};
 use super::{Context, MaxElement, Places, Reduction};
-use crate::pooling::buffer::Item;
-use crate::pooling::lanes::{Accumulator, Lanes, MOST_LANES, Vectored};
+use crate::pooling::lanes::{Accumulator, Lanes, MOST_LANES};
 
 /// How the spatial part of an index counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,17 +15,13 @@ pub enum StorageOrder {
     ColumnMajor,
 }
 
-/// An element type whose largest are found together with their places: as floats, beside integers of the same size.
-pub trait Located: Vectored {
-    /// The floats, which hold every value of the type.
-    type Float: Item;
+/// A float type whose largest are found together with their places, which are integers of its size.
+pub trait Located: MaxElement {
     /// Values in the first part, in the second the bits of their places.
     #[doc(hidden)]
-    #[allow(private_bounds, reason = "nobody outside names it")]
-    type Pairs<S: Simd>: Accumulator<S, Item = Self::Float>;
+    type Pairs<S: Simd>: Accumulator<S, Item = Self>;
 
     #[doc(hidden)]
-    #[allow(private_interfaces, reason = "nobody outside calls it")]
     fn pairs<S: Simd>(s: S, raw: Self::Raw<S>, places: Places) -> Self::Pairs<S>;
     /// `b` where it is larger, or the first NaN; else `a`.
     #[doc(hidden)]
@@ -38,97 +31,51 @@ pub trait Located: Vectored {
 }
 
 macro_rules! located {
-    ($($type:ident: $n:literal $float:ident $floats:ident $integer:ident $integers:ident,
-       |$s:ident, $raw:ident| $to:expr, |$x:ident| $from:expr;)*) => {
-        $(impl Located for $type {
-            type Float = $float;
-            type Pairs<S: Simd> = Lanes<S::$floats, $n, 2>;
+    ($($float:ident $floats:ident $integer:ident $integers:ident;)*) => {
+        $(impl Located for $float {
+            type Pairs<S: Simd> = Lanes<S::$floats, 1, 2>;
 
             #[inline(always)]
-            #[allow(private_interfaces, reason = "nobody outside calls it")]
-            fn pairs<S: Simd>($s: S, $raw: Self::Raw<S>, places: Places) -> Self::Pairs<S> {
-                let floats: [S::$floats; $n] = $to;
+            fn pairs<S: Simd>(s: S, raw: S::$floats, places: Places) -> Self::Pairs<S> {
                 let mut steps = [0; MOST_LANES];
                 for lane in 0..MOST_LANES {
                     steps[lane] = (lane as $integer).wrapping_mul(places.step as $integer);
                 }
                 let lanes = <S::$integers as SimdBase<S>>::LEN;
-                let mut at = floats;
-                for n in 0..$n {
-                    let steps = <S::$integers as SimdBase<S>>::from_slice($s, &steps[n * lanes..][..lanes]);
-                    at[n] = (steps + places.first as $integer).bitcast();
-                }
-                Lanes([floats, at])
+                let steps = <S::$integers as SimdBase<S>>::from_slice(s, &steps[..lanes]);
+                Lanes([[raw], [(steps + places.first as $integer).bitcast()]])
             }
 
             #[inline(always)]
             fn winners<S: Simd>(a: Self::Pairs<S>, b: Self::Pairs<S>) -> Self::Pairs<S> {
-                let mut winners = a;
-                for n in 0..$n {
-                    let (held, x) = (a.0[0][n], b.0[0][n]);
-                    // A NaN takes the place of a number only, so that the first of several stays.
-                    let wins = x.simd_gt(held) | (held.simd_eq(held) & !x.simd_eq(x));
-                    winners.0[0][n] = wins.select(x, held);
-                    winners.0[1][n] = wins.select(b.0[1][n], a.0[1][n]);
-                }
-                winners
+                let ([[held], [held_at]], [[x], [at]]) = (a.0, b.0);
+                // A NaN takes the place of a number only, so that the first of several stays.
+                let wins = x.simd_gt(held) | (held.simd_eq(held) & !x.simd_eq(x));
+                Lanes([[wins.select(x, held)], [wins.select(at, held_at)]])
             }
 
             #[inline(always)]
             fn write<S: Simd>(pairs: Self::Pairs<S>, base: usize, values: &mut [Self], places: &mut [i64]) {
-                let lanes = <S::$floats as SimdBase<S>>::LEN;
-                for n in 0..$n {
-                    let (values, places) = (&mut values[n * lanes..][..lanes], &mut places[n * lanes..][..lanes]);
-                    let floats = pairs.0[0][n];
-                    let integers: S::$integers = (pairs.0[1][n]).bitcast();
-                    for lane in 0..lanes {
-                        let $x = floats.as_slice()[lane];
-                        values[lane] = $from;
-                        places[lane] = base.wrapping_add(integers.as_slice()[lane] as usize) as i64;
-                    }
+                pairs.0[0][0].store_slice(values);
+                let at: S::$integers = pairs.0[1][0].bitcast();
+                let at = at.as_slice();
+                for lane in 0..at.len() {
+                    places[lane] = base.wrapping_add(at[lane] as usize) as i64;
                 }
             }
         })*
     };
 }
 located! {
-    f32: 1 f32 f32s u32 u32s, |_s, raw| [raw], |x| x;
-    f64: 1 f64 f64s u64 u64s, |_s, raw| [raw], |x| x;
-    f16: 2 f32 f32s u32 u32s, |s, raw| f32s_of_f16(s, raw), |x| f16::from_f32(x);
-    bf16: 2 f32 f32s u32 u32s, |_s, raw| f32s_of_bf16::<S>(raw), |x| bf16::from_f32(x);
-    u8: 4 f32 f32s u32 u32s, |s, raw| f32s_of_u8(s, raw), |x| x as u8;
-    i8: 4 f32 f32s u32 u32s, |s, raw| f32s_of_i8(s, raw), |x| x as i8;
-}
-
-#[inline(always)]
-pub(super) fn f32s_of_u8<S: Simd>(_: S, raw: S::u8s) -> [S::f32s; 4] {
-    let (low, high) = raw.widen();
-    let ((a, b), (c, d)) = (low.widen(), high.widen());
-    [
-        S::f32s::float_from(a),
-        S::f32s::float_from(b),
-        S::f32s::float_from(c),
-        S::f32s::float_from(d),
-    ]
-}
-
-#[inline(always)]
-pub(super) fn f32s_of_i8<S: Simd>(_: S, raw: S::i8s) -> [S::f32s; 4] {
-    let (low, high) = raw.widen();
-    let ((a, b), (c, d)) = (low.widen(), high.widen());
-    [
-        S::f32s::float_from(a),
-        S::f32s::float_from(b),
-        S::f32s::float_from(c),
-        S::f32s::float_from(d),
-    ]
+    f32 f32s u32 u32s;
+    f64 f64s u64 u64s;
 }
 
 /// The maximum and its place in the tensor, -1 for no tap. A plane has fewer than 2^32 elements.
 pub(crate) struct MaxWithIndex;
 
-impl<T: MaxElement> Reduction<T> for MaxWithIndex {
-    type Item = T::Float;
+impl<T: Located> Reduction<T> for MaxWithIndex {
+    type Item = T;
     type Acc<S: Simd> = T::Pairs<S>;
     const PARTS: usize = 2;
     const IDEMPOTENT: bool = true;

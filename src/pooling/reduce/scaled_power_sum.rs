@@ -1,10 +1,10 @@
-//! The p-norm of any power and any magnitudes.
+//! The p-norm of any power and any magnitudes, in `f64`.
 
 use fearless_simd::Simd;
 
 use super::sum::Doubles;
-use super::{Context, Places, Power, Reduction, SumElement};
-use crate::pooling::lanes::Accumulator;
+use super::{Context, Places, Power, Reduction};
+use crate::pooling::lanes::{Accumulator, Lanes};
 
 /// The p-norm as `scale^p * (sum + lost)`: the scale is the largest magnitude so far, and the error of the sum's
 /// rounding is carried along.
@@ -38,51 +38,34 @@ impl<S: Simd, D: Accumulator<S, Item = f64>> Accumulator<S> for Scaled<D> {
     }
 
     #[inline(always)]
-    fn turn(self, by: usize) -> Self {
-        Scaled {
-            scale: self.scale.turn(by),
-            sum: self.sum.turn(by),
-            lost: self.lost.turn(by),
-        }
+    fn parted(self) -> (Self, Self) {
+        let (scale, scale_odd) = self.scale.parted();
+        let (sum, sum_odd) = self.sum.parted();
+        let (lost, lost_odd) = self.lost.parted();
+        let odd = Scaled {
+            scale: scale_odd,
+            sum: sum_odd,
+            lost: lost_odd,
+        };
+        (Scaled { scale, sum, lost }, odd)
     }
 }
 
 impl ScaledPowerSum {
-    /// The sum and its error under another scale, which is not smaller.
     #[inline(always)]
-    fn under<S: Simd, D: Doubles<S>>(&self, s: S, x: Scaled<D>, scale: D) -> (D, D) {
-        let one = D::splat(s, 1.0);
-        let power = self.0.of(s, x.scale.div(scale));
-        // Two scales of zero or infinity have no quotient.
-        let factor = x.scale.where_equal(scale, one, power);
-        (x.sum.mul(factor), x.lost.mul(factor))
-    }
-}
-
-impl<T: SumElement> Reduction<T> for ScaledPowerSum {
-    type Item = f64;
-    type Acc<S: Simd> = Scaled<T::Wide<S>>;
-    const PARTS: usize = 3;
-    const IDEMPOTENT: bool = false;
-
-    fn absent(&self) -> T {
-        T::from_f64(0.0)
-    }
-
-    #[inline(always)]
-    fn start<S: Simd>(&self, s: S, x: T::Raw<S>, _: Places) -> Self::Acc<S> {
-        let (zero, one) = (T::Wide::splat(s, 0.0), T::Wide::splat(s, 1.0));
-        let magnitude = T::widen(s, x).abs();
+    fn one<S: Simd, D: Doubles<S>>(s: S, x: D) -> Scaled<D> {
+        let (zero, one) = (D::splat(s, 0.0), D::splat(s, 1.0));
+        let magnitude = x.abs();
         Scaled {
             // A NaN gets the largest of all scales, so that no other term hides it.
-            scale: magnitude.where_number(magnitude, T::Wide::splat(s, f64::INFINITY)),
+            scale: magnitude.where_number(magnitude, D::splat(s, f64::INFINITY)),
             sum: magnitude.where_number(magnitude.where_equal(zero, zero, one), magnitude),
             lost: zero,
         }
     }
 
     #[inline(always)]
-    fn fold<S: Simd>(&self, s: S, a: Self::Acc<S>, b: Self::Acc<S>) -> Self::Acc<S> {
+    fn both<S: Simd, D: Doubles<S>>(&self, s: S, a: Scaled<D>, b: Scaled<D>) -> Scaled<D> {
         let scale = a.scale.max(b.scale);
         let ((a, lost_a), (b, lost_b)) = (self.under(s, a, scale), self.under(s, b, scale));
         let sum = a.add(b);
@@ -95,16 +78,51 @@ impl<T: SumElement> Reduction<T> for ScaledPowerSum {
         }
     }
 
+    /// The sum and its error under another scale, which is not smaller.
+    #[inline(always)]
+    fn under<S: Simd, D: Doubles<S>>(&self, s: S, x: Scaled<D>, scale: D) -> (D, D) {
+        let one = D::splat(s, 1.0);
+        let power = self.0.of(s, x.scale.div(scale));
+        // Two scales of zero or infinity have no quotient.
+        let factor = x.scale.where_equal(scale, one, power);
+        (x.sum.mul(factor), x.lost.mul(factor))
+    }
+
+    #[inline(always)]
+    fn norm<S: Simd, D: Doubles<S>>(&self, s: S, x: Scaled<D>) -> D {
+        x.scale.mul(self.0.root(s, x.sum.add(x.lost)))
+    }
+}
+
+impl Reduction<f64> for ScaledPowerSum {
+    type Item = f64;
+    type Acc<S: Simd> = Scaled<Lanes<S::f64s, 1, 1>>;
+    const PARTS: usize = 3;
+    const IDEMPOTENT: bool = false;
+
+    fn absent(&self) -> f64 {
+        0.0
+    }
+
+    #[inline(always)]
+    fn start<S: Simd>(&self, s: S, x: S::f64s, _: Places) -> Self::Acc<S> {
+        ScaledPowerSum::one(s, Lanes([[x]]))
+    }
+
+    #[inline(always)]
+    fn fold<S: Simd>(&self, s: S, a: Self::Acc<S>, b: Self::Acc<S>) -> Self::Acc<S> {
+        self.both(s, a, b)
+    }
+
     #[inline(always)]
     fn finish<S: Simd>(
         &self,
         s: S,
         acc: Self::Acc<S>,
         _: Context<'_>,
-        values: &mut [T],
+        values: &mut [f64],
         _: &mut [i64],
     ) {
-        let root = self.0.root(s, acc.sum.add(acc.lost));
-        T::narrow(acc.scale.mul(root), values);
+        self.norm(s, acc).store(values, 0, 0);
     }
 }

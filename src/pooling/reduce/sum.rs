@@ -1,9 +1,8 @@
 //! Sums: in `f64` for types up to 32 bits, with the rounding error beside them for `f64`.
 
-use fearless_simd::{Bytes, Select, Simd, SimdBase, SimdFloat, SimdNarrow, SimdWiden};
+use fearless_simd::{Bytes, Select, Simd, SimdBase, SimdCvtFloat, SimdFloat, SimdNarrow, SimdWiden};
 use half::{bf16, f16};
 
-use super::max_with_index::{f32s_of_i8, f32s_of_u8};
 use crate::pooling::lanes::{Accumulator, Lanes, Vectored};
 use crate::tensor::Element;
 
@@ -25,7 +24,7 @@ pub trait SumElement: Element + Copy + Summed + PartialEq {
 }
 
 /// Numbers of `f64`, as many as a vector of some type has lanes.
-pub(crate) trait Doubles<S: Simd>: Copy {
+pub trait Doubles<S: Simd>: Copy {
     fn splat(s: S, x: f64) -> Self;
     /// The first of `x`, as many as there are lanes.
     fn of(s: S, x: &[f64]) -> Self;
@@ -144,7 +143,6 @@ impl<S: Simd, const N: usize> Doubles<S> for Lanes<S::f64s, N, 1> {
 pub trait Widened: Vectored {
     /// The numbers of one vector of elements.
     #[doc(hidden)]
-    #[allow(private_bounds, reason = "nobody outside names it")]
     type Wide<S: Simd>: Doubles<S> + Accumulator<S, Item = f64>;
 
     #[doc(hidden)]
@@ -189,16 +187,36 @@ fn doubles<S: Simd>(x: [S::f32s; 2]) -> [S::f64s; 4] {
     [a, b, c, d]
 }
 
+macro_rules! f32s_of_bytes {
+    ($($name:ident $bytes:ident;)*) => {
+        $(#[inline(always)]
+        fn $name<S: Simd>(_: S, raw: S::$bytes) -> [S::f32s; 4] {
+            let (low, high) = raw.widen();
+            let ((a, b), (c, d)) = (low.widen(), high.widen());
+            [
+                S::f32s::float_from(a),
+                S::f32s::float_from(b),
+                S::f32s::float_from(c),
+                S::f32s::float_from(d),
+            ]
+        })*
+    };
+}
+f32s_of_bytes! {
+    f32s_of_u8 u8s;
+    f32s_of_i8 i8s;
+}
+
 /// The bits of `bf16` are the upper half of those of an `f32`.
 #[inline(always)]
-pub(super) fn f32s_of_bf16<S: Simd>(raw: S::u16s) -> [S::f32s; 2] {
+fn f32s_of_bf16<S: Simd>(raw: S::u16s) -> [S::f32s; 2] {
     let (low, high) = raw.widen();
     [(low << 16).bitcast(), (high << 16).bitcast()]
 }
 
 /// The exponent of `f16` is moved to that of `f32` by a multiplication, which also normalizes what is subnormal.
 #[inline(always)]
-pub(super) fn f32s_of_f16<S: Simd>(s: S, raw: S::u16s) -> [S::f32s; 2] {
+fn f32s_of_f16<S: Simd>(s: S, raw: S::u16s) -> [S::f32s; 2] {
     let (low, high) = raw.widen();
     [f32s_of_wide_f16(s, low), f32s_of_wide_f16(s, high)]
 }
@@ -219,7 +237,6 @@ fn f32s_of_wide_f16<S: Simd>(s: S, raw: S::u32s) -> S::f32s {
 pub trait Summed: Widened {
     /// The sums of one vector of elements.
     #[doc(hidden)]
-    #[allow(private_bounds, reason = "nobody outside names it")]
     type Sums<S: Simd>: Accumulator<S, Item = f64>;
     #[doc(hidden)]
     const SUM_PARTS: usize;
