@@ -210,7 +210,7 @@ fn blocks<S: Simd, T: Vectored, R: Reduction<T>>(
     stage: Stage<'_>,
 ) {
     // Windows whose taps are side by side are one long row, unless they differ in the divisor.
-    let divided = R::DIVIDES && stage.middle.len() > 1;
+    let divided = R::DIVIDES && !stage.middle.is_empty();
     for block in 0..stage.blocks {
         for run in stage.runs {
             let (rows, parts, len) = match (divided, stage.stride) {

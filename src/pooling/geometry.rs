@@ -294,10 +294,8 @@ impl Geometry {
             let output = windows.saturating_mul(self.band_output());
             items[last % 2] = items[last % 2].max(output);
         }
-        (
-            self.parts * (items[0] + SLACK),
-            self.parts * (items[1] + SLACK),
-        )
+        let room = |items: usize| self.parts * items.saturating_add(SLACK).next_multiple_of(MOST_LANES);
+        (room(items[0]), room(items[1]))
     }
 
     /// The items of runs along a row, for windows `from..to`, and the elements of the row itself with its borders.
@@ -308,8 +306,11 @@ impl Geometry {
         LongRow {
             windows,
             elements,
-            items: self.parts * (elements + SLACK),
-            picked: if axis.stride == 1 { 0 } else { self.parts * (windows + SLACK) },
+            items: self.parts * (elements + SLACK).next_multiple_of(MOST_LANES),
+            picked: match axis.stride {
+                1 => 0,
+                _ => self.parts * (windows + SLACK).next_multiple_of(MOST_LANES),
+            },
         }
     }
 
