@@ -68,9 +68,9 @@ fn bounds(axis: &Axis, lanes: usize) -> (usize, usize) {
     }
 }
 
-/// Whether rows are so short that most vectors touch their ends.
+/// Whether rows are so short that their ends are best folded as all else.
 pub(super) fn is_narrow(columns: usize, lanes: usize) -> bool {
-    columns < 3 * lanes
+    columns < 8 * lanes
 }
 
 /// The words that [`Edges::new`] takes, with vectors of any length.
@@ -235,6 +235,10 @@ fn dense<S: Simd, T: Vectored, R: Reduction<T>, const TAPS: usize, const STRIDE:
             word: rows.column * TAPS,
             advance: len % edges.columns * TAPS,
         };
+        if edges.partial == 0 {
+            vectors::<S, T, R, TAPS, STRIDE, false>(s, reduction, edges, rows.x, piece, items, part, spare);
+            continue;
+        }
         if is_narrow(edges.columns, len) {
             vectors::<S, T, R, TAPS, STRIDE, true>(s, reduction, edges, rows.x, piece, items, part, spare);
             continue;
