@@ -9,24 +9,24 @@ use ndarray::{Array, Dimension, IntoDimension};
 use crate::workload::Workload;
 
 /// A workload with its tensors, ready to be computed again and again.
-pub struct Call<T, D: Dimension> {
+pub(crate) struct Call<T, D: Dimension> {
     pool: Pool,
     function: Function<T, D>,
-    pub tensors: Tensors<T, D>,
+    pub(crate) tensors: Tensors<T, D>,
 }
 
-pub struct Tensors<T, D: Dimension> {
-    pub x: Array<T, D>,
-    pub y: Array<T, D>,
+pub(crate) struct Tensors<T, D: Dimension> {
+    pub(crate) x: Array<T, D>,
+    pub(crate) y: Array<T, D>,
     /// Without elements where the workload has no Indices.
-    pub indices: Array<i64, D>,
+    pub(crate) indices: Array<i64, D>,
 }
 
-pub type Function<T, D> = fn(&Pool, &mut Tensors<T, D>) -> Result<(), OpError>;
+pub(crate) type Function<T, D> = fn(&Pool, &mut Tensors<T, D>) -> Result<(), OpError>;
 
 impl<T: Copy + Default, D: Dimension> Call<T, D> {
     /// `function` is [`max_pool`] or [`any_pool`], as the elements allow.
-    pub fn new(
+    pub(crate) fn new(
         workload: &Workload,
         x: Vec<T>,
         function: Function<T, D>,
@@ -46,7 +46,7 @@ impl<T: Copy + Default, D: Dimension> Call<T, D> {
         })
     }
 
-    pub fn run(&mut self) -> Result<(), OpError> {
+    pub(crate) fn run(&mut self) -> Result<(), OpError> {
         (self.function)(&self.pool, &mut self.tensors)
     }
 }
@@ -67,7 +67,7 @@ fn array<T, D: Dimension>(
 }
 
 /// The function that a workload calls, and all of its arguments but the tensors.
-pub enum Pool {
+pub(crate) enum Pool {
     Max(Window),
     MaxWithIndices(Window),
     Average(Window, bool),
@@ -107,7 +107,7 @@ fn window(workload: &Workload) -> Window {
 }
 
 /// Largest elements, of any type.
-pub fn max_pool<T: MaxElement, D: Dimension>(
+pub(crate) fn max_pool<T: MaxElement, D: Dimension>(
     pool: &Pool,
     tensors: &mut Tensors<T, D>,
 ) -> Result<(), OpError> {
@@ -125,7 +125,7 @@ pub fn max_pool<T: MaxElement, D: Dimension>(
 }
 
 /// Any pool, of floats.
-pub fn any_pool<T: MaxElement + SumElement, D: Dimension>(
+pub(crate) fn any_pool<T: MaxElement + SumElement, D: Dimension>(
     pool: &Pool,
     tensors: &mut Tensors<T, D>,
 ) -> Result<(), OpError> {

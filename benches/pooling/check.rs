@@ -15,22 +15,22 @@ const END: usize = 64;
 const TOLERANCE: f64 = 1e-6;
 
 /// The values of one plane, row-major.
-pub struct Plane {
-    pub index: usize,
-    pub x: Vec<f64>,
-    pub y: Vec<f64>,
+pub(crate) struct Plane {
+    pub(crate) index: usize,
+    pub(crate) x: Vec<f64>,
+    pub(crate) y: Vec<f64>,
     /// Empty where the workload has none.
-    pub indices: Vec<i64>,
+    pub(crate) indices: Vec<i64>,
 }
 
 /// The first and the last plane.
-pub fn planes(workload: &Workload) -> [usize; 2] {
+pub(crate) fn planes(workload: &Workload) -> [usize; 2] {
     [0, workload.input[0] * workload.input[1] - 1]
 }
 
 /// # Panics
 /// The answer is wrong.
-pub fn check(workload: &Workload, plane: &Plane) {
+pub(crate) fn check(workload: &Workload, plane: &Plane) {
     let problem = problem(workload);
     for part in parts(&problem, &workload.output[2..]) {
         let x = part.input.of(&plane.x);

@@ -4,37 +4,37 @@ use serde::Deserialize;
 
 /// One pool on one shape.
 #[derive(Deserialize)]
-pub struct Workload {
+pub(crate) struct Workload {
     #[allow(dead_code, reason = "benches/peers has no use for it")]
-    pub name: String,
-    pub op: String,
-    pub dtype: String,
-    pub input: Vec<usize>,
-    pub output: Vec<usize>,
+    pub(crate) name: String,
+    pub(crate) op: String,
+    pub(crate) dtype: String,
+    pub(crate) input: Vec<usize>,
+    pub(crate) output: Vec<usize>,
     #[serde(default)]
-    pub indices: bool,
-    pub attributes: Attributes,
+    pub(crate) indices: bool,
+    pub(crate) attributes: Attributes,
 }
 
 /// As ONNX spells them.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Attributes {
+pub(crate) struct Attributes {
     #[serde(default)]
-    pub kernel_shape: Vec<i64>,
-    pub strides: Option<Vec<i64>>,
-    pub pads: Option<Vec<i64>>,
-    pub dilations: Option<Vec<i64>>,
+    pub(crate) kernel_shape: Vec<i64>,
+    pub(crate) strides: Option<Vec<i64>>,
+    pub(crate) pads: Option<Vec<i64>>,
+    pub(crate) dilations: Option<Vec<i64>>,
     #[serde(default)]
-    pub ceil_mode: u8,
+    pub(crate) ceil_mode: u8,
     #[serde(default)]
-    pub count_include_pad: u8,
-    pub p: Option<f64>,
+    pub(crate) count_include_pad: u8,
+    pub(crate) p: Option<f64>,
 }
 
 impl Workload {
     /// What has to be read and written, each element once.
-    pub fn bytes(&self) -> Result<usize, String> {
+    pub(crate) fn bytes(&self) -> Result<usize, String> {
         let element = match self.dtype.as_str() {
             "f32" => 4,
             "f64" => 8,

@@ -14,7 +14,7 @@ use crate::workload::Workload;
 pub enum Command {
     /// Gets a workload ready.
     Load {
-        workload: Workload,
+        workload: Box<Workload>,
         /// The ONNX model.
         model: PathBuf,
         /// The elements of its input, little-endian.
