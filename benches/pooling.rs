@@ -18,10 +18,10 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};
 use half::f16;
 use linn::pooling::MaxElement;
-use ndarray::{Dimension, Ix3, Ix4, Ix5};
+use ndarray::{Array, Dimension, Ix3, Ix4, Ix5};
 use rayon::ThreadPool;
 
-use call::{Call, Function, any_pool, max_pool};
+use call::{Call, Function, Tensors, any_pool, max_pool};
 use check::Plane;
 use workload::Workload;
 
@@ -61,8 +61,9 @@ fn pooling<D: Dimension>(
         "f64" => bench::<f64, D>(group, workload, any_pool, threads),
         "f16" => bench::<f16, D>(group, workload, any_pool, threads),
         "u8" => bench::<u8, D>(group, workload, max_pool, threads),
-        other => Err(format!("no workload has elements of type {other}").into()),
+        other => return Err(format!("no workload has elements of type {other}").into()),
     }
+    Ok(())
 }
 
 fn bench<T: Number, D: Dimension>(
@@ -70,74 +71,51 @@ fn bench<T: Number, D: Dimension>(
     workload: &Workload,
     function: Function<T, D>,
     threads: &ThreadPool,
-) -> Result<(), Box<dyn Error>> {
-    let mut ready: Option<Call<T, D>> = None;
-    let mut failed = None;
+) {
+    let mut ready = None;
     group.bench_function("linn", |bencher| {
-        // Only for the benchmarks that are asked for, and once for all samples.
-        if ready.is_none() && failed.is_none() {
-            match checked(workload, function) {
-                Ok(call) => ready = Some(call),
-                Err(error) => failed = Some(error),
-            }
-        }
-        bencher.iter_custom(|calls| match &mut ready {
-            Some(call) => threads.install(|| {
+        // Only for the benchmarks that are asked for, and once for all of their samples.
+        let call = ready.get_or_insert_with(|| checked(workload, function));
+        bencher.iter_custom(|calls| {
+            threads.install(|| {
                 timed(calls, || {
                     call.run().expect("it has run before");
                     black_box(&call.tensors.y);
                 })
-            }),
-            None => Duration::from_nanos(1),
+            })
         });
     });
-    failed.map_or(Ok(()), Err)
 }
 
 /// A call whose answer is right.
-fn checked<T: Number, D: Dimension>(
-    workload: &Workload,
-    function: Function<T, D>,
-) -> Result<Call<T, D>, Box<dyn Error>> {
-    let mut call = Call::new(workload, elements(workload), function)?;
-    call.run()?;
+///
+/// # Panics
+/// There is none.
+fn checked<T: Number, D: Dimension>(workload: &Workload, function: Function<T, D>) -> Call<T, D> {
+    let mut call = Call::new(workload, elements(workload), function)
+        .unwrap_or_else(|error| panic!("{}: {error}", workload.name));
+    call.run()
+        .unwrap_or_else(|error| panic!("{}: {error}", workload.name));
+    let Tensors { x, y, indices } = &call.tensors;
     for index in check::planes(workload) {
-        check::check(workload, &plane(workload, &call, index));
+        let plane = Plane {
+            index,
+            x: plane(x, index).iter().map(|x| x.widen()).collect(),
+            y: plane(y, index).iter().map(|y| y.widen()).collect(),
+            indices: plane(indices, index).to_vec(),
+        };
+        check::check(workload, &plane);
     }
-    Ok(call)
+    call
 }
 
-fn plane<T: Number, D: Dimension>(workload: &Workload, call: &Call<T, D>, index: usize) -> Plane {
-    let range = |shape: &[usize]| {
-        let size: usize = shape[2..].iter().product();
-        (index * size, size)
-    };
-    let ((x, x_size), (y, y_size)) = (range(&workload.input), range(&workload.output));
-    let tensors = &call.tensors;
-    Plane {
-        index,
-        x: tensors
-            .x
-            .iter()
-            .skip(x)
-            .take(x_size)
-            .map(|x| x.widen())
-            .collect(),
-        y: tensors
-            .y
-            .iter()
-            .skip(y)
-            .take(y_size)
-            .map(|y| y.widen())
-            .collect(),
-        indices: tensors
-            .indices
-            .iter()
-            .skip(y)
-            .take(y_size)
-            .copied()
-            .collect(),
-    }
+/// The elements of plane `index`.
+fn plane<T, D: Dimension>(array: &Array<T, D>, index: usize) -> &[T] {
+    let size = array.shape()[2..].iter().product::<usize>();
+    let elements = array.as_slice().expect("it is in C order");
+    elements
+        .get(index * size..(index + 1) * size)
+        .unwrap_or_default()
 }
 
 fn copy(group: &mut Group<'_>, len: usize, threads: &ThreadPool) {

@@ -65,4 +65,4 @@ def output_difference(
         return None
     first = int(np.flatnonzero(wrong)[0])
     count = f"{int(wrong.sum())} of {want.size} differ"
-    return f"{count}, first at {first}: {have[first]!r}, not {want[first]!r}"
+    return f"{count}, first at {first}: {have[first]:.9g}, not {want[first]:.9g}"
