@@ -152,7 +152,6 @@ fn parts(problem: &Problem, output: &[usize]) -> Vec<Part> {
 }
 
 fn corner(problem: &Problem, output: &[usize], last: bool) -> Part {
-    let rank = output.len();
     let mut part = Part {
         problem: problem.clone(),
         input: Block {
@@ -166,23 +165,23 @@ fn corner(problem: &Problem, output: &[usize], last: bool) -> Part {
             sizes: vec![],
         },
     };
-    for axis in 0..rank {
+    for (axis, &outputs) in output.iter().enumerate() {
         let size = problem.shape[2 + axis];
         let (stride, pad) = (problem.strides[axis] as usize, problem.pads[axis] as usize);
         let extent = (problem.kernel_shape[axis] - 1) * problem.dilations[axis] + 1;
         let (start, len, first, count) = if size <= LONG {
-            (0, size, 0, output[axis])
+            (0, size, 0, outputs)
         } else if last {
             // From the first window that begins in this end.
             let first = (size - END + pad).div_ceil(stride);
             let start = first * stride - pad;
-            (start, size - start, first, output[axis] - first)
+            (start, size - start, first, outputs - first)
         } else {
             // To the last window that ends in this end.
             (0, END, 0, (END + pad - extent as usize) / stride + 1)
         };
         if size > LONG {
-            let cut = if last { axis } else { rank + axis };
+            let cut = if last { axis } else { output.len() + axis };
             part.problem.pads[cut] = 0;
         }
         part.problem.shape[2 + axis] = len;
