@@ -289,7 +289,7 @@ fn few<S: Simd, T: Vectored, R: Reduction<T>, const TAPS: usize>(
     let advance = len % windows.columns;
     let mut column = windows.column;
     let mut i = 0;
-    while i + len <= n {
+    while n - i >= len {
         let mut acc = rows[0].get(s, reduction, i);
         for tap in 1..TAPS {
             acc = reduction.fold(s, acc, rows[tap].get(s, reduction, i));

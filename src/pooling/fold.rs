@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::across::{self, Folded, IntoFolded, IntoResult, Stage, Unfolded};
 use super::geometry::{Geometry, Layout, LongRow, Run, Runs, Way};
 use super::lanes::{MOST_LANES, Vectored, lanes_at};
-use super::long::{self, LongTaps, Stretches};
+use super::long::{self, Field, Items, LongTaps};
 use super::reduce::Reduction;
 use super::rows::{self, Edges, Rows};
 use super::whole;
@@ -87,7 +87,7 @@ pub(super) fn bands<T: Vectored, R: Reduction<T>>(
         picked: buffers.picked,
         row: buffers.row,
     };
-    let (most_planes, most_windows) = geometry.tile();
+    let (most_planes, most_windows) = geometry.tile;
     let count = geometry.bands();
     let mut band = bands.from;
     while band < bands.to {
@@ -145,6 +145,18 @@ fn into_folded<T: Vectored, R: Reduction<T>>(items: &mut [R::Item]) -> IntoFolde
     IntoFolded {
         part: items.len() / R::PARTS,
         items,
+    }
+}
+
+/// The columns that are folded at a time across many rows.
+const STRIP: usize = 2 * MOST_LANES;
+
+/// A buffer of runs or windows from `at` on.
+fn items<T: Vectored, R: Reduction<T>>(items: &mut [R::Item], at: usize) -> Items<'_, R::Item> {
+    Items {
+        part: items.len() / R::PARTS,
+        items,
+        at,
     }
 }
 
@@ -265,7 +277,10 @@ impl<T: Vectored, R: Reduction<T>> Tile<'_, '_, T, R> {
         let axis = &geometry.axes[geometry.axes.len() - 1];
         let len = windows.1 - windows.0;
         let start = axis.start(windows.0) as isize;
-        let even = len == axis.output && axis.input == axis.output * axis.stride;
+        // Narrow rows whose windows lie one behind the other are one long row.
+        let even = len == axis.output
+            && axis.input == axis.output * axis.stride
+            && rows::is_narrow(axis.output, lanes_at::<T>(self.job.level));
         let (stretches, len) = if even { (1, rows * len) } else { (rows, len) };
         let rows = Rows {
             x: self.job.x,
@@ -278,7 +293,7 @@ impl<T: Vectored, R: Reduction<T>> Tile<'_, '_, T, R> {
         };
         let part = self.first.len() / R::PARTS;
         let (level, reduction) = (self.job.level, self.job.reduction);
-        rows::fold(level, reduction, axis, &self.edges, rows, self.first, part, into);
+        rows::fold(level, reduction, axis, &self.edges, rows, self.first, part, into, self.row);
     }
 
     /// Folds the windows of a row from `window` on by runs of taps.
@@ -303,22 +318,23 @@ impl<T: Vectored, R: Reduction<T>> Tile<'_, '_, T, R> {
             count: axis.kernel,
             step: axis.dilation,
         };
-        let stretches = Stretches {
-            count: 1,
+        let field = Field {
+            rows: 1,
+            width: row.elements,
             pitch: 0,
+            stretches: 1,
+            stride: 0,
             len: row.windows,
+            into_pitch: 0,
         };
-        let part = self.runs.len() / R::PARTS;
-        let (runs, total) = (&mut *self.runs, row.elements);
         let into_part = self.first.len() / R::PARTS;
         if axis.stride == 1 {
-            let first = &mut *self.first;
-            long::fold(level, reduction, taps, stretches, runs, part, total, first, into_part, into);
-            return;
+            let (runs, into) = (items::<T, R>(self.runs, 0), items::<T, R>(self.first, into));
+            return long::fold(level, reduction, taps, field, runs, into);
         }
-        let picked = &mut *self.picked;
-        let picked_part = picked.len() / R::PARTS;
-        long::fold(level, reduction, taps, stretches, runs, part, total, picked, picked_part, 0);
+        let picked_part = self.picked.len() / R::PARTS;
+        let (runs, picked) = (items::<T, R>(self.runs, 0), items::<T, R>(self.picked, 0));
+        long::fold(level, reduction, taps, field, runs, picked);
         let outputs = row.windows.div_ceil(axis.stride);
         for p in 0..R::PARTS {
             let into = &mut self.first[p * into_part + into..][..outputs];
@@ -358,36 +374,29 @@ impl<T: Vectored, R: Reduction<T>> Tile<'_, '_, T, R> {
     /// Folds windows of axis `index`, whose rows lie in the first buffer from `at` on, by runs of taps into the second.
     fn long_rows(&mut self, index: usize, from: Layout, at: usize, windows: (usize, usize), to: usize) {
         let axis = &self.job.geometry.axes[index];
-        let (part, into_part) = (self.first.len() / R::PARTS, self.second.len() / R::PARTS);
         let taps = LongTaps {
             count: axis.kernel,
             step: axis.dilation * from.unit,
         };
-        let count = windows.1 - windows.0;
-        let stretches = match axis.stride {
-            1 => Stretches {
-                count: 1,
-                pitch: 0,
-                len: count * from.unit,
-            },
-            stride => Stretches {
-                count,
-                pitch: stride * from.unit,
-                len: from.unit,
-            },
-        };
-        long::fold(
-            self.job.level,
-            self.job.reduction,
-            taps,
-            stretches,
-            &mut self.first[at..],
-            part,
-            from.pitch(),
-            self.second,
-            into_part,
-            to,
-        );
+        // Strips so narrow that the rows of a few taps stay in the first cache.
+        let rows = from.pitch() / from.unit;
+        let mut column = 0;
+        while column < from.unit {
+            let width = STRIP.min(from.unit - column);
+            let field = Field {
+                rows,
+                width,
+                pitch: from.unit,
+                stretches: windows.1 - windows.0,
+                stride: axis.stride,
+                len: width,
+                into_pitch: from.unit,
+            };
+            let runs = items::<T, R>(self.first, at + column);
+            let into = items::<T, R>(self.second, to + column);
+            long::fold(self.job.level, self.job.reduction, taps, field, runs, into);
+            column += width;
+        }
     }
 
     /// Folds the first axis, which is not the last, from the first buffer into the results.

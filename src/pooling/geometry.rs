@@ -148,6 +148,8 @@ pub(super) struct Geometry {
     pub(super) bare: bool,
     /// Whether some window has fewer taps on the input than others.
     pub(super) bordered: bool,
+    /// How many planes, or else how many windows of the first axis, are folded at a time.
+    pub(super) tile: (usize, usize),
     parts: usize,
     item_bytes: usize,
 }
@@ -185,6 +187,7 @@ impl Geometry {
             whole,
             bare: axes.iter().any(Axis::has_bare_windows),
             bordered: axes.iter().any(|axis| axis.full_windows() != (0..axis.output)),
+            tile: (1, 1),
             parts: R::PARTS,
             item_bytes: size_of::<R::Item>(),
             axes,
@@ -197,6 +200,7 @@ impl Geometry {
                     false => Runs::new(),
                 });
             }
+            geometry.tile = geometry.choose_tile();
         }
         geometry
     }
@@ -314,26 +318,29 @@ impl Geometry {
         }
     }
 
-    /// How many planes, or else how many windows of the first axis, are folded at a time.
-    pub(super) fn tile(&self) -> (usize, usize) {
-        let output = self.axes[0].output;
+    fn choose_tile(&self) -> (usize, usize) {
+        let axis = &self.axes[0];
+        let only_long = self.axes.len() == 1 && self.ways[0] == Way::Long;
         let bytes = |planes, windows| {
             let (a, b) = self.items(planes, windows);
-            a.saturating_add(b).saturating_mul(self.item_bytes)
+            let row = match only_long {
+                true => self.long_row((0, windows)).items,
+                false => 0,
+            };
+            a.saturating_add(b).saturating_add(row).saturating_mul(self.item_bytes)
         };
-        let whole = bytes(1, output);
+        let whole = bytes(1, axis.output);
         if whole <= NEAR_BYTES {
-            return ((NEAR_BYTES / whole).clamp(1, 64), output);
+            return ((NEAR_BYTES / whole).clamp(1, 64), axis.output);
         }
-        let axis = &self.axes[0];
         let overlap = ((axis.kernel - 1).saturating_mul(axis.dilation)) / axis.stride;
         // Rows that two bands share are folded twice.
         let least = overlap.saturating_mul(8).max(1);
-        let a_window = (whole / output).max(1);
+        let a_window = (whole / axis.output).max(1);
         let windows = (NEAR_BYTES / a_window)
             .max(least.min(FAR_BYTES / a_window))
             .max(overlap / 2)
-            .clamp(1, output);
+            .clamp(1, axis.output);
         (1, windows)
     }
 
@@ -342,7 +349,7 @@ impl Geometry {
         if self.whole {
             return 0;
         }
-        let (planes, windows) = self.tile();
+        let (planes, windows) = self.tile;
         let (a, b) = self.items(planes, windows);
         let mut items = a.saturating_add(b);
         let last = self.axes.len() - 1;

@@ -76,8 +76,8 @@ pub trait Accumulator<S: Simd>: Copy {
     fn load(s: S, items: &[Self::Item], part: usize, at: usize) -> Self;
     /// Puts the accumulators at `at`.
     fn store(self, items: &mut [Self::Item], part: usize, at: usize);
-    /// The lanes with even numbers and those with odd ones, each in the first half.
-    fn parted(self) -> (Self, Self);
+    /// The lanes from number `by` on in the first places; `by` is a power of two below their number.
+    fn turned(self, by: usize) -> Self;
 }
 
 /// `PARTS` values a window, each in `N` vectors.
@@ -112,14 +112,30 @@ impl<S: Simd, V: SimdBase<S, Element: Item>, const N: usize, const PARTS: usize>
     }
 
     #[inline(always)]
-    fn parted(self) -> (Self, Self) {
-        let (mut even, mut odd) = (self, self);
+    fn turned(self, by: usize) -> Self {
+        let mut parts = self.0;
         for p in 0..PARTS {
-            for n in 0..N {
-                let (first, second) = (self.0[p][2 * n % N], self.0[p][(2 * n + 1) % N]);
-                (even.0[p][n], odd.0[p][n]) = first.deinterleave(second);
+            parts[p][0] = match by / V::LEN {
+                0 => turned(self.0[p][0], by),
+                n => self.0[p][n % N],
+            };
+            for n in 1..N {
+                // Of interest only while whole vectors are turned.
+                parts[p][n] = self.0[p][(n + by / V::LEN) % N];
             }
         }
-        (even, odd)
+        Lanes(parts)
+    }
+}
+
+#[inline(always)]
+fn turned<S: Simd, V: SimdBase<S>>(lanes: V, by: usize) -> V {
+    match by {
+        1 => lanes.slide::<1>(lanes),
+        2 => lanes.slide::<2>(lanes),
+        4 => lanes.slide::<4>(lanes),
+        8 => lanes.slide::<8>(lanes),
+        16 => lanes.slide::<16>(lanes),
+        _ => lanes.slide::<32>(lanes),
     }
 }

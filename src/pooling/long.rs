@@ -1,17 +1,17 @@
 //! The fold of long windows, at a cost that grows with the logarithm of their length.
 //!
-//! Windows at every position are put together from runs of 1, 4, 16, 64 ... taps. Where a tap may be folded twice,
-//! overlapping runs of one length cover a window; where it may not, the runs are the digits of its length to base 4,
-//! the shortest last. No tap outside a window is ever folded, so sums neither drift nor carry a NaN along.
+//! Windows at every position are put together from runs of taps, each some times as long as the ones that it is put
+//! together from. Where a tap may be folded twice, overlapping runs cover a window; where it may not, the runs of each
+//! length are the digits of the window's length, the shortest last. No tap outside a window is ever folded, so sums
+//! neither drift nor carry a NaN along.
 
 use fearless_simd::{Level, Simd, dispatch};
 
-use super::across::{Folded, Source};
 use super::lanes::{Accumulator, MOST_LANES, Vectored, lanes};
 use super::reduce::{Places, Reduction};
 
-/// From one length of runs to the next.
-const BASE: usize = 4;
+/// The most runs that are folded into one at a time.
+const MOST: usize = 8;
 
 /// The taps of windows: `count`, `step` items apart.
 #[derive(Clone, Copy)]
@@ -20,32 +20,38 @@ pub(super) struct LongTaps {
     pub(super) step: usize,
 }
 
-/// Windows whose first taps lie side by side, `len` in each of `stretches`, which lie `pitch` items apart in what is
-/// folded and `len` items apart in the result.
+/// What is folded: `rows` rows of `width` accumulators of single taps, `pitch` items apart. Windows begin at every item
+/// of `stretches` rows, `stride` rows apart; the last ones of a row that is folded along are no whole windows.
 #[derive(Clone, Copy)]
-pub(super) struct Stretches {
-    pub(super) count: usize,
+pub(super) struct Field {
+    pub(super) rows: usize,
+    pub(super) width: usize,
     pub(super) pitch: usize,
+    pub(super) stretches: usize,
+    pub(super) stride: usize,
+    /// Windows in a stretch.
     pub(super) len: usize,
+    /// From the windows of one stretch to those of the next.
+    pub(super) into_pitch: usize,
 }
 
-/// Folds windows over `runs`, the accumulators of single taps, of which there are `total` and room for
-/// [`MOST_LANES`] more; `runs` is consumed. Parts are `part` items apart there and `into_part` in `into`, which is
-/// filled from `at` on.
-#[expect(clippy::too_many_arguments, reason = "a kernel with all that it reads")]
+/// Accumulators in a buffer, from `at` on, their parts `part` items apart.
+pub(super) struct Items<'a, I> {
+    pub(super) items: &'a mut [I],
+    pub(super) part: usize,
+    pub(super) at: usize,
+}
+
+/// Folds windows over `runs`, which is consumed, into `into`. Both have room for [`MOST_LANES`] more.
 pub(super) fn fold<T: Vectored, R: Reduction<T>>(
     level: Level,
     reduction: &R,
     taps: LongTaps,
-    stretches: Stretches,
-    runs: &mut [R::Item],
-    part: usize,
-    total: usize,
-    into: &mut [R::Item],
-    into_part: usize,
-    at: usize,
+    field: Field,
+    runs: Items<'_, R::Item>,
+    into: Items<'_, R::Item>,
 ) {
-    dispatch!(level, s => windows(s, reduction, taps, stretches, runs, part, total, into, into_part, at));
+    dispatch!(level, s => windows(s, reduction, taps, field, runs, into));
 }
 
 /// Folds a row of elements, of which there are at least `len` and [`MOST_LANES`], into the accumulators of single taps.
@@ -83,134 +89,140 @@ fn start_each<S: Simd, T: Vectored, R: Reduction<T>>(
     }
 }
 
+/// How many runs the next longer ones are put together from, for windows of `count` runs: where digits are left over,
+/// as few as can be.
+fn radix(count: usize, idempotent: bool) -> usize {
+    let cost = |radix: &usize| match idempotent {
+        true => radix + count.div_ceil(*radix).min(MOST),
+        false => radix + count % radix + (count / radix).min(MOST) + usize::from(count % radix > 0),
+    };
+    (3..=MOST).min_by_key(cost).unwrap_or(MOST)
+}
+
 #[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "a kernel with all that it reads")]
 fn windows<S: Simd, T: Vectored, R: Reduction<T>>(
     s: S,
     reduction: &R,
     taps: LongTaps,
-    stretches: Stretches,
-    runs: &mut [R::Item],
-    part: usize,
-    total: usize,
-    into: &mut [R::Item],
-    into_part: usize,
-    at: usize,
+    field: Field,
+    mut runs: Items<'_, R::Item>,
+    mut into: Items<'_, R::Item>,
 ) {
-    let mut run = 1;
-    let mut left = taps.count;
+    // Taps in a run, and how many runs a window has left: those of its first taps.
+    let (mut run, mut left) = (1, taps.count);
+    let mut more = false;
     loop {
-        let last = run > taps.count / BASE;
+        let last = left <= MOST;
+        let radix = if last { left } else { radix(left, R::IDEMPOTENT) };
         let digit = match (last, R::IDEMPOTENT) {
-            (true, true) => taps.count.div_ceil(run),
-            (true, false) => left / run,
+            (true, _) => left,
             (false, true) => 0,
-            (false, false) => left / run % BASE,
+            (false, false) => left % radix,
         };
         if digit > 0 {
-            // Digits are folded from the end of the window on.
-            let end = if R::IDEMPOTENT { taps.count } else { left };
-            let mut offsets = [0; BASE];
+            let mut offsets = [0; MOST];
             for index in 0..digit {
-                let tap = match R::IDEMPOTENT {
-                    true => (index * run).min(end - run),
-                    false => end - (digit - index) * run,
-                };
-                offsets[index] = tap * taps.step;
+                let tap = (left - digit + index) * run;
+                // Where a tap may be folded twice, the last run is moved back into the window.
+                offsets[index] = tap.min(taps.count - run) * taps.step;
             }
-            let more = left < taps.count && !R::IDEMPOTENT;
-            let runs = Folded { items: runs, part };
-            add(s, reduction, runs, &offsets[..digit], stretches, more, into, into_part, at);
-            left -= if R::IDEMPOTENT { 0 } else { digit * run };
+            add(s, reduction, &runs, &offsets[..digit], field, more, &mut into);
+            more = true;
         }
         if last {
             return;
         }
-        lengthen(s, reduction, run * taps.step, runs, part, total);
-        run *= BASE;
+        lengthen(s, reduction, radix, run * taps.step, field, &mut runs);
+        run *= radix;
+        left = match R::IDEMPOTENT {
+            true => taps.count.div_ceil(run),
+            false => left / radix,
+        };
     }
 }
 
-/// Makes each run [`BASE`] times as long, by those that begin `reach` items apart behind it.
+/// Makes each run `radix` times as long, by those that begin `reach` items apart behind it.
 #[inline(always)]
 fn lengthen<S: Simd, T: Vectored, R: Reduction<T>>(
     s: S,
     reduction: &R,
+    radix: usize,
     reach: usize,
-    runs: &mut [R::Item],
-    part: usize,
-    total: usize,
+    field: Field,
+    runs: &mut Items<'_, R::Item>,
 ) {
-    let len = lanes::<S, T>();
-    let whole = total.saturating_sub((BASE - 1) * reach);
-    let mut i = 0;
-    // Ascending, so that what lies behind a run is not lengthened yet.
-    while i < whole {
-        let mut acc = R::Acc::<S>::load(s, runs, part, i);
-        for index in 1..BASE {
-            acc = reduction.fold(s, acc, R::Acc::<S>::load(s, runs, part, i + index * reach));
-        }
-        acc.store(runs, part, i);
-        i += len;
-    }
-}
-
-/// Folds runs at `offsets` behind each window's first tap, before what `into` has of the window if that is `more`
-/// than nothing.
-#[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "a kernel with all that it reads")]
-fn add<S: Simd, T: Vectored, R: Reduction<T>>(
-    s: S,
-    reduction: &R,
-    runs: Folded<'_, R::Item>,
-    offsets: &[usize],
-    stretches: Stretches,
-    more: bool,
-    into: &mut [R::Item],
-    into_part: usize,
-    at: usize,
-) {
-    let len = lanes::<S, T>();
-    for stretch in 0..stretches.count {
-        let n = stretches.len.next_multiple_of(len);
-        let mut rows = [runs; BASE];
-        for index in 0..offsets.len() {
-            let from = stretch * stretches.pitch + offsets[index];
-            rows[index] = Source::<T, R>::from(runs, from, n);
-        }
-        let at = at + stretch * stretches.len;
-        let mut i = 0;
-        while i + len <= n {
-            let mut acc = Source::<T, R>::get(rows[0], s, reduction, i);
-            for index in 1..offsets.len() {
-                acc = reduction.fold(s, acc, Source::<T, R>::get(rows[index], s, reduction, i));
+    let (len, part) = (lanes::<S, T>(), runs.part);
+    let total = (field.rows - 1) * field.pitch + field.width;
+    let whole = total.saturating_sub((radix - 1) * reach);
+    for row in 0..field.rows {
+        let first = row * field.pitch;
+        let width = field.width.min(whole.saturating_sub(first));
+        let mut i = first;
+        // Ascending, so that what lies behind a run is not lengthened yet.
+        while i < first + width {
+            let at = runs.at + i;
+            let mut acc = R::Acc::<S>::load(s, runs.items, part, at);
+            for index in 1..radix {
+                let behind = R::Acc::<S>::load(s, runs.items, part, at + index * reach);
+                acc = reduction.fold(s, acc, behind);
             }
-            if more {
-                acc = reduction.fold(s, acc, R::Acc::<S>::load(s, into, into_part, at + i));
-            }
-            let rest = stretches.len - i;
-            if rest >= len {
-                acc.store(into, into_part, at + i);
-            } else {
-                store_first::<S, T, R>(acc, into, into_part, at + i, rest);
+            match first + width - i {
+                rest if rest >= len => acc.store(runs.items, part, at),
+                rest => store_first::<S, T, R>(acc, runs, at, rest),
             }
             i += len;
         }
     }
 }
 
-/// Stores the first `count` accumulators: behind them are those of the next stretch, to which more may be added.
+/// Folds runs at `offsets` behind each window's first tap, before what `into` has of the window if that is `more`
+/// than nothing.
+#[inline(always)]
+fn add<S: Simd, T: Vectored, R: Reduction<T>>(
+    s: S,
+    reduction: &R,
+    runs: &Items<'_, R::Item>,
+    offsets: &[usize],
+    field: Field,
+    more: bool,
+    into: &mut Items<'_, R::Item>,
+) {
+    let len = lanes::<S, T>();
+    for stretch in 0..field.stretches {
+        let from = runs.at + stretch * field.stride * field.pitch;
+        let to = into.at + stretch * field.into_pitch;
+        let mut i = 0;
+        while i < field.len {
+            let mut acc = R::Acc::<S>::load(s, runs.items, runs.part, from + i + offsets[0]);
+            for offset in &offsets[1..] {
+                let next = R::Acc::<S>::load(s, runs.items, runs.part, from + i + offset);
+                acc = reduction.fold(s, acc, next);
+            }
+            if more {
+                let behind = R::Acc::<S>::load(s, into.items, into.part, to + i);
+                acc = reduction.fold(s, acc, behind);
+            }
+            if field.len - i >= len {
+                acc.store(into.items, into.part, to + i);
+            } else {
+                store_first::<S, T, R>(acc, into, to + i, field.len - i);
+            }
+            i += len;
+        }
+    }
+}
+
+/// Stores the first `count` accumulators: behind them is what others need.
 #[inline(always)]
 fn store_first<S: Simd, T: Vectored, R: Reduction<T>>(
     acc: R::Acc<S>,
-    into: &mut [R::Item],
-    part: usize,
+    into: &mut Items<'_, R::Item>,
     at: usize,
     count: usize,
 ) {
     let mut all = [R::Item::default(); 3 * MOST_LANES];
     acc.store(&mut all, MOST_LANES, 0);
     for p in 0..R::PARTS {
-        into[p * part + at..][..count].copy_from_slice(&all[p * MOST_LANES..][..count]);
+        into.items[p * into.part + at..][..count].copy_from_slice(&all[p * MOST_LANES..][..count]);
     }
 }

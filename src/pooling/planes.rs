@@ -196,7 +196,7 @@ fn leaf<T: Vectored, R: Reduction<T>>(job: &Job<'_, T, R>, bands: Bands<'_, T>) 
         return fold::whole_planes(job, bands);
     }
     let last = geometry.axes.len() - 1;
-    let (planes, windows) = geometry.tile();
+    let (planes, windows) = geometry.tile;
     let (first, second) = geometry.items(planes, windows);
     let (runs, picked, row) = match geometry.ways[last] {
         Way::Long => {
@@ -204,10 +204,10 @@ fn leaf<T: Vectored, R: Reduction<T>>(job: &Job<'_, T, R>, bands: Bands<'_, T>) 
             let row = geometry.long_row((0, windows));
             (row.items, row.picked, row.elements + 2 * MOST_LANES)
         }
-        _ => (0, 0, 0),
+        _ => (0, 0, rows::SPARE),
     };
     let edges = match geometry.ways[last] {
-        Way::Rows => rows::edge_words(&geometry.axes[last], MOST_LANES),
+        Way::Rows => rows::edge_words(&geometry.axes[last]),
         _ => 0,
     };
     R::Item::with_buffer::<FOLDED, _>(first + second + runs + picked, |items| {

@@ -11,7 +11,7 @@ use super::reduce::{Places, Reduction};
 use crate::window::Axis;
 
 /// The most taps that are folded one by one.
-pub(super) const FEW: usize = 7;
+pub(super) const FEW: usize = 15;
 
 /// Whether the windows of an axis can be folded here.
 pub(super) fn suits(axis: &Axis) -> bool {
@@ -20,6 +20,9 @@ pub(super) fn suits(axis: &Axis) -> bool {
         _ => false,
     }
 }
+
+/// Elements that [`fold`] takes to spare, for vectors that reach beyond the tensor.
+pub(super) const SPARE: usize = 4 * (MOST_LANES + 1);
 
 /// Rows to fold.
 #[derive(Clone, Copy)]
@@ -50,19 +53,30 @@ pub(super) struct Edges<'a> {
     right: usize,
     /// For each of these columns, and each tap, a bit a lane.
     bits: &'a [u64],
+    /// A bit for each tap that some window lacks.
+    partial: u64,
 }
 
-/// The columns of `axis` that [`Edges`] keep, below the one number and from the other on.
+/// The columns of `axis` that [`Edges`] keep, below the one number and from the other on. Of narrow rows they keep all.
 fn bounds(axis: &Axis, lanes: usize) -> (usize, usize) {
     let full = axis.full_windows();
     let left = full.start.min(axis.output);
-    (left, (full.end + 1).saturating_sub(lanes).max(left))
+    let right = (full.end + 1).saturating_sub(lanes).max(left);
+    match is_narrow(axis.output, lanes) {
+        true => (0, 0),
+        false => (left, right.min(axis.output)),
+    }
 }
 
-/// The words that [`Edges::new`] takes.
-pub(super) fn edge_words(axis: &Axis, lanes: usize) -> usize {
-    let (left, right) = bounds(axis, lanes);
-    (left + (axis.output - right.min(axis.output))) * axis.kernel
+/// Whether rows are so short that their ends are best folded as all else.
+pub(super) fn is_narrow(columns: usize, lanes: usize) -> bool {
+    columns < 8 * lanes
+}
+
+/// The words that [`Edges::new`] takes, with vectors of any length.
+pub(super) fn edge_words(axis: &Axis) -> usize {
+    let (left, right) = bounds(axis, MOST_LANES);
+    (left + axis.output - right) * axis.kernel
 }
 
 impl<'a> Edges<'a> {
@@ -74,36 +88,54 @@ impl<'a> Edges<'a> {
             left: 0,
             right: 0,
             bits: &[],
+            partial: 0,
         }
     }
 
     pub(super) fn new(axis: &Axis, lanes: usize, words: &'a mut [u64]) -> Edges<'a> {
         let (left, right) = bounds(axis, lanes);
-        let mut kept = 0;
-        for column in (0..left).chain(right..axis.output) {
-            for tap in 0..axis.kernel {
-                let mut bits = 0;
-                let mut at = column;
-                for lane in 0..lanes {
-                    let position = axis.start(at) + (tap * axis.dilation) as i64;
-                    let present = (0..axis.input as i64).contains(&position);
-                    bits |= u64::from(present) << lane;
-                    at = if at + 1 == axis.output { 0 } else { at + 1 };
-                }
-                words[kept * axis.kernel + tap] = bits;
+        let (taps, columns) = (axis.kernel, axis.output);
+        let kept = left + columns - right;
+        let mut partial = 0;
+        for tap in 0..taps {
+            let present = |column| {
+                let position = axis.start(column) + (tap * axis.dilation) as i64;
+                u64::from((0..axis.input as i64).contains(&position))
+            };
+            // The vector from a column on is that from the next column on, moved up by a lane.
+            let mut bits = 0;
+            for lane in (0..lanes).rev() {
+                bits = bits << 1 | present(lane % columns);
             }
-            kept += 1;
+            let all = u64::MAX >> (MOST_LANES - lanes);
+            for column in (right..columns).rev() {
+                bits = (bits << 1 | present(column)) & all;
+                words[(left + column - right) * taps + tap] = bits;
+                partial |= u64::from(bits != all) << tap;
+            }
+            if left > 0 {
+                bits = 0;
+                for lane in (0..lanes).rev() {
+                    bits = bits << 1 | present((left + lane) % columns);
+                }
+                for column in (0..left).rev() {
+                    bits = (bits << 1 | present(column)) & all;
+                    words[column * taps + tap] = bits;
+                    partial |= u64::from(bits != all) << tap;
+                }
+            }
         }
         Edges {
-            columns: axis.output,
-            taps: axis.kernel,
+            columns,
+            taps,
             left,
             right,
-            bits: &words[..kept * axis.kernel],
+            bits: &words[..kept * taps],
+            partial,
         }
     }
 
-    /// The bits of the taps of a vector of windows from `column` on, if not all are on the row.
+    /// The bits of the taps of a vector of windows from `column` on, if it touches an end.
     #[inline(always)]
     fn at(&self, column: usize) -> Option<&[u64]> {
         if column >= self.left && column < self.right {
@@ -128,8 +160,9 @@ pub(super) fn fold<T: Vectored, R: Reduction<T>>(
     items: &mut [R::Item],
     part: usize,
     at: usize,
+    spare: &mut [T],
 ) {
-    dispatch!(level, s => windows(s, reduction, axis, edges, rows, items, part, at));
+    dispatch!(level, s => windows(s, reduction, axis, edges, rows, items, part, at, spare));
 }
 
 #[inline(always)]
@@ -143,13 +176,14 @@ fn windows<S: Simd, T: Vectored, R: Reduction<T>>(
     items: &mut [R::Item],
     part: usize,
     at: usize,
+    spare: &mut [T],
 ) {
     match (axis.stride, axis.kernel, axis.dilation) {
-        (1, 3, 1) => dense::<S, T, R, 3, 1>(s, reduction, edges, rows, items, part, at),
-        (1, _, _) => sparse(s, reduction, axis, edges, rows, items, part, at),
-        (2, 2, _) => dense::<S, T, R, 2, 2>(s, reduction, edges, rows, items, part, at),
-        (2, _, _) => dense::<S, T, R, 3, 2>(s, reduction, edges, rows, items, part, at),
-        _ => dense::<S, T, R, 4, 4>(s, reduction, edges, rows, items, part, at),
+        (1, 3, 1) => dense::<S, T, R, 3, 1>(s, reduction, edges, rows, items, part, at, spare),
+        (1, _, _) => sparse(s, reduction, axis, edges, rows, items, part, at, spare),
+        (2, 2, _) => dense::<S, T, R, 2, 2>(s, reduction, edges, rows, items, part, at, spare),
+        (2, _, _) => dense::<S, T, R, 3, 2>(s, reduction, edges, rows, items, part, at, spare),
+        _ => dense::<S, T, R, 4, 4>(s, reduction, edges, rows, items, part, at, spare),
     }
 }
 
@@ -181,7 +215,6 @@ fn phases<S: Simd, T: Vectored, const STRIDE: usize>(s: S, x: &[T]) -> [T::Raw<S
 
 /// `TAPS` neighbours as taps, at every `STRIDE`-th element.
 #[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "a kernel with all that it reads")]
 fn dense<S: Simd, T: Vectored, R: Reduction<T>, const TAPS: usize, const STRIDE: usize>(
     s: S,
     reduction: &R,
@@ -190,45 +223,138 @@ fn dense<S: Simd, T: Vectored, R: Reduction<T>, const TAPS: usize, const STRIDE:
     items: &mut [R::Item],
     part: usize,
     at: usize,
+    spare: &mut [T],
 ) {
     let len = lanes::<S, T>();
-    let advance = len % edges.columns;
-    let span = (TAPS - 1) / STRIDE * STRIDE + STRIDE * len;
-    let absent = T::load(s, &[reduction.absent(); MOST_LANES]);
-    let mut copy = [T::default(); FEW + 4 * MOST_LANES];
     for stretch in 0..rows.stretches {
-        let mut from = rows.first.wrapping_add(stretch * rows.pitch);
-        let mut place = rows.place.wrapping_add(stretch * rows.pitch);
-        let mut column = rows.column;
-        let into = at + stretch * rows.len;
-        let mut i = 0;
-        while i < rows.len {
-            let x = match rows.x.get(from..from.wrapping_add(span)) {
-                Some(x) => x,
-                None => {
-                    copy_present(rows.x, from, &mut copy[..span]);
-                    &copy[..span]
-                }
-            };
-            let acc = match edges.at(column) {
-                None => window::<S, T, R, TAPS, STRIDE, false>(s, reduction, x, place, &[], absent),
-                Some(bits) => window::<S, T, R, TAPS, STRIDE, true>(s, reduction, x, place, bits, absent),
-            };
-            acc.store(items, part, into + i);
-            i += len;
-            from = from.wrapping_add(STRIDE * len);
-            place = place.wrapping_add(STRIDE * len);
-            column += advance;
-            if column >= edges.columns {
-                column -= edges.columns;
-            }
+        let mut piece = Piece {
+            from: rows.first.wrapping_add(stretch * rows.pitch),
+            place: rows.place.wrapping_add(stretch * rows.pitch),
+            into: at + stretch * rows.len,
+            vectors: rows.len.div_ceil(len),
+            word: rows.column * TAPS,
+            advance: len % edges.columns * TAPS,
+        };
+        if edges.partial == 0 {
+            vectors::<S, T, R, TAPS, STRIDE, false>(s, reduction, edges, rows.x, piece, items, part, spare);
+            continue;
         }
+        if is_narrow(edges.columns, len) {
+            vectors::<S, T, R, TAPS, STRIDE, true>(s, reduction, edges, rows.x, piece, items, part, spare);
+            continue;
+        }
+        // A few vectors that touch the left end, many that touch none, and a few that touch the right end.
+        let all = piece.vectors;
+        let left = edges.left.saturating_sub(rows.column).div_ceil(len).min(all);
+        let inner = edges.right.saturating_sub(rows.column).div_ceil(len).clamp(left, all);
+        piece.advance = len * TAPS;
+        if left > 0 {
+            piece.vectors = left;
+            vectors::<S, T, R, TAPS, STRIDE, true>(s, reduction, edges, rows.x, piece, items, part, spare);
+            piece = piece.behind(left, len, STRIDE);
+        }
+        piece.vectors = inner - left;
+        vectors::<S, T, R, TAPS, STRIDE, false>(s, reduction, edges, rows.x, piece, items, part, spare);
+        if inner < all {
+            piece = piece.behind(inner - left, len, STRIDE);
+            piece.vectors = all - inner;
+            piece.word = (edges.left + rows.column + inner * len - edges.right) * TAPS;
+            vectors::<S, T, R, TAPS, STRIDE, true>(s, reduction, edges, rows.x, piece, items, part, spare);
+        }
+    }
+}
+
+/// Vectors of windows that follow each other.
+#[derive(Clone, Copy)]
+struct Piece {
+    /// Where the first tap of the first window would be, counted with wrapping.
+    from: usize,
+    /// The place of that.
+    place: usize,
+    /// Where the accumulators go.
+    into: usize,
+    vectors: usize,
+    /// The word of the edges for the first tap of the first vector, and from one vector to the next.
+    word: usize,
+    advance: usize,
+}
+
+impl Piece {
+    /// What follows behind so many vectors.
+    #[inline(always)]
+    fn behind(self, vectors: usize, len: usize, stride: usize) -> Piece {
+        Piece {
+            from: self.from.wrapping_add(vectors * len * stride),
+            place: self.place.wrapping_add(vectors * len * stride),
+            into: self.into + vectors * len,
+            ..self
+        }
+    }
+}
+
+/// Folds vectors of windows.
+#[inline(always)]
+fn vectors<
+    S: Simd,
+    T: Vectored,
+    R: Reduction<T>,
+    const TAPS: usize,
+    const STRIDE: usize,
+    const MASKED: bool,
+>(
+    s: S,
+    reduction: &R,
+    edges: &Edges<'_>,
+    x: &[T],
+    mut piece: Piece,
+    items: &mut [R::Item],
+    part: usize,
+    spare: &mut [T],
+) {
+    let len = lanes::<S, T>();
+    let (step, span) = (STRIDE * len, (TAPS - 1) / STRIDE * STRIDE + STRIDE * len);
+    let absent = T::load(s, &[reduction.absent(); MOST_LANES]);
+    let (bits, partial) = (edges.bits, edges.partial);
+    let mut word = piece.word;
+    while piece.vectors > 0 {
+        // Vectors that lie in the tensor with all that they read.
+        let inside = match x.len().checked_sub(span).and_then(|end| end.checked_sub(piece.from)) {
+            Some(room) => (room / step + 1).min(piece.vectors),
+            None => 0,
+        };
+        let (mut rest, count) = match inside {
+            0 => {
+                copy_present(x, piece.from, &mut spare[..span]);
+                (&spare[..span], 1)
+            }
+            count => (&x[piece.from..], count),
+        };
+        let mut into = &mut items[piece.into..piece.into + (R::PARTS - 1) * part + count * len];
+        let mut place = piece.place;
+        while rest.len() >= span && into.len() >= (R::PARTS - 1) * part + len {
+            let mut words = [0; TAPS];
+            if MASKED {
+                words.copy_from_slice(&bits[word..word + TAPS]);
+                word += piece.advance;
+                word -= if word >= bits.len() { bits.len() } else { 0 };
+            }
+            let window = &rest[..span];
+            let acc = window_at::<S, T, R, TAPS, STRIDE, MASKED>(
+                s, reduction, window, place, words, partial, absent,
+            );
+            acc.store(into, part, 0);
+            rest = &rest[step..];
+            into = &mut into[len..];
+            place = place.wrapping_add(step);
+        }
+        piece = piece.behind(count, len, STRIDE);
+        piece.vectors -= count;
     }
 }
 
 /// One vector of windows whose taps are the first elements of `x`.
 #[inline(always)]
-fn window<
+fn window_at<
     S: Simd,
     T: Vectored,
     R: Reduction<T>,
@@ -240,7 +366,8 @@ fn window<
     reduction: &R,
     x: &[T],
     place: usize,
-    bits: &[u64],
+    bits: [u64; TAPS],
+    partial: u64,
     absent: T::Raw<S>,
 ) -> R::Acc<S> {
     let mut acc = None;
@@ -250,7 +377,7 @@ fn window<
         for phase in 0..STRIDE {
             if tap + phase < TAPS {
                 let mut raw = phases[phase];
-                if MASKED {
+                if MASKED && partial >> (tap + phase) & 1 == 1 {
                     raw = present::<S, T>(s, bits[tap + phase], raw, absent);
                 }
                 let places = Places {
@@ -281,6 +408,7 @@ fn sparse<S: Simd, T: Vectored, R: Reduction<T>>(
     items: &mut [R::Item],
     part: usize,
     at: usize,
+    spare: &mut [T],
 ) {
     let len = lanes::<S, T>();
     let advance = len % edges.columns;
@@ -298,9 +426,8 @@ fn sparse<S: Simd, T: Vectored, R: Reduction<T>>(
                 let mut raw = match rows.x.get(from..from.wrapping_add(len)) {
                     Some(x) => T::load(s, x),
                     None => {
-                        let mut copy = [T::default(); MOST_LANES];
-                        copy_present(rows.x, from, &mut copy[..len]);
-                        T::load(s, &copy)
+                        copy_present(rows.x, from, &mut spare[..len]);
+                        T::load(s, spare)
                     }
                 };
                 if let Some(bits) = bits {

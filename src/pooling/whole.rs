@@ -103,22 +103,19 @@ fn plane<S: Simd, T: Vectored, R: Reduction<T>>(
         let raw = <T::Raw<S> as SimdBase<S>>::Mask::from_bitmask(s, bits).select(raw, absent);
         accs[v] = reduction.fold(s, accs[v], reduction.start(s, raw, nowhere));
     }
-    // The two halves, then neighbours, then neighbours of those: the same order whatever the vectors.
-    let mut vectors = abreast / 2 / len;
-    for v in 0..vectors {
-        accs[v] = reduction.fold(s, accs[v], accs[v + vectors]);
-        let mut lanes = len;
-        while lanes > 1 {
-            let (even, odd) = accs[v].parted();
-            accs[v] = reduction.fold(s, even, odd);
-            lanes /= 2;
-        }
-    }
+    // Halves onto each other, down to one lane: the same order whatever the vectors.
+    let mut vectors = abreast / len;
     while vectors > 1 {
         vectors /= 2;
         for v in 0..vectors {
-            accs[v] = reduction.fold(s, accs[2 * v], accs[2 * v + 1]);
+            accs[v] = reduction.fold(s, accs[v], accs[v + vectors]);
         }
     }
-    accs[0]
+    let mut acc = accs[0];
+    let mut by = len / 2;
+    while by > 0 {
+        acc = reduction.fold(s, acc, acc.turned(by));
+        by /= 2;
+    }
+    acc
 }

@@ -38,16 +38,12 @@ impl<S: Simd, D: Accumulator<S, Item = f64>> Accumulator<S> for Scaled<D> {
     }
 
     #[inline(always)]
-    fn parted(self) -> (Self, Self) {
-        let (scale, scale_odd) = self.scale.parted();
-        let (sum, sum_odd) = self.sum.parted();
-        let (lost, lost_odd) = self.lost.parted();
-        let odd = Scaled {
-            scale: scale_odd,
-            sum: sum_odd,
-            lost: lost_odd,
-        };
-        (Scaled { scale, sum, lost }, odd)
+    fn turned(self, by: usize) -> Self {
+        Scaled {
+            scale: self.scale.turned(by),
+            sum: self.sum.turned(by),
+            lost: self.lost.turned(by),
+        }
     }
 }
 

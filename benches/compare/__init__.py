@@ -1,0 +1,1 @@
+"""Pooling engines side by side: what benches/peers.py is made of."""
