@@ -84,26 +84,29 @@ fn all_pools(problems: Vec<Problem>) {
 #[test]
 fn long_windows_on_each_axis() {
     all_pools(on_each_axis(&[
-        along(20, 8, 1, 1, [0, 0]),
-        along(20, 8, 2, 1, [7, 3]),
-        along(25, 16, 1, 1, [8, 7]),
+        along(20, 9, 1, 1, [4, 4]),
+        along(25, 16, 1, 1, [0, 0]),
+        along(20, 16, 2, 1, [15, 3]),
+        along(25, 17, 1, 1, [8, 8]),
         along(25, 17, 4, 1, [16, 16]),
         along(40, 31, 1, 1, [15, 15]),
         along(40, 31, 7, 1, [0, 31]),
-        along(40, 13, 3, 3, [0, 5]),
-        along(11, 9, 1, 5, [30, 17]),
+        along(40, 18, 3, 2, [0, 5]),
+        along(11, 16, 1, 3, [30, 17]),
         along(7, 40, 1, 1, [39, 39]),
+        along(90, 64, 2, 1, [3, 0]),
+        along(100, 73, 1, 1, [0, 0]),
         // Too far apart for their length, or reaching too far.
-        along(40, 9, 8, 1, [4, 4]),
-        along(30, 9, 3, 60, [240, 240]),
+        along(60, 17, 8, 1, [4, 4]),
+        along(30, 17, 3, 60, [480, 480]),
     ]));
 }
 
 /// Long windows on two axes at once, and on all.
 #[test]
 fn long_windows_on_several_axes() {
-    let long = along(13, 9, 2, 1, [4, 4]);
-    let dense = along(11, 10, 1, 1, [5, 0]);
+    let long = along(19, 17, 4, 1, [8, 8]);
+    let dense = along(17, 16, 1, 1, [4, 0]);
     let short = along(3, 2, 1, 1, [0, 1]);
     all_pools(vec![
         problem([2, 1], &[long, dense]),

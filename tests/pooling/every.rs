@@ -105,19 +105,6 @@ fn rough_sums_of<T: Float>(levels: &Levels, problem: &Problem, x: &[f64], p: f64
     check::norms(levels, problem, &x, p);
 }
 
-/// All pools, with all parameters.
-pub(crate) fn pools(levels: &Levels, problem: &Problem, seed: u64) {
-    let x = whole_numbers(problem, seed);
-    maxima(levels, problem, &x);
-    for count_include_pad in [false, true] {
-        means(levels, problem, &x, count_include_pad);
-    }
-    for p in POWERS {
-        norms(levels, problem, &x, p);
-        rough_sums(levels, problem, seed, p);
-    }
-}
-
 /// All pools, with the parameters of the means and norms by turns.
 pub(crate) fn pools_by_turns(levels: &Levels, problem: &Problem, number: usize) {
     let x = whole_numbers(problem, number as u64);

@@ -80,6 +80,10 @@ impl Levels {
         let on = |index: usize| {
             let buffers = shape.as_ref().filter(|_| index % 2 == 1);
             let run = || pool(buffers.map(|shape| IxDyn(shape)));
+            let _panics = OnPanic(|| {
+                let (of, on) = (T::NAME, self.0[index]);
+                eprintln!("{of} {what} on {on} panics: {problem:?} {}", Shown(x));
+            });
             self.0[index].install(run).expect("the machine has it")
         };
         let first = on(0);
@@ -103,6 +107,17 @@ impl Levels {
             }
         }
         first
+    }
+}
+
+/// Says what was at work when the engine panics.
+struct OnPanic<F: Fn()>(F);
+
+impl<F: Fn()> Drop for OnPanic<F> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            (self.0)();
+        }
     }
 }
 

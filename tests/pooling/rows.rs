@@ -8,7 +8,7 @@ use crate::levels::Levels;
 
 /// Beyond the lanes of the widest vector, of the narrowest elements.
 const WIDTHS: std::ops::RangeInclusive<usize> = 1..=70;
-const TAPS: [i64; 9] = [1, 2, 3, 4, 5, 7, 8, 13, 31];
+const TAPS: [i64; 11] = [1, 2, 3, 4, 5, 7, 8, 13, 15, 16, 31];
 const STRIDES: [i64; 5] = [1, 2, 3, 4, 7];
 const DILATIONS: [i64; 3] = [1, 2, 3];
 
@@ -42,7 +42,7 @@ fn rows_of_every_width() {
     (problems.par_iter().enumerate()).for_each(|(number, &(width, taps, stride, dilation))| {
         for (index, pads) in pads((taps - 1) * dilation + 1).into_iter().enumerate() {
             let number = 5 * number + index;
-            let [samples, channels] = planes(number + number / 5 + number / 75);
+            let [samples, channels] = planes(number + number / 5 + number / 82);
             let problem = Problem {
                 strides: vec![stride],
                 dilations: vec![dilation],
@@ -51,6 +51,45 @@ fn rows_of_every_width() {
                 ..Problem::new([samples, channels, width], [taps])
             };
             every::pools_by_turns(&Levels::two(number), &problem, number);
+        }
+    });
+}
+
+/// Rows of so many vectors that most of them touch no end, about the widths where that begins for each kind of vector.
+#[test]
+fn wide_rows() {
+    let widths = [
+        60, 64, 70, 127, 128, 129, 140, 255, 257, 260, 511, 512, 513, 530, 1025,
+    ];
+    let windows = [
+        (1, 1, 1),
+        (2, 1, 1),
+        (3, 1, 1),
+        (3, 1, 50),
+        (5, 1, 2),
+        (8, 1, 1),
+        (15, 1, 1),
+        (15, 1, 8),
+        (16, 1, 1),
+        (2, 2, 1),
+        (3, 2, 1),
+        (4, 4, 1),
+        (4, 2, 1),
+        (31, 3, 2),
+    ];
+    let problems = widths
+        .into_iter()
+        .flat_map(|width| windows.map(|window| (width, window)));
+    let problems: Vec<_> = problems.collect();
+    (problems.par_iter().enumerate()).for_each(|(number, &(width, (taps, stride, dilation)))| {
+        for (index, pads) in pads((taps - 1) * dilation + 1).into_iter().enumerate() {
+            let problem = Problem {
+                strides: vec![stride],
+                dilations: vec![dilation],
+                pads: pads.to_vec(),
+                ..Problem::new([1, 2, width], [taps])
+            };
+            every::pools_by_turns(&Levels::all(), &problem, 5 * number + index);
         }
     });
 }

@@ -106,13 +106,13 @@ fn zeros_of_both_signs() {
             row(3, 1, [1, 1]),
             row(3, 2, [1, 1]),
             row(4, 4, [0, 3]),
-            row(9, 1, [4, 4]),
+            row(16, 1, [8, 8]),
             row(31, 3, [30, 15]),
             row(2, 50, [1, 0]),
             plane([3, 3], [1, 1]),
             plane([3, 3], [2, 2]),
-            plane([9, 2], [1, 1]),
-            plane([5, 9], [3, 1]),
+            plane([17, 2], [1, 1]),
+            plane([5, 16], [3, 1]),
         ];
         let levels = Levels::all();
         for (number, problem) in problems.iter().enumerate() {
