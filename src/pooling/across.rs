@@ -251,6 +251,7 @@ fn windows_of_run<S: Simd, T: Vectored, R: Reduction<T>, F: Source<T, R>>(
     windows: Windows,
 ) {
     match taps.count {
+        1 if F::FOLDED => few::<S, T, R, 1>(s, reduction, source, taps, sink, windows),
         2 if F::FOLDED => few::<S, T, R, 2>(s, reduction, source, taps, sink, windows),
         3 if F::FOLDED => few::<S, T, R, 3>(s, reduction, source, taps, sink, windows),
         _ => many(s, reduction, source, taps, sink, windows),
@@ -266,7 +267,7 @@ fn next_column(column: usize, advance: usize, columns: usize) -> usize {
 
 /// The accumulators of no taps.
 #[inline(always)]
-fn absent<S: Simd, T: Vectored, R: Reduction<T>>(s: S, reduction: &R) -> R::Acc<S> {
+pub(super) fn absent<S: Simd, T: Vectored, R: Reduction<T>>(s: S, reduction: &R) -> R::Acc<S> {
     let absent = T::load(s, &[reduction.absent(); MOST_LANES]);
     reduction.start(s, absent, Places { first: 0, step: 0 })
 }

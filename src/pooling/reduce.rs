@@ -64,6 +64,12 @@ pub(crate) trait Reduction<T: Vectored>: Sync {
     /// One tap a window.
     fn start<S: Simd>(&self, s: S, x: T::Raw<S>, places: Places) -> Self::Acc<S>;
 
+    /// As `start`, from memory: `x` has half as many elements again as there are lanes.
+    #[inline(always)]
+    fn start_from<S: Simd>(&self, s: S, x: &[T], places: Places) -> Self::Acc<S> {
+        self.start(s, T::load(s, x), places)
+    }
+
     /// Two runs of taps, `a` before `b`.
     fn fold<S: Simd>(&self, s: S, a: Self::Acc<S>, b: Self::Acc<S>) -> Self::Acc<S>;
 

@@ -1,6 +1,6 @@
 //! Global pools: the fold of a whole plane into one result.
 
-use fearless_simd::{Level, Select, Simd, SimdBase, SimdMask, dispatch};
+use fearless_simd::{Level, Simd, dispatch};
 
 use super::across::copy_present;
 use super::lanes::{Accumulator, MOST_LANES, Vectored, lanes};
@@ -73,35 +73,20 @@ fn plane<S: Simd, T: Vectored, R: Reduction<T>>(
     let nowhere = Places { first: 0, step: 0 };
     let absent = T::load(s, &[reduction.absent(); MOST_LANES]);
     let mut accs = [reduction.start(s, absent, nowhere); MOST_VECTORS];
-    let elements = &x[at..at + size];
+    let elements = &x[at..];
     let mut i = 0;
-    while i + abreast <= elements.len() {
-        let chunk = &elements[i..i + abreast];
+    while i + abreast <= size && i + abreast + len / 2 <= elements.len() {
+        let chunk = &elements[i..i + abreast + len / 2];
         for v in 0..abreast / len {
-            let next = reduction.start(s, T::load(s, &chunk[v * len..(v + 1) * len]), nowhere);
+            let next = reduction.start_from(s, &chunk[v * len..v * len + len + len / 2], nowhere);
             accs[v] = reduction.fold(s, accs[v], next);
         }
         i += abreast;
     }
-    for v in 0..abreast / len {
-        let from = i + v * len;
-        if from >= size {
-            break;
-        }
-        let raw = match x.get(at + from..at + from + len) {
-            Some(x) => T::load(s, x),
-            None => {
-                let mut copy = [T::default(); MOST_LANES];
-                copy_present(x, at + from, &mut copy[..len]);
-                T::load(s, &copy)
-            }
-        };
-        let bits = match size - from {
-            rest if rest < len => (1 << rest) - 1,
-            _ => u64::MAX,
-        };
-        let raw = <T::Raw<S> as SimdBase<S>>::Mask::from_bitmask(s, bits).select(raw, absent);
-        accs[v] = reduction.fold(s, accs[v], reduction.start(s, raw, nowhere));
+    // What is left, or all of it where there is nothing behind it in memory.
+    while i < size {
+        tail(s, reduction, x, at + i, size - i, &mut accs);
+        i += abreast;
     }
     // Halves onto each other, down to one lane: the same order whatever the vectors.
     let mut vectors = abreast / len;
@@ -118,4 +103,39 @@ fn plane<S: Simd, T: Vectored, R: Reduction<T>>(
         by /= 2;
     }
     acc
+}
+
+/// Folds up to `left` of the next elements from `at` on.
+#[inline(always)]
+fn tail<S: Simd, T: Vectored, R: Reduction<T>>(
+    s: S,
+    reduction: &R,
+    x: &[T],
+    at: usize,
+    left: usize,
+    accs: &mut [R::Acc<S>; MOST_VECTORS],
+) {
+    let len = lanes::<S, T>();
+    let nowhere = Places { first: 0, step: 0 };
+    let elements = &x[at..];
+    for v in 0..ABREAST / size_of::<T>() / len {
+        let from = v * len;
+        if from >= left {
+            break;
+        }
+        let raw = match elements.get(from..from + len) {
+            Some(x) => T::load(s, x),
+            None => {
+                let mut copy = [T::default(); MOST_LANES];
+                copy_present(elements, from, &mut copy[..len]);
+                T::load(s, &copy)
+            }
+        };
+        let bits = match left - from {
+            rest if rest < len => (1 << rest) - 1,
+            _ => u64::MAX,
+        };
+        let next = reduction.fold(s, accs[v], reduction.start(s, raw, nowhere));
+        accs[v] = next.where_set(s, bits, accs[v]);
+    }
 }
