@@ -43,9 +43,7 @@ pub(crate) use plan::{Plan, check_rank};
 pub(crate) use planes::{
     Prepared, indices_scratch_bytes, norms_scratch_bytes, pool_norms, pool_with_indices,
 };
-pub(crate) use reduce::{
-    Max, Mean, Power, Quantization, Quantized, QuantizedMean, Reduction,
-};
+pub(crate) use reduce::{Max, Mean, Power, Quantization, Quantized, QuantizedMean, Reduction};
 pub use reduce::{MaxElement, StorageOrder, SumElement};
 
 /// The largest element of each window of `x: [N, C, D1..Dk]`, k at least 1: `[N, C, O1..Ok]`.

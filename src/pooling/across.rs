@@ -90,7 +90,15 @@ pub(super) fn copy_present<T: Copy>(x: &[T], at: usize, into: &mut [T]) {
 /// Where accumulators go, in ascending order: what is written beyond the last window of a row is written again.
 pub(super) trait Sink<T: Vectored, R: Reduction<T>> {
     /// Puts the accumulators of windows `at` and on, which are in `column` and on of a row with the share `row`.
-    fn put<S: Simd>(&mut self, s: S, reduction: &R, acc: R::Acc<S>, at: usize, row: f64, column: usize);
+    fn put<S: Simd>(
+        &mut self,
+        s: S,
+        reduction: &R,
+        acc: R::Acc<S>,
+        at: usize,
+        row: f64,
+        column: usize,
+    );
 }
 
 /// Into a buffer, which has room for [`MOST_LANES`] more than is asked for.
@@ -119,7 +127,15 @@ pub(super) struct IntoResult<'a, T> {
 
 impl<T: Vectored, R: Reduction<T>> Sink<T, R> for IntoResult<'_, T> {
     #[inline(always)]
-    fn put<S: Simd>(&mut self, s: S, reduction: &R, acc: R::Acc<S>, at: usize, row: f64, column: usize) {
+    fn put<S: Simd>(
+        &mut self,
+        s: S,
+        reduction: &R,
+        acc: R::Acc<S>,
+        at: usize,
+        row: f64,
+        column: usize,
+    ) {
         let len = lanes::<S, T>();
         let columns = match R::DIVIDES {
             true => &self.columns[column..column + len],
@@ -230,8 +246,16 @@ fn blocks<S: Simd, T: Vectored, R: Reduction<T>>(
                     let windows = Windows {
                         at: stage.to + block * stage.to_pitch + at,
                         len,
-                        row: if divided { run.share * stage.middle[part] } else { run.share },
-                        column: if R::DIVIDES { (stage.column + at) % stage.columns } else { 0 },
+                        row: if divided {
+                            run.share * stage.middle[part]
+                        } else {
+                            run.share
+                        },
+                        column: if R::DIVIDES {
+                            (stage.column + at) % stage.columns
+                        } else {
+                            0
+                        },
                         columns: stage.columns,
                     };
                     windows_of_run(s, reduction, source, taps, sink, windows);

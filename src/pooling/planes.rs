@@ -33,7 +33,10 @@ impl<'a, R> Prepared<'a, R> {
         R: Reduction<T>,
     {
         let geometry = (!plan.is_empty()).then(|| Geometry::new(plan, reduction));
-        Prepared { geometry, reduction }
+        Prepared {
+            geometry,
+            reduction,
+        }
     }
 
     /// The most bytes that it takes beside its input and output.
@@ -50,8 +53,12 @@ impl<'a, R> Prepared<'a, R> {
     }
 
     /// As [`Prepared::pool`], with as many places, if the reduction yields them.
-    fn pool_with_places<T: Vectored + PartialEq>(&self, x: &[T], values: &mut [T], places: &mut [i64])
-    where
+    fn pool_with_places<T: Vectored + PartialEq>(
+        &self,
+        x: &[T],
+        values: &mut [T],
+        places: &mut [i64],
+    ) where
         R: Reduction<T>,
     {
         if let Some(geometry) = &self.geometry {
@@ -108,7 +115,11 @@ fn run<T: Vectored + PartialEq, R: Reduction<T>>(
     values: &mut [T],
     places: &mut [i64],
 ) {
-    let words = if R::DIVIDES { share_words(geometry) } else { (0, 0) };
+    let words = if R::DIVIDES {
+        share_words(geometry)
+    } else {
+        (0, 0)
+    };
     f64::with_buffer::<SHARES, _>(words.0 + words.1, |shares| {
         let (columns, middle) = shares[..words.0 + words.1].split_at_mut(words.0);
         if R::DIVIDES {
@@ -143,7 +154,10 @@ fn run<T: Vectored + PartialEq, R: Reduction<T>>(
 fn share_words(geometry: &Geometry) -> (usize, usize) {
     let middle = match geometry.axes.len() {
         0..=2 => 0,
-        rank => geometry.axes[1..rank - 1].iter().map(|axis| axis.output).product(),
+        rank => geometry.axes[1..rank - 1]
+            .iter()
+            .map(|axis| axis.output)
+            .product(),
     };
     (geometry.columns() + MOST_LANES, middle)
 }
@@ -179,11 +193,7 @@ fn fill_shares<T: Vectored, R: Reduction<T>>(
 }
 
 /// Folds bands in up to `pieces` pieces that other threads may take.
-fn part<T: Vectored, R: Reduction<T>>(
-    job: &Job<'_, T, R>,
-    bands: Bands<'_, T>,
-    pieces: usize,
-) {
+fn part<T: Vectored, R: Reduction<T>>(job: &Job<'_, T, R>, bands: Bands<'_, T>, pieces: usize) {
     let Range { start, end } = bands.from..bands.to;
     let each = job.geometry.bands();
     let mut middle = start + (end - start).div_ceil(2);
@@ -228,7 +238,11 @@ fn leaf<T: Vectored, R: Reduction<T>>(job: &Job<'_, T, R>, bands: Bands<'_, T>) 
     let (first, second) = geometry.items(planes, windows);
     let (runs, picked, row) = match geometry.ways[last] {
         Way::Long => {
-            let windows = if last == 0 { windows } else { geometry.axes[last].output };
+            let windows = if last == 0 {
+                windows
+            } else {
+                geometry.axes[last].output
+            };
             let row = geometry.long_row((0, windows));
             (row.items, row.picked, row.elements + 2 * MOST_LANES)
         }
@@ -301,5 +315,7 @@ pub(crate) fn indices_scratch_bytes<T: MaxElement>(plan: &Plan) -> usize {
 /// The bytes of a copy of input and output in another type.
 fn copies<T>(plan: &Plan) -> usize {
     let elements = plan.planes().saturating_mul(plan.plane_input());
-    elements.saturating_add(plan.output().elements()).saturating_mul(size_of::<T>())
+    elements
+        .saturating_add(plan.output().elements())
+        .saturating_mul(size_of::<T>())
 }

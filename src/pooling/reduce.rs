@@ -16,8 +16,8 @@ use crate::window::Axis;
 
 pub(crate) use max::Max;
 pub use max::MaxElement;
-pub(crate) use max_with_index::{MaxWithIndex, column_major};
 pub use max_with_index::StorageOrder;
+pub(crate) use max_with_index::{MaxWithIndex, column_major};
 pub(crate) use mean::Mean;
 pub(crate) use power_sum::{Power, PowerSum};
 pub(crate) use quantized_mean::{Quantization, Quantized, QuantizedMean};

@@ -230,30 +230,48 @@ fn dense<S: Simd, T: Vectored, R: Reduction<T>, const TAPS: usize, const STRIDE:
             advance: len % edges.columns * TAPS,
         };
         if edges.partial == 0 {
-            vectors::<S, T, R, TAPS, STRIDE, false>(s, reduction, edges, rows.x, piece, items, part, spare);
+            vectors::<S, T, R, TAPS, STRIDE, false>(
+                s, reduction, edges, rows.x, piece, items, part, spare,
+            );
             continue;
         }
         if is_narrow(edges.columns, len) {
-            vectors::<S, T, R, TAPS, STRIDE, true>(s, reduction, edges, rows.x, piece, items, part, spare);
+            vectors::<S, T, R, TAPS, STRIDE, true>(
+                s, reduction, edges, rows.x, piece, items, part, spare,
+            );
             continue;
         }
         // A few vectors that touch the left end, many that touch none, and a few that touch the right end.
         let all = piece.vectors;
-        let left = edges.left.saturating_sub(rows.column).div_ceil(len).min(all);
-        let inner = edges.right.saturating_sub(rows.column).div_ceil(len).clamp(left, all);
+        let left = edges
+            .left
+            .saturating_sub(rows.column)
+            .div_ceil(len)
+            .min(all);
+        let inner = edges
+            .right
+            .saturating_sub(rows.column)
+            .div_ceil(len)
+            .clamp(left, all);
         piece.advance = len * TAPS;
         if left > 0 {
             piece.vectors = left;
-            vectors::<S, T, R, TAPS, STRIDE, true>(s, reduction, edges, rows.x, piece, items, part, spare);
+            vectors::<S, T, R, TAPS, STRIDE, true>(
+                s, reduction, edges, rows.x, piece, items, part, spare,
+            );
             piece = piece.behind(left, len, STRIDE);
         }
         piece.vectors = inner - left;
-        vectors::<S, T, R, TAPS, STRIDE, false>(s, reduction, edges, rows.x, piece, items, part, spare);
+        vectors::<S, T, R, TAPS, STRIDE, false>(
+            s, reduction, edges, rows.x, piece, items, part, spare,
+        );
         if inner < all {
             piece = piece.behind(inner - left, len, STRIDE);
             piece.vectors = all - inner;
             piece.word = (edges.left + rows.column + inner * len - edges.right) * TAPS;
-            vectors::<S, T, R, TAPS, STRIDE, true>(s, reduction, edges, rows.x, piece, items, part, spare);
+            vectors::<S, T, R, TAPS, STRIDE, true>(
+                s, reduction, edges, rows.x, piece, items, part, spare,
+            );
         }
     }
 }
@@ -313,7 +331,11 @@ fn vectors<
     let mut word = piece.word;
     while piece.vectors > 0 {
         // Vectors that lie in the tensor with all that they read.
-        let inside = match x.len().checked_sub(span).and_then(|end| end.checked_sub(piece.from)) {
+        let inside = match x
+            .len()
+            .checked_sub(span)
+            .and_then(|end| end.checked_sub(piece.from))
+        {
             Some(room) => (room / step + 1).min(piece.vectors),
             None => 0,
         };
@@ -375,7 +397,9 @@ fn window_at<
         };
         if STRIDE == 1 {
             let next = reduction.start_from(s, &x[tap..tap + len + len / 2], places);
-            acc = tap_folded::<S, T, R, MASKED>(s, reduction, tap, acc, next, bits[tap], partial, absent);
+            acc = tap_folded::<S, T, R, MASKED>(
+                s, reduction, tap, acc, next, bits[tap], partial, absent,
+            );
         } else {
             let phases = phases::<S, T, STRIDE>(s, &x[tap..tap + STRIDE * len]);
             for phase in 0..STRIDE {

@@ -41,23 +41,34 @@ fn planes<S: Simd, T: Vectored, R: Reduction<T>>(
         columns: &columns[..len],
         base: 0,
     };
-    let mut results = [T::default(); MOST_LANES];
-    for index in 0..values.len() {
-        let at = first + index * size;
-        let acc = plane(s, reduction, x, at, size);
-        // All lanes are written, those behind the first again by the next planes.
-        match values.get_mut(index..index + len) {
-            Some(values) => reduction.finish(s, acc, context, values, &mut []),
-            None => {
-                reduction.finish(s, acc, context, &mut results[..len], &mut []);
-                values[index] = results[0];
-            }
+    // Accumulators of single planes side by side, finished as many at a time as a vector has lanes.
+    let mut folded = [R::Item::default(); 3 * PART];
+    let mut done = 0;
+    while done < values.len() {
+        let count = len.min(values.len() - done);
+        for index in 0..count {
+            let acc = plane(s, reduction, x, first + (done + index) * size, size);
+            acc.store(&mut folded, PART, index);
         }
-        if R::IDEMPOTENT {
-            reduction.settle_whole(&x[at..at + size], &mut values[index]);
+        let acc = R::Acc::<S>::load(s, &folded, PART, 0);
+        if count == len {
+            reduction.finish(s, acc, context, &mut values[done..done + len], &mut []);
+        } else {
+            let mut results = [T::default(); MOST_LANES];
+            reduction.finish(s, acc, context, &mut results[..len], &mut []);
+            values[done..].copy_from_slice(&results[..count]);
+        }
+        done += count;
+    }
+    if R::IDEMPOTENT {
+        for (index, value) in values.iter_mut().enumerate() {
+            reduction.settle_whole(&x[first + index * size..][..size], value);
         }
     }
 }
+
+/// From one part of an accumulator to the next where they are gathered.
+const PART: usize = 2 * MOST_LANES;
 
 /// The fold of the elements from `at` on, in the first lane.
 #[inline(always)]
@@ -88,8 +99,18 @@ fn plane<S: Simd, T: Vectored, R: Reduction<T>>(
         tail(s, reduction, x, at + i, size - i, &mut accs);
         i += abreast;
     }
-    // Halves onto each other, down to one lane: the same order whatever the vectors.
-    let mut vectors = abreast / len;
+    first_lane::<S, T, R>(s, reduction, accs)
+}
+
+/// Halves folded onto each other, down to one lane: in the same order whatever the vectors.
+#[inline(always)]
+fn first_lane<S: Simd, T: Vectored, R: Reduction<T>>(
+    s: S,
+    reduction: &R,
+    mut accs: [R::Acc<S>; MOST_VECTORS],
+) -> R::Acc<S> {
+    let len = lanes::<S, T>();
+    let mut vectors = ABREAST / size_of::<T>() / len;
     while vectors > 1 {
         vectors /= 2;
         for v in 0..vectors {

@@ -1,6 +1,8 @@
 //! Sums: in `f64` for types up to 32 bits, with the rounding error beside them for `f64`.
 
-use fearless_simd::{Bytes, Select, Simd, SimdBase, SimdCvtFloat, SimdFloat, SimdNarrow, SimdWiden};
+use fearless_simd::{
+    Bytes, Select, Simd, SimdBase, SimdCvtFloat, SimdFloat, SimdNarrow, SimdWiden,
+};
 use half::{bf16, f16};
 
 use crate::pooling::lanes::{Accumulator, Lanes, Vectored, lanes};
@@ -356,7 +358,8 @@ impl Summed for f64 {
         let [[sum], [lost]] = sums.0;
         // The error of a sum that is infinite or NaN is NaN and says nothing; that of a zero may change its sign.
         let largest = <S::f64s as SimdBase<S>>::splat(s, f64::MAX);
-        let matters = sum.abs().simd_le(largest) & !lost.simd_eq(<S::f64s as SimdBase<S>>::splat(s, 0.0));
+        let matters =
+            sum.abs().simd_le(largest) & !lost.simd_eq(<S::f64s as SimdBase<S>>::splat(s, 0.0));
         Lanes([[matters.select(sum + lost, sum)]])
     }
 
