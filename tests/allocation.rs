@@ -1,22 +1,22 @@
-//! A repeated run asks the system for nothing but what it returns; with the caller's buffers, for nothing.
-//! One test, since the count is of the whole process.
+//! A repeated run of a model or a pool asks the system for nothing but what it returns; with the caller's buffers,
+//! for nothing. One test, since the count is of the whole process.
 
 #![expect(
     unsafe_code,
     reason = "a global allocator that counts cannot be written without"
 )]
 
+mod support;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use linn::proto::tensor_shape_proto::{Dimension, dimension};
-use linn::proto::{
-    GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorShapeProto, TypeProto,
-    ValueInfoProto, type_proto,
-};
-use linn::{Model, inputs};
-use ndarray::Array4;
-use prost::Message;
+use half::{bf16, f16};
+use linn::pooling::{self, MaxElement, StorageOrder, SumElement};
+use linn::{DType, Element, Model, Tensor, Window, inputs};
+use ndarray::{Array4, ArrayD, IxDyn};
+use support::model::{Build, OneNode, node};
+use support::{Report, counting};
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
@@ -46,83 +46,297 @@ fn allocations(run: impl FnOnce()) -> usize {
     COUNT.load(Ordering::Relaxed) - before
 }
 
-fn value(name: &str, dims: [&str; 4]) -> ValueInfoProto {
-    let dim = dims
-        .iter()
-        .map(|dim| Dimension {
-            value: Some(match dim.parse() {
-                Ok(size) => dimension::Value::DimValue(size),
-                Err(_) => dimension::Value::DimParam((*dim).to_string()),
-            }),
-            ..Dimension::default()
-        })
-        .collect();
-    ValueInfoProto {
-        name: name.to_string(),
-        r#type: Some(TypeProto {
-            value: Some(type_proto::Value::TensorType(type_proto::Tensor {
-                elem_type: 1,
-                shape: Some(TensorShapeProto { dim }),
-            })),
-            ..TypeProto::default()
-        }),
-        ..ValueInfoProto::default()
-    }
-}
-
-/// Operators in a row, over a symbolic batch.
-fn model(operators: &[&str]) -> Model {
-    let mut nodes = Vec::new();
-    for (index, op_type) in operators.iter().enumerate() {
-        let input = if index == 0 {
-            "x".to_string()
-        } else {
-            index.to_string()
-        };
-        nodes.push(NodeProto {
-            op_type: (*op_type).to_string(),
-            input: vec![input],
-            output: vec![(index + 1).to_string()],
-            ..NodeProto::default()
-        });
-    }
-    nodes.last_mut().expect("there is a node").output[0] = "y".into();
-    let proto = ModelProto {
-        ir_version: Some(10),
-        opset_import: vec![OperatorSetIdProto {
-            version: Some(22),
-            ..OperatorSetIdProto::default()
-        }],
-        graph: Some(GraphProto {
-            node: nodes,
-            input: vec![value("x", ["N", "16", "13", "13"])],
-            output: vec![value("y", ["N", "16", "13", "13"])],
-            ..GraphProto::default()
-        }),
-        ..ModelProto::default()
+/// Checks how often a repeated `run` asks for memory.
+fn check(report: &mut Report, what: &str, wanted: usize, mut run: impl FnMut()) {
+    run();
+    run();
+    let count = allocations(&mut run);
+    let result = match count == wanted {
+        true => Ok(()),
+        false => Err(format!("{count} allocations, wanted {wanted}")),
     };
-    Model::from_bytes(proto.encode_to_vec()).expect("the model is valid")
+    report.check(what, result);
 }
 
 #[test]
 fn a_repeated_run_asks_the_system_for_nothing() {
+    let mut report = Report::default();
+    pointwise_models(&mut report);
+    small_pools(&mut report);
+    // Work that is parted between threads is handed over in memory; what a thread does takes none.
+    let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    one_thread.expect("a thread starts").install(|| {
+        pool_models(&mut report);
+        for case in CASES {
+            pools_of_every_type(&mut report, case);
+        }
+    });
+    report.finish(500);
+}
+
+/// Operators in a row, over a symbolic batch.
+fn chain(operators: &[&str]) -> Model {
+    let mut build = Build::new(22).input("x", DType::F32, "N,16,13,13");
+    for (index, operator) in operators.iter().enumerate() {
+        let from = if index == 0 {
+            "x".to_string()
+        } else {
+            index.to_string()
+        };
+        let to = (index + 1).to_string();
+        build = build.node(node(operator, &[&from], &[&to]));
+    }
+    let last = operators.len().to_string();
+    let bytes = build.typed_output(&last, DType::F32, "N,16,13,13").bytes();
+    Model::from_bytes(bytes).expect("the model is valid")
+}
+
+fn pointwise_models(report: &mut Report) {
     for operators in [&["Relu"][..], &["Relu", "Identity", "Relu"]] {
-        let model = model(operators);
+        let model = chain(operators);
         let x = Array4::<f32>::ones((1, 16, 13, 13));
-        let run = || {
+        // The elements, and the list of outputs that holds them.
+        check(report, &format!("{operators:?}"), 2, || {
             let outputs = model.run(inputs! { "x" => x.view() });
             drop(outputs.expect("it runs"));
-        };
-        run();
-        // The elements, and the list of outputs that holds them.
-        assert_eq!(allocations(run), 2, "{operators:?}");
-
+        });
         let mut y = Array4::<f32>::zeros((1, 16, 13, 13));
-        let mut run_into = || {
-            let ran = model.run_into(inputs! { "x" => x.view() }, [("y", &mut y)]);
+        let last = operators.len().to_string();
+        check(report, &format!("{operators:?} into a buffer"), 0, || {
+            let ran = model.run_into(inputs! { "x" => x.view() }, [(&last, &mut y)]);
             ran.expect("it runs");
+        });
+    }
+}
+
+/// A model of one pool, run with its own outputs and with those of the caller.
+fn pool_model(report: &mut Report, node: &OneNode, dtype: DType, shape: &[usize]) {
+    let dims: Vec<String> = shape[1..].iter().map(ToString::to_string).collect();
+    let bytes = node
+        .clone()
+        .input(dtype, &format!("N,{}", dims.join(",")))
+        .bytes();
+    let model = Model::from_bytes(bytes).expect("the model is valid");
+    let x = counting(dtype, shape);
+    let run = || model.run([("x0", &x)]).expect("it runs");
+    let operator = &node.model().graph.expect("it has one").node[0];
+    let attributes: Vec<String> = (operator.attribute.iter())
+        .map(|attribute| format!("{} {:?}{:?}", attribute.name(), attribute.ints, attribute.i))
+        .collect();
+    let what = format!(
+        "{} {dtype}{shape:?} {}",
+        operator.op_type(),
+        attributes.join(" ")
+    );
+
+    let outputs: Vec<Tensor> = run().into_iter().map(|(_, y)| y).collect();
+    // The elements of each output, and the list of outputs.
+    check(report, &what, outputs.len() + 1, || drop(run()));
+    let into = format!("{what} into buffers");
+    match <[Tensor; 2]>::try_from(outputs) {
+        Ok([mut y, mut indices]) => check(report, &into, 0, || {
+            let buffers = [("y0", &mut y), ("y1", &mut indices)];
+            model.run_into([("x0", &x)], buffers).expect("it runs");
+        }),
+        Err(mut outputs) => check(report, &into, 0, || {
+            let buffers = [("y0", &mut outputs[0])];
+            model.run_into([("x0", &x)], buffers).expect("it runs");
+        }),
+    }
+}
+
+/// Pools whose work is not parted, on as many threads as the machine has.
+fn small_pools(report: &mut Report) {
+    let shape = [1, 16, 13, 13];
+    for operator in ["MaxPool", "AveragePool", "LpPool"] {
+        let node = OneNode::new(operator, 22).ints("kernel_shape", &[3, 3]);
+        pool_model(report, &node, DType::F32, &shape);
+    }
+    let node = OneNode::new("MaxPool", 22).ints("kernel_shape", &[3, 3]);
+    pool_model(report, &node.outputs(2), DType::F32, &shape);
+    for operator in ["GlobalMaxPool", "GlobalAveragePool"] {
+        pool_model(report, &OneNode::new(operator, 22), DType::F32, &shape);
+    }
+}
+
+/// A shape, and a kernel and strides for it.
+#[derive(Clone, Copy)]
+struct Case {
+    shape: &'static [usize],
+    kernel: &'static [i64],
+    strides: &'static [i64],
+    dilations: &'static [i64],
+    pads: &'static [i64],
+}
+
+const CASES: [Case; 7] = [
+    Case {
+        shape: &[1, 16, 13, 13],
+        kernel: &[3, 3],
+        strides: &[1, 1],
+        dilations: &[1, 1],
+        pads: &[0, 0, 0, 0],
+    },
+    Case {
+        shape: &[1, 64, 112, 112],
+        kernel: &[3, 3],
+        strides: &[2, 2],
+        dilations: &[1, 1],
+        pads: &[1, 1, 1, 1],
+    },
+    Case {
+        shape: &[1, 1, 600, 300],
+        kernel: &[31, 31],
+        strides: &[1, 1],
+        dilations: &[1, 1],
+        pads: &[15, 15, 15, 15],
+    },
+    Case {
+        shape: &[1, 1, 600, 300],
+        kernel: &[31, 31],
+        strides: &[2, 2],
+        dilations: &[1, 2],
+        pads: &[20, 3, 0, 31],
+    },
+    Case {
+        shape: &[1, 2, 20_000],
+        kernel: &[9],
+        strides: &[3],
+        dilations: &[2],
+        pads: &[20, 3],
+    },
+    Case {
+        shape: &[2, 3, 9, 40, 11],
+        kernel: &[2, 17, 5],
+        strides: &[1, 1, 3],
+        dilations: &[2, 1, 1],
+        pads: &[1, 8, 0, 1, 8, 0],
+    },
+    Case {
+        shape: &[1, 3, 40, 40],
+        kernel: &[2, 3],
+        strides: &[50, 4],
+        dilations: &[1, 20],
+        pads: &[0, 40, 0, 0],
+    },
+];
+
+fn pool_models(report: &mut Report) {
+    for case in CASES {
+        let window = |operator: &str| {
+            OneNode::new(operator, 22)
+                .ints("kernel_shape", case.kernel)
+                .ints("strides", case.strides)
+                .ints("dilations", case.dilations)
+                .ints("pads", case.pads)
         };
-        run_into();
-        assert_eq!(allocations(run_into), 0, "{operators:?} into a buffer");
+        for dtype in [DType::F32, DType::F64, DType::F16, DType::U8, DType::I8] {
+            pool_model(report, &window("MaxPool"), dtype, case.shape);
+            pool_model(report, &window("MaxPool").outputs(2), dtype, case.shape);
+            let column_major = window("MaxPool").outputs(2).int("storage_order", 1);
+            pool_model(report, &column_major, dtype, case.shape);
+        }
+        for dtype in [DType::F32, DType::F64, DType::F16, DType::BF16] {
+            for include in [0, 1] {
+                let node = window("AveragePool").int("count_include_pad", include);
+                pool_model(report, &node, dtype, case.shape);
+            }
+            for p in [1, 2, 3, 7] {
+                pool_model(report, &window("LpPool").int("p", p), dtype, case.shape);
+            }
+            for operator in ["GlobalMaxPool", "GlobalAveragePool", "GlobalLpPool"] {
+                pool_model(report, &OneNode::new(operator, 22), dtype, case.shape);
+            }
+        }
+    }
+}
+
+/// The functions of [`pooling`] that take outputs.
+fn pools_of_every_type(report: &mut Report, case: Case) {
+    maxima::<f32>(report, case);
+    maxima::<f64>(report, case);
+    maxima::<f16>(report, case);
+    maxima::<bf16>(report, case);
+    maxima::<i8>(report, case);
+    maxima::<u8>(report, case);
+    sums::<f32>(report, case);
+    sums::<f64>(report, case);
+    sums::<f16>(report, case);
+    sums::<bf16>(report, case);
+}
+
+impl Case {
+    fn window(self) -> Window {
+        Window::new(self.kernel.to_vec())
+            .strides(self.strides.to_vec())
+            .dilations(self.dilations.to_vec())
+            .pads(self.pads.to_vec())
+    }
+
+    fn input<T: Element>(self) -> ArrayD<T> {
+        let x = counting(T::DTYPE, self.shape);
+        x.into_array().expect("it has that type")
+    }
+
+    /// The shape of the windows' results, and that of a global pool's.
+    fn outputs(self) -> [IxDyn; 2] {
+        let axes = self.window().axes(&self.shape[2..]).expect("it fits");
+        let mut outputs = [self.shape.to_vec(), self.shape.to_vec()];
+        for (index, axis) in axes.iter().enumerate() {
+            outputs[0][2 + index] = axis.output;
+            outputs[1][2 + index] = 1;
+        }
+        outputs.map(|shape| IxDyn(&shape))
+    }
+}
+
+fn maxima<T: MaxElement>(report: &mut Report, case: Case) {
+    let (x, window) = (case.input::<T>(), case.window());
+    let [shape, global] = case.outputs();
+    let mut y = ArrayD::from_elem(shape.clone(), T::default());
+    let mut indices = ArrayD::from_elem(shape, 0);
+    let mut one = ArrayD::from_elem(global, T::default());
+    let what = |pool: &str| format!("{pool} {}{:?} {:?}", T::DTYPE, case.shape, case.window());
+    check(report, &what("max_pool_into"), 0, || {
+        pooling::max_pool_into(x.view(), &window, y.view_mut()).expect("it fits");
+    });
+    check(report, &what("global_max_pool_into"), 0, || {
+        pooling::global_max_pool_into(x.view(), one.view_mut()).expect("it fits");
+    });
+    for order in [StorageOrder::RowMajor, StorageOrder::ColumnMajor] {
+        check(report, &what("max_pool_with_indices_into"), 0, || {
+            let (y, indices) = (y.view_mut(), indices.view_mut());
+            pooling::max_pool_with_indices_into(x.view(), &window, order, y, indices)
+                .expect("it fits");
+        });
+    }
+}
+
+fn sums<T: SumElement>(report: &mut Report, case: Case) {
+    let (x, window) = (case.input::<T>(), case.window());
+    let [shape, global] = case.outputs();
+    let mut y = ArrayD::from_elem(shape, T::default());
+    let mut one = ArrayD::from_elem(global, T::default());
+    let what = |pool: &str| format!("{pool} {}{:?} {:?}", T::DTYPE, case.shape, case.window());
+    for include in [false, true] {
+        check(report, &what("average_pool_into"), 0, || {
+            pooling::average_pool_into(x.view(), &window, include, y.view_mut()).expect("it fits");
+        });
+    }
+    check(report, &what("global_average_pool_into"), 0, || {
+        pooling::global_average_pool_into(x.view(), one.view_mut()).expect("it fits");
+    });
+    for p in [1.0, 2.0, 3.0, 7.0] {
+        check(report, &what(&format!("lp_pool_into p {p}")), 0, || {
+            pooling::lp_pool_into(x.view(), &window, p, y.view_mut()).expect("it fits");
+        });
+        check(
+            report,
+            &what(&format!("global_lp_pool_into p {p}")),
+            0,
+            || {
+                pooling::global_lp_pool_into(x.view(), p, one.view_mut()).expect("it fits");
+            },
+        );
     }
 }

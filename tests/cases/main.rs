@@ -1,6 +1,7 @@
 //! The tricky cases of pooling, run as ONNX models: forty numbered ones where engines are known to disagree,
 //! their companions in other types, opsets and shapes, and the facts about NaN, precision and regions.
 
+mod channels_last;
 mod facts;
 mod quantized;
 mod regions;

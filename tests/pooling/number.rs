@@ -9,6 +9,8 @@ pub(crate) trait Number: MaxElement + PartialEq + std::fmt::Debug {
     const IS_FLOAT: bool;
     /// What the maximum of nothing is.
     const LOWEST: f64;
+    /// The least value above zero, which is subnormal in a float type.
+    const LEAST_POSITIVE: f64;
 
     fn exact(self) -> f64;
 
@@ -46,6 +48,7 @@ macro_rules! integer {
             const NAME: &'static str = stringify!($type);
             const IS_FLOAT: bool = false;
             const LOWEST: f64 = $type::MIN as f64;
+            const LEAST_POSITIVE: f64 = 1.0;
 
             fn exact(self) -> f64 {
                 self.into()
@@ -64,11 +67,12 @@ macro_rules! integer {
 integer!(i8 u8);
 
 macro_rules! float {
-    ($($type:ident as $bits:ident, $nearest:expr, |$terms:ident| $slack:expr;)*) => {
+    ($($type:ident as $bits:ident, least $least:expr, $nearest:expr, |$terms:ident| $slack:expr;)*) => {
         $(impl Number for $type {
             const NAME: &'static str = stringify!($type);
             const IS_FLOAT: bool = true;
             const LOWEST: f64 = f64::NEG_INFINITY;
+            const LEAST_POSITIVE: f64 = $least;
 
             fn exact(self) -> f64 {
                 self.into()
@@ -97,10 +101,10 @@ macro_rules! float {
     };
 }
 float! {
-    f32 as u32, |x| x as f32, |terms| terms * HALF_ULP;
-    f64 as u64, |x| x, |terms| 4.0 * (terms * HALF_ULP).powi(2);
-    f16 as u16, |x| nearest_bits(x, 5, f16::from_bits), |terms| terms * HALF_ULP;
-    bf16 as u16, |x| nearest_bits(x, 8, bf16::from_bits), |terms| terms * HALF_ULP;
+    f32 as u32, least f32::from_bits(1) as f64, |x| x as f32, |terms| terms * HALF_ULP;
+    f64 as u64, least f64::from_bits(1), |x| x, |terms| 4.0 * (terms * HALF_ULP).powi(2);
+    f16 as u16, least 1.0 / (1 << 24) as f64, |x| nearest_bits(x, 5, f16::from_bits), |terms| terms * HALF_ULP;
+    bf16 as u16, least f32::from_bits(1 << 16) as f64, |x| nearest_bits(x, 8, bf16::from_bits), |terms| terms * HALF_ULP;
 }
 
 /// The 16-bit float nearest to `x`, found by bisection over its positive values, which are in the order

@@ -145,12 +145,7 @@ impl<T: Number> MostExponent for T {
 
 /// NaN is rare, for it hides all else.
 fn special<T: Number>(random: &mut Random) -> f64 {
-    let tiny = match T::NAME {
-        "f64" => f64::from_bits(1),
-        "f16" => 2f64.powi(-24),
-        "bf16" => 2f64.powi(-133),
-        _ => f32::from_bits(1).into(),
-    };
+    let tiny = T::LEAST_POSITIVE;
     let huge = 1.5 * 2f64.powi(T::most_exponent() as i32);
     match random.below(40) {
         0 => f64::NAN,
