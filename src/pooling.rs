@@ -41,11 +41,9 @@ use crate::window::Window;
 pub(crate) use lanes::Vectored;
 pub(crate) use plan::{Plan, check_rank};
 pub(crate) use planes::{
-    indices_scratch_bytes, norms_scratch_bytes, pool, pool_norms, pool_with_indices, scratch_bytes,
+    Prepared, indices_scratch_bytes, norms_scratch_bytes, pool_norms, pool_with_indices,
 };
-pub(crate) use reduce::{
-    Max, Mean, Power, Quantization, Quantized, QuantizedMean, Reduction,
-};
+pub(crate) use reduce::{Max, Mean, Power, Quantization, Quantized, QuantizedMean, Reduction};
 pub use reduce::{MaxElement, StorageOrder, SumElement};
 
 /// The largest element of each window of `x: [N, C, D1..Dk]`, k at least 1: `[N, C, O1..Ok]`.
@@ -286,8 +284,9 @@ fn pooled<T: Element + Vectored + PartialEq, R: Reduction<T>, D: Dimension>(
     reduction: &R,
     x: &TensorView<'_>,
 ) -> Result<Array<T, D>, OpError> {
-    let mut y = buffer::<T>(plan, scratch_bytes(plan, reduction))?;
-    pool(plan, reduction, slice(x), &mut y);
+    let pool = Prepared::new::<T>(plan, reduction);
+    let mut y = buffer::<T>(plan, pool.scratch_bytes())?;
+    pool.pool(slice(x), &mut y);
     Ok(array(plan.output(), y))
 }
 
@@ -298,8 +297,9 @@ fn pooled_into<T: Element + Vectored + PartialEq, R: Reduction<T>, D: Dimension>
     y: ArrayViewMut<'_, T, D>,
 ) -> Result<(), OpError> {
     let y = contiguous(plan, "y", y)?;
-    within_limit(scratch_bytes(plan, reduction))?;
-    pool(plan, reduction, slice(x), y);
+    let pool = Prepared::new::<T>(plan, reduction);
+    within_limit(pool.scratch_bytes())?;
+    pool.pool(slice(x), y);
     Ok(())
 }
 

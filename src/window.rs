@@ -399,7 +399,9 @@ impl Axis {
         let first = self.pad_begin.div_ceil(self.stride);
         let extent = (self.kernel - 1) * self.dilation + 1;
         match (self.input + self.pad_begin).checked_sub(extent) {
-            Some(room) if first <= room / self.stride && first < self.output => first..(room / self.stride + 1).min(self.output),
+            Some(room) if first <= room / self.stride && first < self.output => {
+                first..(room / self.stride + 1).min(self.output)
+            }
             _ => 0..0,
         }
     }

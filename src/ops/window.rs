@@ -3,7 +3,7 @@
 use super::{Dims, Fact, Outputs, elements};
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
-use crate::pooling::{self, Plan, Reduction, Vectored, check_rank};
+use crate::pooling::{Plan, Prepared, Reduction, Vectored, check_rank};
 use crate::tensor::{Element, TensorView};
 use crate::window::{AutoPad, Window};
 
@@ -50,9 +50,9 @@ pub(super) fn pool<T: Element + Vectored + PartialEq, R: Reduction<T>>(
     x: &TensorView<'_>,
     outputs: &mut Outputs<'_, '_>,
 ) -> Result<(), OpError> {
-    outputs.check_scratch(pooling::scratch_bytes(plan, reduction))?;
-    let y = outputs.make(plan.output())?;
-    pooling::pool(plan, reduction, elements::<T>(x), y);
+    let pool = Prepared::new::<T>(plan, reduction);
+    outputs.check_scratch(pool.scratch_bytes())?;
+    pool.pool(elements::<T>(x), outputs.make(plan.output())?);
     Ok(())
 }
 

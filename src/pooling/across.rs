@@ -90,7 +90,15 @@ pub(super) fn copy_present<T: Copy>(x: &[T], at: usize, into: &mut [T]) {
 /// Where accumulators go, in ascending order: what is written beyond the last window of a row is written again.
 pub(super) trait Sink<T: Vectored, R: Reduction<T>> {
     /// Puts the accumulators of windows `at` and on, which are in `column` and on of a row with the share `row`.
-    fn put<S: Simd>(&mut self, s: S, reduction: &R, acc: R::Acc<S>, at: usize, row: f64, column: usize);
+    fn put<S: Simd>(
+        &mut self,
+        s: S,
+        reduction: &R,
+        acc: R::Acc<S>,
+        at: usize,
+        row: f64,
+        column: usize,
+    );
 }
 
 /// Into a buffer, which has room for [`MOST_LANES`] more than is asked for.
@@ -119,7 +127,15 @@ pub(super) struct IntoResult<'a, T> {
 
 impl<T: Vectored, R: Reduction<T>> Sink<T, R> for IntoResult<'_, T> {
     #[inline(always)]
-    fn put<S: Simd>(&mut self, s: S, reduction: &R, acc: R::Acc<S>, at: usize, row: f64, column: usize) {
+    fn put<S: Simd>(
+        &mut self,
+        s: S,
+        reduction: &R,
+        acc: R::Acc<S>,
+        at: usize,
+        row: f64,
+        column: usize,
+    ) {
         let len = lanes::<S, T>();
         let columns = match R::DIVIDES {
             true => &self.columns[column..column + len],
@@ -230,8 +246,16 @@ fn blocks<S: Simd, T: Vectored, R: Reduction<T>>(
                     let windows = Windows {
                         at: stage.to + block * stage.to_pitch + at,
                         len,
-                        row: if divided { run.share * stage.middle[part] } else { run.share },
-                        column: if R::DIVIDES { (stage.column + at) % stage.columns } else { 0 },
+                        row: if divided {
+                            run.share * stage.middle[part]
+                        } else {
+                            run.share
+                        },
+                        column: if R::DIVIDES {
+                            (stage.column + at) % stage.columns
+                        } else {
+                            0
+                        },
                         columns: stage.columns,
                     };
                     windows_of_run(s, reduction, source, taps, sink, windows);
@@ -251,6 +275,7 @@ fn windows_of_run<S: Simd, T: Vectored, R: Reduction<T>, F: Source<T, R>>(
     windows: Windows,
 ) {
     match taps.count {
+        1 if F::FOLDED => few::<S, T, R, 1>(s, reduction, source, taps, sink, windows),
         2 if F::FOLDED => few::<S, T, R, 2>(s, reduction, source, taps, sink, windows),
         3 if F::FOLDED => few::<S, T, R, 3>(s, reduction, source, taps, sink, windows),
         _ => many(s, reduction, source, taps, sink, windows),
@@ -266,7 +291,7 @@ fn next_column(column: usize, advance: usize, columns: usize) -> usize {
 
 /// The accumulators of no taps.
 #[inline(always)]
-fn absent<S: Simd, T: Vectored, R: Reduction<T>>(s: S, reduction: &R) -> R::Acc<S> {
+pub(super) fn absent<S: Simd, T: Vectored, R: Reduction<T>>(s: S, reduction: &R) -> R::Acc<S> {
     let absent = T::load(s, &[reduction.absent(); MOST_LANES]);
     reduction.start(s, absent, Places { first: 0, step: 0 })
 }

@@ -54,7 +54,11 @@ pub(super) struct Bands<'a, T> {
 /// Folds whole planes.
 pub(super) fn whole_planes<T: Vectored, R: Reduction<T>>(job: &Job<'_, T, R>, bands: Bands<'_, T>) {
     let size = job.geometry.plane_input;
-    let shares = job.geometry.axes.iter().map(|axis| job.reduction.share(axis, 0));
+    let shares = job
+        .geometry
+        .axes
+        .iter()
+        .map(|axis| job.reduction.share(axis, 0));
     whole::fold(
         job.level,
         job.reduction,
@@ -75,7 +79,11 @@ pub(super) fn bands<T: Vectored, R: Reduction<T>>(
     let geometry = job.geometry;
     let last = geometry.axes.len() - 1;
     let edges = match geometry.ways[last] {
-        Way::Rows => Edges::new(&geometry.axes[last], lanes_at::<T>(job.level), buffers.edges),
+        Way::Rows => Edges::new(
+            &geometry.axes[last],
+            lanes_at::<T>(job.level),
+            buffers.edges,
+        ),
         _ => Edges::none(),
     };
     let mut tile = Tile {
@@ -204,7 +212,11 @@ impl<T: Vectored, R: Reduction<T>> Tile<'_, '_, T, R> {
             let after = layout.span.after * layout.unit;
             let end = before + rows * layout.unit;
             let items = |tile: &mut Self, at, len| {
-                let items = if into_second { &mut *tile.second } else { &mut *tile.first };
+                let items = if into_second {
+                    &mut *tile.second
+                } else {
+                    &mut *tile.first
+                };
                 across::fill::<T, R>(level, reduction, &mut into_folded::<T, R>(items), at, len);
             };
             items(self, at, before);
@@ -230,7 +242,13 @@ impl<T: Vectored, R: Reduction<T>> Tile<'_, '_, T, R> {
                     let long = geometry.long_row(whole);
                     for row in 0..rows {
                         let skipped = row * size;
-                        tile.long_row(at + skipped, place + skipped, 0, long, into + row * layout.unit);
+                        tile.long_row(
+                            at + skipped,
+                            place + skipped,
+                            0,
+                            long,
+                            into + row * layout.unit,
+                        );
                     }
                 }
                 Way::Across => {
@@ -272,7 +290,14 @@ impl<T: Vectored, R: Reduction<T>> Tile<'_, '_, T, R> {
     }
 
     /// Folds `rows` rows from `at` on by a few taps.
-    fn few_taps(&mut self, at: usize, place: usize, rows: usize, windows: (usize, usize), into: usize) {
+    fn few_taps(
+        &mut self,
+        at: usize,
+        place: usize,
+        rows: usize,
+        windows: (usize, usize),
+        into: usize,
+    ) {
         let geometry = self.job.geometry;
         let axis = &geometry.axes[geometry.axes.len() - 1];
         let len = windows.1 - windows.0;
@@ -293,7 +318,17 @@ impl<T: Vectored, R: Reduction<T>> Tile<'_, '_, T, R> {
         };
         let part = self.first.len() / R::PARTS;
         let (level, reduction) = (self.job.level, self.job.reduction);
-        rows::fold(level, reduction, axis, &self.edges, rows, self.first, part, into, self.row);
+        rows::fold(
+            level,
+            reduction,
+            axis,
+            &self.edges,
+            rows,
+            self.first,
+            part,
+            into,
+            self.row,
+        );
     }
 
     /// Folds the windows of a row from `window` on by runs of taps.
@@ -367,12 +402,25 @@ impl<T: Vectored, R: Reduction<T>> Tile<'_, '_, T, R> {
             };
             let (level, reduction) = (tile.job.level, tile.job.reduction);
             let source = folded::<T, R>(tile.first);
-            across::fold(level, reduction, source, &mut into_folded::<T, R>(tile.second), stage);
+            across::fold(
+                level,
+                reduction,
+                source,
+                &mut into_folded::<T, R>(tile.second),
+                stage,
+            );
         });
     }
 
     /// Folds windows of axis `index`, whose rows lie in the first buffer from `at` on, by runs of taps into the second.
-    fn long_rows(&mut self, index: usize, from: Layout, at: usize, windows: (usize, usize), to: usize) {
+    fn long_rows(
+        &mut self,
+        index: usize,
+        from: Layout,
+        at: usize,
+        windows: (usize, usize),
+        to: usize,
+    ) {
         let axis = &self.job.geometry.axes[index];
         let taps = LongTaps {
             count: axis.kernel,

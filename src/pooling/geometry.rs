@@ -83,7 +83,11 @@ fn runs<T: Vectored, R: Reduction<T>>(reduction: &R, axis: &Axis, divides: bool)
             false => 1.0,
         };
         // All windows between have all taps, so that they differ in nothing.
-        let windows = if full.contains(&window) { full.end - window } else { 1 };
+        let windows = if full.contains(&window) {
+            full.end - window
+        } else {
+            1
+        };
         match runs.last_mut() {
             Some(last)
                 if last.count == count
@@ -186,7 +190,9 @@ impl Geometry {
             plane_output: axes.iter().map(|axis| axis.output).product::<usize>() * inner,
             whole,
             bare: axes.iter().any(Axis::has_bare_windows),
-            bordered: axes.iter().any(|axis| axis.full_windows() != (0..axis.output)),
+            bordered: axes
+                .iter()
+                .any(|axis| axis.full_windows() != (0..axis.output)),
             tile: (1, 1),
             parts: R::PARTS,
             item_bytes: size_of::<R::Item>(),
@@ -273,7 +279,9 @@ impl Geometry {
         }
         // Rows of the first axis that so many windows reach, wherever they are.
         let axis = &self.axes[0];
-        let extent = (axis.kernel - 1).saturating_mul(axis.dilation).saturating_add(1);
+        let extent = (axis.kernel - 1)
+            .saturating_mul(axis.dilation)
+            .saturating_add(1);
         let reach = ((windows - 1).saturating_mul(axis.stride)).saturating_add(extent);
         let mut rows = planes.saturating_mul(axis.input.min(reach));
         for axis in &self.axes[1..last.max(1)] {
@@ -298,7 +306,8 @@ impl Geometry {
             let output = windows.saturating_mul(self.band_output());
             items[last % 2] = items[last % 2].max(output);
         }
-        let room = |items: usize| self.parts * items.saturating_add(SLACK).next_multiple_of(MOST_LANES);
+        let room =
+            |items: usize| self.parts * items.saturating_add(SLACK).next_multiple_of(MOST_LANES);
         (room(items[0]), room(items[1]))
     }
 
@@ -327,7 +336,9 @@ impl Geometry {
                 true => self.long_row((0, windows)).items,
                 false => 0,
             };
-            a.saturating_add(b).saturating_add(row).saturating_mul(self.item_bytes)
+            a.saturating_add(b)
+                .saturating_add(row)
+                .saturating_mul(self.item_bytes)
         };
         let whole = bytes(1, axis.output);
         if whole <= NEAR_BYTES {
@@ -359,7 +370,9 @@ impl Geometry {
                 _ => self.axes[last].output,
             };
             let row = self.long_row((0, windows));
-            items = items.saturating_add(2 * row.items).saturating_add(row.picked);
+            items = items
+                .saturating_add(2 * row.items)
+                .saturating_add(row.picked);
         }
         let columns = self.axes[last].output.saturating_mul(self.inner);
         let threads = rayon::current_num_threads().min(self.planes * self.bands());

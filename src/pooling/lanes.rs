@@ -1,6 +1,6 @@
 //! Lanes: the elements and accumulators of several windows side by side, in the vectors of any instruction set.
 
-use fearless_simd::{Level, Simd, SimdBase, dispatch};
+use fearless_simd::{Level, Select, Simd, SimdBase, SimdMask, dispatch};
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
@@ -23,7 +23,7 @@ pub trait Vectored: Item {
 }
 
 /// The lanes of a vector of `T`.
-pub(super) const fn lanes<S: Simd, T: Vectored>() -> usize {
+pub(in crate::pooling) const fn lanes<S: Simd, T: Vectored>() -> usize {
     <T::Raw<S> as SimdBase<S>>::LEN
 }
 
@@ -76,6 +76,8 @@ pub trait Accumulator<S: Simd>: Copy {
     fn load(s: S, items: &[Self::Item], part: usize, at: usize) -> Self;
     /// Puts the accumulators at `at`.
     fn store(self, items: &mut [Self::Item], part: usize, at: usize);
+    /// These accumulators where the bit of the lane is set, else `other`.
+    fn where_set(self, s: S, bits: u64, other: Self) -> Self;
     /// The lanes from number `by` on in the first places; `by` is a power of two below their number.
     fn turned(self, by: usize) -> Self;
 }
@@ -109,6 +111,18 @@ impl<S: Simd, V: SimdBase<S, Element: Item>, const N: usize, const PARTS: usize>
                 self.0[p][n].store_slice(&mut items[n * V::LEN..(n + 1) * V::LEN]);
             }
         }
+    }
+
+    #[inline(always)]
+    fn where_set(self, s: S, bits: u64, other: Self) -> Self {
+        let mut parts = self.0;
+        for n in 0..N {
+            let mask = V::Mask::from_bitmask(s, bits >> (n * V::LEN));
+            for p in 0..PARTS {
+                parts[p][n] = mask.select(self.0[p][n], other.0[p][n]);
+            }
+        }
+        Lanes(parts)
     }
 
     #[inline(always)]

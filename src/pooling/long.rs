@@ -113,7 +113,11 @@ fn windows<S: Simd, T: Vectored, R: Reduction<T>>(
     let mut more = false;
     loop {
         let last = left <= MOST;
-        let radix = if last { left } else { radix(left, R::IDEMPOTENT) };
+        let radix = if last {
+            left
+        } else {
+            radix(left, R::IDEMPOTENT)
+        };
         let digit = match (last, R::IDEMPOTENT) {
             (true, _) => left,
             (false, true) => 0,
@@ -126,7 +130,15 @@ fn windows<S: Simd, T: Vectored, R: Reduction<T>>(
                 // Where a tap may be folded twice, the last run is moved back into the window.
                 offsets[index] = tap.min(taps.count - run) * taps.step;
             }
-            add(s, reduction, &runs, &offsets[..digit], field, more, &mut into);
+            add(
+                s,
+                reduction,
+                &runs,
+                &offsets[..digit],
+                field,
+                more,
+                &mut into,
+            );
             more = true;
         }
         if last {
@@ -157,22 +169,40 @@ fn lengthen<S: Simd, T: Vectored, R: Reduction<T>>(
     for row in 0..field.rows {
         let first = row * field.pitch;
         let width = field.width.min(whole.saturating_sub(first));
-        let mut i = first;
+        let (mut at, mut rest) = (runs.at + first, width);
         // Ascending, so that what lies behind a run is not lengthened yet.
-        while i < first + width {
-            let at = runs.at + i;
-            let mut acc = R::Acc::<S>::load(s, runs.items, part, at);
-            for index in 1..radix {
-                let behind = R::Acc::<S>::load(s, runs.items, part, at + index * reach);
-                acc = reduction.fold(s, acc, behind);
-            }
-            match first + width - i {
-                rest if rest >= len => acc.store(runs.items, part, at),
-                rest => store_first::<S, T, R>(acc, runs, at, rest),
-            }
-            i += len;
+        while rest >= len {
+            let acc = longer::<S, T, R>(s, reduction, radix, reach, runs.items, part, at);
+            acc.store(runs.items, part, at);
+            at += len;
+            rest -= len;
+        }
+        if rest > 0 {
+            let acc = longer::<S, T, R>(s, reduction, radix, reach, runs.items, part, at);
+            store_first::<S, T, R>(acc, runs, at, rest);
         }
     }
+}
+
+/// The runs at `at`, `radix` times as long.
+#[inline(always)]
+fn longer<S: Simd, T: Vectored, R: Reduction<T>>(
+    s: S,
+    reduction: &R,
+    radix: usize,
+    reach: usize,
+    items: &[R::Item],
+    part: usize,
+    at: usize,
+) -> R::Acc<S> {
+    let items = &items[at..];
+    let mut acc = R::Acc::<S>::load(s, items, part, 0);
+    let mut behind = reach;
+    for _ in 1..radix {
+        acc = reduction.fold(s, acc, R::Acc::<S>::load(s, items, part, behind));
+        behind += reach;
+    }
+    acc
 }
 
 /// Folds runs at `offsets` behind each window's first tap, before what `into` has of the window if that is `more`
@@ -188,28 +218,54 @@ fn add<S: Simd, T: Vectored, R: Reduction<T>>(
     into: &mut Items<'_, R::Item>,
 ) {
     let len = lanes::<S, T>();
+    let n = field.len.next_multiple_of(len);
     for stretch in 0..field.stretches {
         let from = runs.at + stretch * field.stride * field.pitch;
+        let mut rows = [&runs.items[..0]; MOST];
+        for index in 0..offsets.len() {
+            let from = from + offsets[index];
+            rows[index] = &runs.items[from..from + (R::PARTS - 1) * runs.part + n];
+        }
+        let (first, others) = (rows[0], &rows[1..offsets.len()]);
         let to = into.at + stretch * field.into_pitch;
         let mut i = 0;
-        while i < field.len {
-            let mut acc = R::Acc::<S>::load(s, runs.items, runs.part, from + i + offsets[0]);
-            for offset in &offsets[1..] {
-                let next = R::Acc::<S>::load(s, runs.items, runs.part, from + i + offset);
-                acc = reduction.fold(s, acc, next);
-            }
-            if more {
-                let behind = R::Acc::<S>::load(s, into.items, into.part, to + i);
-                acc = reduction.fold(s, acc, behind);
-            }
-            if field.len - i >= len {
-                acc.store(into.items, into.part, to + i);
-            } else {
-                store_first::<S, T, R>(acc, into, to + i, field.len - i);
-            }
+        while field.len - i >= len {
+            let acc =
+                sum_of_runs::<S, T, R>(s, reduction, first, others, runs.part, i, more, into, to);
+            acc.store(into.items, into.part, to + i);
             i += len;
         }
+        if i < field.len {
+            let acc =
+                sum_of_runs::<S, T, R>(s, reduction, first, others, runs.part, i, more, into, to);
+            store_first::<S, T, R>(acc, into, to + i, field.len - i);
+        }
     }
+}
+
+/// The runs at `i` of some rows, and what the windows have already if that is `more` than nothing.
+#[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "a kernel with all that it reads")]
+fn sum_of_runs<S: Simd, T: Vectored, R: Reduction<T>>(
+    s: S,
+    reduction: &R,
+    first: &[R::Item],
+    others: &[&[R::Item]],
+    part: usize,
+    i: usize,
+    more: bool,
+    into: &Items<'_, R::Item>,
+    to: usize,
+) -> R::Acc<S> {
+    let mut acc = R::Acc::<S>::load(s, first, part, i);
+    for row in others {
+        acc = reduction.fold(s, acc, R::Acc::<S>::load(s, row, part, i));
+    }
+    if more {
+        let behind = R::Acc::<S>::load(s, into.items, into.part, to + i);
+        acc = reduction.fold(s, acc, behind);
+    }
+    acc
 }
 
 /// Stores the first `count` accumulators: behind them is what others need.

@@ -21,14 +21,50 @@ use crate::simd::Simd;
 /// Bytes of input and output below which work is not parted between threads.
 const GRAIN_BYTES: usize = 512 << 10;
 
-/// Pools `x`, which has the plan's input elements, into `values`, which has its output elements.
-pub(crate) fn pool<T: Vectored + PartialEq, R: Reduction<T>>(
-    plan: &Plan,
-    reduction: &R,
-    x: &[T],
-    values: &mut [T],
-) {
-    pool_all(plan, reduction, x, values, &mut []);
+/// A pool over a plan, ready to run; nothing if the plan has no results.
+pub(crate) struct Prepared<'a, R> {
+    geometry: Option<Geometry>,
+    reduction: &'a R,
+}
+
+impl<'a, R> Prepared<'a, R> {
+    pub(crate) fn new<T: Vectored>(plan: &Plan, reduction: &'a R) -> Prepared<'a, R>
+    where
+        R: Reduction<T>,
+    {
+        let geometry = (!plan.is_empty()).then(|| Geometry::new(plan, reduction));
+        Prepared {
+            geometry,
+            reduction,
+        }
+    }
+
+    /// The most bytes that it takes beside its input and output.
+    pub(crate) fn scratch_bytes(&self) -> usize {
+        self.geometry.as_ref().map_or(0, Geometry::scratch_bytes)
+    }
+
+    /// Pools `x`, which has the plan's input elements, into `values`, which has its output elements.
+    pub(crate) fn pool<T: Vectored + PartialEq>(&self, x: &[T], values: &mut [T])
+    where
+        R: Reduction<T>,
+    {
+        self.pool_with_places(x, values, &mut []);
+    }
+
+    /// As [`Prepared::pool`], with as many places, if the reduction yields them.
+    fn pool_with_places<T: Vectored + PartialEq>(
+        &self,
+        x: &[T],
+        values: &mut [T],
+        places: &mut [i64],
+    ) where
+        R: Reduction<T>,
+    {
+        if let Some(geometry) = &self.geometry {
+            run(geometry, self.reduction, x, values, places);
+        }
+    }
 }
 
 /// The largest elements of windows and their places in `x`.
@@ -49,14 +85,17 @@ pub(crate) fn pool_with_indices<T: MaxElement>(
         )));
     }
     match (T::floats(x), T::floats_mut(values)) {
-        (Some(x), Some(values)) => pool_all(plan, &MaxWithIndex, x, values, places),
+        (Some(x), Some(values)) => {
+            Prepared::new::<T::Float>(plan, &MaxWithIndex).pool_with_places(x, values, places);
+        }
         _ => T::Float::with_buffer::<STAGED, _>(x.len() + values.len(), |floats| {
             let (from, to) = floats.split_at_mut(x.len());
             for (float, x) in from.iter_mut().zip(x) {
                 *float = x.to_float();
             }
             let to = &mut to[..values.len()];
-            pool_all(plan, &MaxWithIndex, from, to, places);
+            let pool = Prepared::new::<T::Float>(plan, &MaxWithIndex);
+            pool.pool_with_places(from, to, places);
             for (value, float) in values.iter_mut().zip(to) {
                 *value = T::from_float(*float);
             }
@@ -69,26 +108,26 @@ pub(crate) fn pool_with_indices<T: MaxElement>(
     Ok(())
 }
 
-fn pool_all<T: Vectored + PartialEq, R: Reduction<T>>(
-    plan: &Plan,
+fn run<T: Vectored + PartialEq, R: Reduction<T>>(
+    geometry: &Geometry,
     reduction: &R,
     x: &[T],
     values: &mut [T],
     places: &mut [i64],
 ) {
-    if plan.is_empty() {
-        return;
-    }
-    let geometry = Geometry::new(plan, reduction);
-    let words = if R::DIVIDES { share_words(&geometry) } else { (0, 0) };
+    let words = if R::DIVIDES {
+        share_words(geometry)
+    } else {
+        (0, 0)
+    };
     f64::with_buffer::<SHARES, _>(words.0 + words.1, |shares| {
         let (columns, middle) = shares[..words.0 + words.1].split_at_mut(words.0);
         if R::DIVIDES {
-            fill_shares(&geometry, reduction, columns, middle);
+            fill_shares(geometry, reduction, columns, middle);
         }
         let job = Job {
             level: Simd::installed(),
-            geometry: &geometry,
+            geometry,
             reduction,
             x,
             shares: Shares { columns, middle },
@@ -107,7 +146,7 @@ fn pool_all<T: Vectored + PartialEq, R: Reduction<T>>(
         part(&job, bands, pieces);
     });
     if geometry.bare || (R::PLACES && geometry.bordered) {
-        settle::settle(&geometry, reduction, values, places);
+        settle::settle(geometry, reduction, values, places);
     }
 }
 
@@ -115,7 +154,10 @@ fn pool_all<T: Vectored + PartialEq, R: Reduction<T>>(
 fn share_words(geometry: &Geometry) -> (usize, usize) {
     let middle = match geometry.axes.len() {
         0..=2 => 0,
-        rank => geometry.axes[1..rank - 1].iter().map(|axis| axis.output).product(),
+        rank => geometry.axes[1..rank - 1]
+            .iter()
+            .map(|axis| axis.output)
+            .product(),
     };
     (geometry.columns() + MOST_LANES, middle)
 }
@@ -151,11 +193,7 @@ fn fill_shares<T: Vectored, R: Reduction<T>>(
 }
 
 /// Folds bands in up to `pieces` pieces that other threads may take.
-fn part<T: Vectored, R: Reduction<T>>(
-    job: &Job<'_, T, R>,
-    bands: Bands<'_, T>,
-    pieces: usize,
-) {
+fn part<T: Vectored, R: Reduction<T>>(job: &Job<'_, T, R>, bands: Bands<'_, T>, pieces: usize) {
     let Range { start, end } = bands.from..bands.to;
     let each = job.geometry.bands();
     let mut middle = start + (end - start).div_ceil(2);
@@ -200,7 +238,11 @@ fn leaf<T: Vectored, R: Reduction<T>>(job: &Job<'_, T, R>, bands: Bands<'_, T>) 
     let (first, second) = geometry.items(planes, windows);
     let (runs, picked, row) = match geometry.ways[last] {
         Way::Long => {
-            let windows = if last == 0 { windows } else { geometry.axes[last].output };
+            let windows = if last == 0 {
+                windows
+            } else {
+                geometry.axes[last].output
+            };
             let row = geometry.long_row((0, windows));
             (row.items, row.picked, row.elements + 2 * MOST_LANES)
         }
@@ -234,7 +276,7 @@ fn leaf<T: Vectored, R: Reduction<T>>(job: &Job<'_, T, R>, bands: Bands<'_, T>) 
 /// The p-norms of windows.
 pub(crate) fn pool_norms<T: SumElement>(plan: &Plan, power: Power, x: &[T], values: &mut [T]) {
     if !power.needs_scale::<T>() {
-        return pool(plan, &PowerSum(power), x, values);
+        return Prepared::new::<T>(plan, &PowerSum(power)).pool(x, values);
     }
     // High powers are rare enough to be computed in one type only.
     f64::with_buffer::<STAGED, _>(x.len() + values.len(), |doubles| {
@@ -243,7 +285,7 @@ pub(crate) fn pool_norms<T: SumElement>(plan: &Plan, power: Power, x: &[T], valu
             *double = x.to_f64();
         }
         let to = &mut to[..values.len()];
-        pool(plan, &ScaledPowerSum(power), from, to);
+        Prepared::new::<f64>(plan, &ScaledPowerSum(power)).pool(from, to);
         for (value, double) in values.iter_mut().zip(to) {
             *value = T::from_f64(*double);
         }
@@ -253,9 +295,11 @@ pub(crate) fn pool_norms<T: SumElement>(plan: &Plan, power: Power, x: &[T], valu
 /// The most bytes that [`pool_norms`] takes beside its input and output.
 pub(crate) fn norms_scratch_bytes<T: SumElement>(plan: &Plan, power: Power) -> usize {
     if !power.needs_scale::<T>() {
-        return scratch_bytes::<T, _>(plan, &PowerSum(power));
+        return Prepared::new::<T>(plan, &PowerSum(power)).scratch_bytes();
     }
-    scratch_bytes::<f64, _>(plan, &ScaledPowerSum(power)).saturating_add(copies::<f64>(plan))
+    let scaled = ScaledPowerSum(power);
+    let pool = Prepared::new::<f64>(plan, &scaled);
+    pool.scratch_bytes().saturating_add(copies::<f64>(plan))
 }
 
 /// The most bytes that [`pool_with_indices`] takes beside its input and output.
@@ -264,19 +308,14 @@ pub(crate) fn indices_scratch_bytes<T: MaxElement>(plan: &Plan) -> usize {
         Some(_) => 0,
         None => copies::<T::Float>(plan),
     };
-    scratch_bytes::<T::Float, _>(plan, &MaxWithIndex).saturating_add(copies)
+    let pool = Prepared::new::<T::Float>(plan, &MaxWithIndex);
+    pool.scratch_bytes().saturating_add(copies)
 }
 
 /// The bytes of a copy of input and output in another type.
 fn copies<T>(plan: &Plan) -> usize {
     let elements = plan.planes().saturating_mul(plan.plane_input());
-    elements.saturating_add(plan.output().elements()).saturating_mul(size_of::<T>())
-}
-
-/// The most bytes that a pool takes beside its input and output.
-pub(crate) fn scratch_bytes<T: Vectored, R: Reduction<T>>(plan: &Plan, reduction: &R) -> usize {
-    match plan.is_empty() {
-        true => 0,
-        false => Geometry::new(plan, reduction).scratch_bytes(),
-    }
+    elements
+        .saturating_add(plan.output().elements())
+        .saturating_mul(size_of::<T>())
 }

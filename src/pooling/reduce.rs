@@ -16,8 +16,8 @@ use crate::window::Axis;
 
 pub(crate) use max::Max;
 pub use max::MaxElement;
-pub(crate) use max_with_index::{MaxWithIndex, column_major};
 pub use max_with_index::StorageOrder;
+pub(crate) use max_with_index::{MaxWithIndex, column_major};
 pub(crate) use mean::Mean;
 pub(crate) use power_sum::{Power, PowerSum};
 pub(crate) use quantized_mean::{Quantization, Quantized, QuantizedMean};
@@ -63,6 +63,12 @@ pub(crate) trait Reduction<T: Vectored>: Sync {
 
     /// One tap a window.
     fn start<S: Simd>(&self, s: S, x: T::Raw<S>, places: Places) -> Self::Acc<S>;
+
+    /// As `start`, from memory: `x` has half as many elements again as there are lanes.
+    #[inline(always)]
+    fn start_from<S: Simd>(&self, s: S, x: &[T], places: Places) -> Self::Acc<S> {
+        self.start(s, T::load(s, x), places)
+    }
 
     /// Two runs of taps, `a` before `b`.
     fn fold<S: Simd>(&self, s: S, a: Self::Acc<S>, b: Self::Acc<S>) -> Self::Acc<S>;

@@ -3,9 +3,9 @@
 //! Rows that lie one behind the other, and whose windows do too, are one long row: narrow planes fill vectors as
 //! wide ones do.
 
-use fearless_simd::{Level, Select, Simd, SimdBase, SimdMask, dispatch};
+use fearless_simd::{Level, Simd, SimdBase, dispatch};
 
-use super::across::copy_present;
+use super::across::{self, copy_present};
 use super::lanes::{Accumulator, MOST_LANES, Vectored, lanes};
 use super::reduce::{Places, Reduction};
 use crate::window::Axis;
@@ -187,12 +187,6 @@ fn windows<S: Simd, T: Vectored, R: Reduction<T>>(
     }
 }
 
-/// `raw` where the bits are set, else `absent`.
-#[inline(always)]
-fn present<S: Simd, T: Vectored>(s: S, bits: u64, raw: T::Raw<S>, absent: T::Raw<S>) -> T::Raw<S> {
-    <T::Raw<S> as SimdBase<S>>::Mask::from_bitmask(s, bits).select(raw, absent)
-}
-
 /// The elements at every `STRIDE`-th position of `x`, from each of the first `STRIDE` positions.
 #[inline(always)]
 fn phases<S: Simd, T: Vectored, const STRIDE: usize>(s: S, x: &[T]) -> [T::Raw<S>; STRIDE] {
@@ -236,30 +230,48 @@ fn dense<S: Simd, T: Vectored, R: Reduction<T>, const TAPS: usize, const STRIDE:
             advance: len % edges.columns * TAPS,
         };
         if edges.partial == 0 {
-            vectors::<S, T, R, TAPS, STRIDE, false>(s, reduction, edges, rows.x, piece, items, part, spare);
+            vectors::<S, T, R, TAPS, STRIDE, false>(
+                s, reduction, edges, rows.x, piece, items, part, spare,
+            );
             continue;
         }
         if is_narrow(edges.columns, len) {
-            vectors::<S, T, R, TAPS, STRIDE, true>(s, reduction, edges, rows.x, piece, items, part, spare);
+            vectors::<S, T, R, TAPS, STRIDE, true>(
+                s, reduction, edges, rows.x, piece, items, part, spare,
+            );
             continue;
         }
         // A few vectors that touch the left end, many that touch none, and a few that touch the right end.
         let all = piece.vectors;
-        let left = edges.left.saturating_sub(rows.column).div_ceil(len).min(all);
-        let inner = edges.right.saturating_sub(rows.column).div_ceil(len).clamp(left, all);
+        let left = edges
+            .left
+            .saturating_sub(rows.column)
+            .div_ceil(len)
+            .min(all);
+        let inner = edges
+            .right
+            .saturating_sub(rows.column)
+            .div_ceil(len)
+            .clamp(left, all);
         piece.advance = len * TAPS;
         if left > 0 {
             piece.vectors = left;
-            vectors::<S, T, R, TAPS, STRIDE, true>(s, reduction, edges, rows.x, piece, items, part, spare);
+            vectors::<S, T, R, TAPS, STRIDE, true>(
+                s, reduction, edges, rows.x, piece, items, part, spare,
+            );
             piece = piece.behind(left, len, STRIDE);
         }
         piece.vectors = inner - left;
-        vectors::<S, T, R, TAPS, STRIDE, false>(s, reduction, edges, rows.x, piece, items, part, spare);
+        vectors::<S, T, R, TAPS, STRIDE, false>(
+            s, reduction, edges, rows.x, piece, items, part, spare,
+        );
         if inner < all {
             piece = piece.behind(inner - left, len, STRIDE);
             piece.vectors = all - inner;
             piece.word = (edges.left + rows.column + inner * len - edges.right) * TAPS;
-            vectors::<S, T, R, TAPS, STRIDE, true>(s, reduction, edges, rows.x, piece, items, part, spare);
+            vectors::<S, T, R, TAPS, STRIDE, true>(
+                s, reduction, edges, rows.x, piece, items, part, spare,
+            );
         }
     }
 }
@@ -312,13 +324,18 @@ fn vectors<
     spare: &mut [T],
 ) {
     let len = lanes::<S, T>();
-    let (step, span) = (STRIDE * len, (TAPS - 1) / STRIDE * STRIDE + STRIDE * len);
-    let absent = T::load(s, &[reduction.absent(); MOST_LANES]);
+    let step = STRIDE * len;
+    let span = (TAPS - 1) / STRIDE * STRIDE + step + if STRIDE == 1 { len / 2 } else { 0 };
+    let absent = across::absent(s, reduction);
     let (bits, partial) = (edges.bits, edges.partial);
     let mut word = piece.word;
     while piece.vectors > 0 {
         // Vectors that lie in the tensor with all that they read.
-        let inside = match x.len().checked_sub(span).and_then(|end| end.checked_sub(piece.from)) {
+        let inside = match x
+            .len()
+            .checked_sub(span)
+            .and_then(|end| end.checked_sub(piece.from))
+        {
             Some(room) => (room / step + 1).min(piece.vectors),
             None => 0,
         };
@@ -368,32 +385,63 @@ fn window_at<
     place: usize,
     bits: [u64; TAPS],
     partial: u64,
-    absent: T::Raw<S>,
+    absent: R::Acc<S>,
 ) -> R::Acc<S> {
-    let mut acc = None;
+    let len = lanes::<S, T>();
+    let mut acc = absent;
     let mut tap = 0;
     while tap < TAPS {
-        let phases = phases::<S, T, STRIDE>(s, &x[tap..tap + STRIDE * lanes::<S, T>()]);
-        for phase in 0..STRIDE {
-            if tap + phase < TAPS {
-                let mut raw = phases[phase];
-                if MASKED && partial >> (tap + phase) & 1 == 1 {
-                    raw = present::<S, T>(s, bits[tap + phase], raw, absent);
+        let places = Places {
+            first: place.wrapping_add(tap),
+            step: STRIDE,
+        };
+        if STRIDE == 1 {
+            let next = reduction.start_from(s, &x[tap..tap + len + len / 2], places);
+            acc = tap_folded::<S, T, R, MASKED>(
+                s, reduction, tap, acc, next, bits[tap], partial, absent,
+            );
+        } else {
+            let phases = phases::<S, T, STRIDE>(s, &x[tap..tap + STRIDE * len]);
+            for phase in 0..STRIDE {
+                if tap + phase < TAPS {
+                    let tap = tap + phase;
+                    let places = Places {
+                        first: place.wrapping_add(tap),
+                        step: STRIDE,
+                    };
+                    let next = reduction.start(s, phases[phase], places);
+                    acc = tap_folded::<S, T, R, MASKED>(
+                        s, reduction, tap, acc, next, bits[tap], partial, absent,
+                    );
                 }
-                let places = Places {
-                    first: place.wrapping_add(tap + phase),
-                    step: STRIDE,
-                };
-                let next = reduction.start(s, raw, places);
-                acc = Some(match acc {
-                    None => next,
-                    Some(acc) => reduction.fold(s, acc, next),
-                });
             }
         }
         tap += STRIDE;
     }
-    acc.expect("a window has a tap")
+    acc
+}
+
+/// `acc` with one more tap, where that is on the row.
+#[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "a kernel with all that it reads")]
+fn tap_folded<S: Simd, T: Vectored, R: Reduction<T>, const MASKED: bool>(
+    s: S,
+    reduction: &R,
+    tap: usize,
+    acc: R::Acc<S>,
+    next: R::Acc<S>,
+    bits: u64,
+    partial: u64,
+    absent: R::Acc<S>,
+) -> R::Acc<S> {
+    let folded = match tap {
+        0 => next,
+        _ => reduction.fold(s, acc, next),
+    };
+    match MASKED && partial >> tap & 1 == 1 {
+        true => folded.where_set(s, bits, if tap == 0 { absent } else { acc }),
+        false => folded,
+    }
 }
 
 /// A few taps, apart from each other, at every element.
@@ -412,39 +460,39 @@ fn sparse<S: Simd, T: Vectored, R: Reduction<T>>(
 ) {
     let len = lanes::<S, T>();
     let advance = len % edges.columns;
-    let absent = T::load(s, &[reduction.absent(); MOST_LANES]);
+    let absent = across::absent(s, reduction);
     for stretch in 0..rows.stretches {
         let mut column = rows.column;
         let into = at + stretch * rows.len;
         let mut i = 0;
         while i < rows.len {
             let bits = edges.at(column);
-            let mut acc = None;
+            let mut acc = absent;
             let mut offset = stretch * rows.pitch + i;
             for tap in 0..axis.kernel {
                 let from = rows.first.wrapping_add(offset);
-                let mut raw = match rows.x.get(from..from.wrapping_add(len)) {
-                    Some(x) => T::load(s, x),
-                    None => {
-                        copy_present(rows.x, from, &mut spare[..len]);
-                        T::load(s, spare)
-                    }
-                };
-                if let Some(bits) = bits {
-                    raw = present::<S, T>(s, bits[tap], raw, absent);
-                }
                 let places = Places {
                     first: rows.place.wrapping_add(offset),
                     step: 1,
                 };
-                let next = reduction.start(s, raw, places);
-                acc = Some(match acc {
-                    None => next,
-                    Some(acc) => reduction.fold(s, acc, next),
-                });
+                let next = match rows.x.get(from..from.wrapping_add(len + len / 2)) {
+                    Some(x) => reduction.start_from(s, x, places),
+                    None => {
+                        copy_present(rows.x, from, &mut spare[..len]);
+                        reduction.start(s, T::load(s, spare), places)
+                    }
+                };
+                let folded = match tap {
+                    0 => next,
+                    _ => reduction.fold(s, acc, next),
+                };
+                acc = match bits {
+                    Some(bits) => folded.where_set(s, bits[tap], acc),
+                    None => folded,
+                };
                 offset = offset.wrapping_add(axis.dilation);
             }
-            acc.expect("a window has a tap").store(items, part, into + i);
+            acc.store(items, part, into + i);
             i += len;
             column += advance;
             if column >= edges.columns {

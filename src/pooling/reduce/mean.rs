@@ -42,6 +42,11 @@ impl<T: SumElement> Reduction<T> for Mean {
     }
 
     #[inline(always)]
+    fn start_from<S: Simd>(&self, s: S, x: &[T], _: Places) -> T::Sums<S> {
+        T::sum(s, T::widen_from(s, x))
+    }
+
+    #[inline(always)]
     fn fold<S: Simd>(&self, _: S, a: T::Sums<S>, b: T::Sums<S>) -> T::Sums<S> {
         T::add(a, b)
     }

@@ -88,6 +88,11 @@ impl<T: SumElement> Reduction<T> for PowerSum {
     }
 
     #[inline(always)]
+    fn start_from<S: Simd>(&self, s: S, x: &[T], _: Places) -> T::Sums<S> {
+        T::sum(s, self.0.of(s, T::widen_from(s, x).abs()))
+    }
+
+    #[inline(always)]
     fn fold<S: Simd>(&self, _: S, a: T::Sums<S>, b: T::Sums<S>) -> T::Sums<S> {
         T::add(a, b)
     }

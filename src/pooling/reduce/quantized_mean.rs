@@ -91,7 +91,9 @@ impl<T: Quantized> Reduction<T> for QuantizedMean<T> {
         let mean = acc.mul(splat(self.x.scale.into())).div(count);
         let steps = mean.div(splat(self.y.scale.into())).round_ties_even();
         let mut quantized = [0.0; MOST_LANES];
-        steps.add(splat(self.y.zero_point.into())).write(&mut quantized);
+        steps
+            .add(splat(self.y.zero_point.into()))
+            .write(&mut quantized);
         for lane in 0..values.len() {
             values[lane] = T::of(quantized[lane].clamp(T::LEAST, T::MOST));
         }

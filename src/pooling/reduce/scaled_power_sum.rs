@@ -38,6 +38,15 @@ impl<S: Simd, D: Accumulator<S, Item = f64>> Accumulator<S> for Scaled<D> {
     }
 
     #[inline(always)]
+    fn where_set(self, s: S, bits: u64, other: Self) -> Self {
+        Scaled {
+            scale: self.scale.where_set(s, bits, other.scale),
+            sum: self.sum.where_set(s, bits, other.sum),
+            lost: self.lost.where_set(s, bits, other.lost),
+        }
+    }
+
+    #[inline(always)]
     fn turned(self, by: usize) -> Self {
         Scaled {
             scale: self.scale.turned(by),

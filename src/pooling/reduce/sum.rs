@@ -1,9 +1,11 @@
 //! Sums: in `f64` for types up to 32 bits, with the rounding error beside them for `f64`.
 
-use fearless_simd::{Bytes, Select, Simd, SimdBase, SimdCvtFloat, SimdFloat, SimdNarrow, SimdWiden};
+use fearless_simd::{
+    Bytes, Select, Simd, SimdBase, SimdCvtFloat, SimdFloat, SimdNarrow, SimdWiden,
+};
 use half::{bf16, f16};
 
-use crate::pooling::lanes::{Accumulator, Lanes, Vectored};
+use crate::pooling::lanes::{Accumulator, Lanes, Vectored, lanes};
 use crate::tensor::Element;
 
 /// An element type that average and Lp pools take.
@@ -147,10 +149,17 @@ pub trait Widened: Vectored {
 
     #[doc(hidden)]
     fn widen<S: Simd>(s: S, raw: Self::Raw<S>) -> Self::Wide<S>;
+
+    /// As `widen`, from memory: `x` has half as many elements again as there are lanes.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn widen_from<S: Simd>(s: S, x: &[Self]) -> Self::Wide<S> {
+        Self::widen(s, Self::load(s, x))
+    }
 }
 
 macro_rules! widened {
-    ($($type:ident: $n:literal, |$s:ident, $raw:ident| $wide:expr;)*) => {
+    ($($type:ident: $n:literal, |$s:ident, $raw:ident| $wide:expr $(, |$t:ident, $x:ident| $from:expr)?;)*) => {
         $(impl Widened for $type {
             type Wide<S: Simd> = Lanes<S::f64s, $n, 1>;
 
@@ -158,6 +167,11 @@ macro_rules! widened {
             fn widen<S: Simd>($s: S, $raw: Self::Raw<S>) -> Self::Wide<S> {
                 Lanes([$wide])
             }
+
+            $(#[inline(always)]
+            fn widen_from<S: Simd>($t: S, $x: &[$type]) -> Self::Wide<S> {
+                Lanes([$from])
+            })?
         })*
     };
 }
@@ -166,6 +180,10 @@ widened! {
     f32: 2, |_s, raw| {
         let (low, high) = raw.widen();
         [low, high]
+    }, |s, x| {
+        // Half a vector is widened as it is loaded, a whole one has to be taken apart first.
+        let half = lanes::<S, f32>() / 2;
+        [f32::load(s, x).widen().0, f32::load(s, &x[half..]).widen().0]
     };
     f16: 4, |s, raw| doubles::<S>(f32s_of_f16(s, raw));
     bf16: 4, |_s, raw| doubles::<S>(f32s_of_bf16::<S>(raw));
@@ -340,7 +358,8 @@ impl Summed for f64 {
         let [[sum], [lost]] = sums.0;
         // The error of a sum that is infinite or NaN is NaN and says nothing; that of a zero may change its sign.
         let largest = <S::f64s as SimdBase<S>>::splat(s, f64::MAX);
-        let matters = sum.abs().simd_le(largest) & !lost.simd_eq(<S::f64s as SimdBase<S>>::splat(s, 0.0));
+        let matters =
+            sum.abs().simd_le(largest) & !lost.simd_eq(<S::f64s as SimdBase<S>>::splat(s, 0.0));
         Lanes([[matters.select(sum + lost, sum)]])
     }
 
