@@ -7,6 +7,8 @@ use linn::pooling::definition::Problem;
 use rayon::prelude::*;
 
 use crate::check::{self, Random, Sums};
+use crate::every;
+use crate::levels::Levels;
 use crate::number::{Float, Number};
 
 const PROBLEMS: u64 = 4000;
@@ -88,6 +90,63 @@ fn long_windows_of_every_type() {
             sums::<f64>(&problem, &mut random, data);
         }
     });
+}
+
+/// Sizes, windows, strides, dilations and pads of any length, short ones more often: several tiles and bands, with ends
+/// of them anywhere.
+#[test]
+fn random_larger_problems() {
+    let long = AtomicUsize::new(0);
+    (0..400u64).into_par_iter().for_each(|seed| {
+        let mut random = Random::new(seed + 99_000);
+        let problem = larger_problem(&mut random);
+        let is_long = problem.shape[2..].iter().any(|&size| size > 256);
+        long.fetch_add(is_long.into(), Ordering::Relaxed);
+        every::pools_by_turns(&Levels::all(), &problem, 3 * seed as usize);
+    });
+    let long = long.into_inner();
+    println!("{long} of 400 problems with an axis of more than 256 elements");
+    assert!(long >= 40);
+}
+
+/// Taps over all windows of a larger problem.
+const MOST_LARGER_TAPS: i64 = 60_000;
+
+fn larger_problem(random: &mut Random) -> Problem {
+    loop {
+        let rank = random.one_of(&[1, 1, 2, 2, 2, 3]);
+        let most = [4000, 400, 60][rank - 1];
+        let mut list = |len: usize, least: i64, most: i64| -> Vec<i64> {
+            let each = (0..len).map(|_| {
+                let most = random.range(least.max(1), most);
+                let most = random.range(least.max(1), most);
+                random.range(least, most)
+            });
+            each.collect()
+        };
+        let (kernel_shape, dilations) = (list(rank, 1, 60), list(rank, 1, 12));
+        let (strides, sizes) = (list(rank, 1, 30), list(rank, 1, most));
+        let pads = list(2 * rank, 0, 90);
+        let planes = [random.one_of(&[1, 1, 2]), random.one_of(&[1, 2, 3])];
+        let sizes = sizes.into_iter().map(|size| size as usize);
+        let problem = Problem {
+            shape: planes.into_iter().chain(sizes).collect(),
+            kernel_shape,
+            strides,
+            dilations,
+            pads,
+            auto_pad: random.auto_pad(),
+            ceil_mode: random.below(2) == 1,
+        };
+        let windows: usize = match problem.output_shape() {
+            Some(shape) => shape.iter().product(),
+            None => 0,
+        };
+        let taps = windows as i64 * problem.kernel_shape.iter().product::<i64>();
+        if (1..=MOST_LARGER_TAPS).contains(&taps) {
+            return problem;
+        }
+    }
 }
 
 /// What the elements are drawn from.
