@@ -283,14 +283,19 @@ impl Geometry {
             .saturating_mul(axis.dilation)
             .saturating_add(1);
         let reach = ((windows - 1).saturating_mul(axis.stride)).saturating_add(extent);
-        let mut rows = planes.saturating_mul(axis.input.min(reach));
+        // All windows get all rows, reached or not.
+        let (rows_of_plane, padded_rows) = match windows == axis.output {
+            true => (axis.input, reach.max(axis.pad_begin.saturating_add(axis.input))),
+            false => (axis.input.min(reach), reach),
+        };
+        let mut rows = planes.saturating_mul(rows_of_plane);
         for axis in &self.axes[1..last.max(1)] {
             rows = rows.saturating_mul(axis.input);
         }
         for index in (0..last).rev() {
             let layout = self.layout(index, planes, (0, windows));
             let needed = match index {
-                0 if self.ways[0] == Way::Long => planes.saturating_mul(reach),
+                0 if self.ways[0] == Way::Long => planes.saturating_mul(padded_rows),
                 0 => rows,
                 // Rows of nothing come with each block.
                 _ => {
