@@ -341,7 +341,8 @@ impl<T: Vectored, R: Reduction<T>> Tile<'_, '_, T, R> {
         let (size, end) = (axis.input as isize, start + row.elements as isize);
         let (first, last) = (start.clamp(0, size), end.clamp(0, size));
         let copy = &mut self.row[..row.elements + MOST_LANES];
-        let (before, rest) = copy.split_at_mut((first - start).clamp(0, row.elements as isize) as usize);
+        let (before, rest) =
+            copy.split_at_mut((first - start).clamp(0, row.elements as isize) as usize);
         let (present, after) = rest.split_at_mut((last - first) as usize);
         before.fill(reduction.absent());
         present.copy_from_slice(&self.job.x[at + first as usize..][..present.len()]);

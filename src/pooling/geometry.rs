@@ -285,7 +285,10 @@ impl Geometry {
         let reach = ((windows - 1).saturating_mul(axis.stride)).saturating_add(extent);
         // All windows get all rows, reached or not.
         let (rows_of_plane, padded_rows) = match windows == axis.output {
-            true => (axis.input, reach.max(axis.pad_begin.saturating_add(axis.input))),
+            true => (
+                axis.input,
+                reach.max(axis.pad_begin.saturating_add(axis.input)),
+            ),
             false => (axis.input.min(reach), reach),
         };
         let mut rows = planes.saturating_mul(rows_of_plane);
