@@ -29,6 +29,7 @@ mod plan;
 mod planes;
 mod reduce;
 mod rows;
+mod runs;
 mod settle;
 mod whole;
 

@@ -2,9 +2,9 @@
 
 use fearless_simd::{Level, Simd, dispatch};
 
-use super::geometry::Run;
 use super::lanes::{Accumulator, MOST_LANES, Vectored, lanes};
 use super::reduce::{Context, Places, Reduction};
+use super::runs::Run;
 
 /// What taps are read from.
 pub(super) trait Source<T: Vectored, R: Reduction<T>>: Copy {

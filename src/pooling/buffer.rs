@@ -18,6 +18,9 @@ pub(super) const STAGED: usize = 1;
 /// The buffer of the shares that divisors are made of.
 pub(super) const SHARES: usize = 2;
 
+/// The buffer of input and output in another type.
+pub(super) const COPIED: usize = 3;
+
 /// A cache line, in bytes.
 const ALIGNMENT: usize = 64;
 
@@ -29,7 +32,7 @@ macro_rules! items {
         $(impl Item for $type {
             fn with_buffer<const SLOT: usize, Y>(len: usize, work: impl FnOnce(&mut [Self]) -> Y) -> Y {
                 thread_local! {
-                    static BUFFERS: [Cell<Vec<$type>>; 3] = const { [const { Cell::new(Vec::new()) }; 3] };
+                    static BUFFERS: [Cell<Vec<$type>>; 4] = const { [const { Cell::new(Vec::new()) }; 4] };
                 }
                 // Taken, not borrowed: a thread that waits for others may start another pool.
                 let mut buffer = BUFFERS.with(|buffers| buffers[SLOT].take());

@@ -5,14 +5,14 @@
 use std::mem::swap;
 
 use fearless_simd::Level;
-use smallvec::SmallVec;
 
 use super::across::{self, Folded, IntoFolded, IntoResult, Stage, Unfolded};
-use super::geometry::{Geometry, Layout, LongRow, Run, Runs, Way};
+use super::geometry::{Geometry, Layout, LongRow, Way};
 use super::lanes::{MOST_LANES, Vectored, lanes_at};
 use super::long::{self, Field, Items, LongTaps};
 use super::reduce::Reduction;
 use super::rows::{self, Edges, Rows};
+use super::runs::Run;
 use super::whole;
 
 /// A pool, as all its parts see it.
@@ -341,7 +341,8 @@ impl<T: Vectored, R: Reduction<T>> Tile<'_, '_, T, R> {
         let (size, end) = (axis.input as isize, start + row.elements as isize);
         let (first, last) = (start.clamp(0, size), end.clamp(0, size));
         let copy = &mut self.row[..row.elements + MOST_LANES];
-        let (before, rest) = copy.split_at_mut((first - start).min(row.elements as isize) as usize);
+        let (before, rest) =
+            copy.split_at_mut((first - start).clamp(0, row.elements as isize) as usize);
         let (present, after) = rest.split_at_mut((last - first) as usize);
         before.fill(reduction.absent());
         present.copy_from_slice(&self.job.x[at + first as usize..][..present.len()]);
@@ -464,7 +465,7 @@ impl<T: Vectored, R: Reduction<T>> Tile<'_, '_, T, R> {
             base: results.base,
         };
         let size = (windows.1 - windows.0) * geometry.band_output();
-        let runs = runs_within(&geometry.runs[0], windows, axis.stride, layout.span.first);
+        let runs = geometry.runs[0].within(windows, axis.stride, layout.span.first);
         let (level, reduction) = (self.job.level, self.job.reduction);
         if geometry.ways[0] != Way::Long {
             let stage = Stage {
@@ -479,7 +480,7 @@ impl<T: Vectored, R: Reduction<T>> Tile<'_, '_, T, R> {
         }
         // The windows are folded as rows of their own, and then only finished.
         let mut rows = runs;
-        for run in &mut rows {
+        for run in rows.iter_mut() {
             (run.first, run.count) = (run.window, 1);
         }
         for plane in 0..planes {
@@ -513,7 +514,7 @@ impl<T: Vectored, R: Reduction<T>> Tile<'_, '_, T, R> {
                     x: &self.job.x[base..],
                     place: 0,
                 };
-                let runs = runs_within(&geometry.runs[0], windows, axis.stride, 0);
+                let runs = geometry.runs[0].within(windows, axis.stride, 0);
                 let stage = Stage {
                     blocks: planes,
                     from_pitch: geometry.plane_input,
@@ -548,17 +549,4 @@ impl<T: Vectored, R: Reduction<T>> Tile<'_, '_, T, R> {
         let source = folded::<T, R>(self.first);
         across::fold(level, reduction, source, &mut sink, stage);
     }
-}
-
-/// The runs of `windows` of an axis, counted from the first of them, over rows of which the first `skipped` are not
-/// there.
-fn runs_within(runs: &Runs, windows: (usize, usize), stride: usize, skipped: usize) -> Runs {
-    let within = runs.iter().filter_map(|run| run.within(windows, stride));
-    within
-        .map(|run| Run {
-            window: run.window - windows.0,
-            first: run.first - run.first.min(skipped),
-            ..run
-        })
-        .collect::<SmallVec<_>>()
 }

@@ -6,6 +6,7 @@ use super::Plan;
 use super::lanes::{MOST_LANES, Vectored};
 use super::reduce::Reduction;
 use super::rows;
+use super::runs::Runs;
 use crate::window::{Axes, Axis};
 
 /// How the windows of an axis are folded. The order of a window's taps depends on it, so it is the same for all
@@ -38,75 +39,6 @@ impl Way {
             false => Way::Across,
         }
     }
-}
-
-/// Windows that follow each other and have the same number of taps, `count`, and the same share of the divisor.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Run {
-    /// The first window.
-    pub(super) window: usize,
-    /// How many there are.
-    pub(super) windows: usize,
-    /// The position of the first window's first tap that lies on the input.
-    pub(super) first: usize,
-    pub(super) count: usize,
-    pub(super) share: f64,
-}
-
-impl Run {
-    /// The part of it that lies in `windows`, if any does.
-    pub(super) fn within(&self, windows: (usize, usize), stride: usize) -> Option<Run> {
-        let (from, to) = (
-            self.window.max(windows.0),
-            (self.window + self.windows).min(windows.1),
-        );
-        (from < to).then(|| Run {
-            window: from,
-            windows: to - from,
-            first: self.first + (from - self.window) * if self.count == 0 { 0 } else { stride },
-            ..*self
-        })
-    }
-}
-
-pub(super) type Runs = SmallVec<[Run; 4]>;
-
-/// The runs of an axis.
-fn runs<T: Vectored, R: Reduction<T>>(reduction: &R, axis: &Axis, divides: bool) -> Runs {
-    let mut runs = Runs::new();
-    let full = axis.full_windows();
-    let mut window = 0;
-    while window < axis.output {
-        let (first, count) = axis.real_taps(window);
-        let share = match divides {
-            true => reduction.share(axis, window),
-            false => 1.0,
-        };
-        // All windows between have all taps, so that they differ in nothing.
-        let windows = if full.contains(&window) {
-            full.end - window
-        } else {
-            1
-        };
-        match runs.last_mut() {
-            Some(last)
-                if last.count == count
-                    && last.share == share
-                    && (count == 0 || last.first + last.windows * axis.stride == first) =>
-            {
-                last.windows += windows;
-            }
-            _ => runs.push(Run {
-                window,
-                windows,
-                first,
-                count,
-                share,
-            }),
-        }
-        window += windows;
-    }
-    runs
 }
 
 /// What is folded for some windows of an axis: rows of the input, and rows of nothing before and after them.
@@ -202,8 +134,8 @@ impl Geometry {
             for (index, axis) in geometry.axes.iter().enumerate() {
                 let needed = index < last || geometry.ways[index] == Way::Across;
                 geometry.runs.push(match needed {
-                    true => runs(reduction, axis, R::DIVIDES && index < last),
-                    false => Runs::new(),
+                    true => Runs::of(reduction, axis, R::DIVIDES && index < last),
+                    false => Runs::default(),
                 });
             }
             geometry.tile = geometry.choose_tile();
@@ -283,14 +215,22 @@ impl Geometry {
             .saturating_mul(axis.dilation)
             .saturating_add(1);
         let reach = ((windows - 1).saturating_mul(axis.stride)).saturating_add(extent);
-        let mut rows = planes.saturating_mul(axis.input.min(reach));
+        // All windows get all rows, reached or not.
+        let (rows_of_plane, padded_rows) = match windows == axis.output {
+            true => (
+                axis.input,
+                reach.max(axis.pad_begin.saturating_add(axis.input)),
+            ),
+            false => (axis.input.min(reach), reach),
+        };
+        let mut rows = planes.saturating_mul(rows_of_plane);
         for axis in &self.axes[1..last.max(1)] {
             rows = rows.saturating_mul(axis.input);
         }
         for index in (0..last).rev() {
             let layout = self.layout(index, planes, (0, windows));
             let needed = match index {
-                0 if self.ways[0] == Way::Long => planes.saturating_mul(reach),
+                0 if self.ways[0] == Way::Long => planes.saturating_mul(padded_rows),
                 0 => rows,
                 // Rows of nothing come with each block.
                 _ => {

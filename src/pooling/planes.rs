@@ -5,7 +5,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::Plan;
-use super::buffer::{FOLDED, Item, SHARES, STAGED};
+use super::buffer::{COPIED, FOLDED, Item, SHARES, STAGED};
 use super::fold::{self, Bands, Buffers, Job, Shares};
 use super::geometry::{Geometry, Way};
 use super::lanes::{MOST_LANES, Vectored};
@@ -88,7 +88,7 @@ pub(crate) fn pool_with_indices<T: MaxElement>(
         (Some(x), Some(values)) => {
             Prepared::new::<T::Float>(plan, &MaxWithIndex).pool_with_places(x, values, places);
         }
-        _ => T::Float::with_buffer::<STAGED, _>(x.len() + values.len(), |floats| {
+        _ => T::Float::with_buffer::<COPIED, _>(x.len() + values.len(), |floats| {
             let (from, to) = floats.split_at_mut(x.len());
             for (float, x) in from.iter_mut().zip(x) {
                 *float = x.to_float();
@@ -279,7 +279,7 @@ pub(crate) fn pool_norms<T: SumElement>(plan: &Plan, power: Power, x: &[T], valu
         return Prepared::new::<T>(plan, &PowerSum(power)).pool(x, values);
     }
     // High powers are rare enough to be computed in one type only.
-    f64::with_buffer::<STAGED, _>(x.len() + values.len(), |doubles| {
+    f64::with_buffer::<COPIED, _>(x.len() + values.len(), |doubles| {
         let (from, to) = doubles.split_at_mut(x.len());
         for (double, x) in from.iter_mut().zip(x) {
             *double = x.to_f64();

@@ -220,12 +220,31 @@ fn dense<S: Simd, T: Vectored, R: Reduction<T>, const TAPS: usize, const STRIDE:
     spare: &mut [T],
 ) {
     let len = lanes::<S, T>();
+    if rows.len <= len && is_narrow(edges.columns, len) {
+        // A vector a row: all rows are one piece.
+        let piece = Piece {
+            from: rows.first,
+            place: rows.place,
+            into: at,
+            vectors: rows.stretches,
+            step: rows.pitch,
+            into_step: rows.len,
+            word: rows.column * TAPS,
+            advance: 0,
+        };
+        vectors::<S, T, R, TAPS, STRIDE, true>(
+            s, reduction, edges, rows.x, piece, items, part, spare,
+        );
+        return;
+    }
     for stretch in 0..rows.stretches {
         let mut piece = Piece {
             from: rows.first.wrapping_add(stretch * rows.pitch),
             place: rows.place.wrapping_add(stretch * rows.pitch),
             into: at + stretch * rows.len,
             vectors: rows.len.div_ceil(len),
+            step: STRIDE * len,
+            into_step: len,
             word: rows.column * TAPS,
             advance: len % edges.columns * TAPS,
         };
@@ -259,14 +278,14 @@ fn dense<S: Simd, T: Vectored, R: Reduction<T>, const TAPS: usize, const STRIDE:
             vectors::<S, T, R, TAPS, STRIDE, true>(
                 s, reduction, edges, rows.x, piece, items, part, spare,
             );
-            piece = piece.behind(left, len, STRIDE);
+            piece = piece.behind(left);
         }
         piece.vectors = inner - left;
         vectors::<S, T, R, TAPS, STRIDE, false>(
             s, reduction, edges, rows.x, piece, items, part, spare,
         );
         if inner < all {
-            piece = piece.behind(inner - left, len, STRIDE);
+            piece = piece.behind(inner - left);
             piece.vectors = all - inner;
             piece.word = (edges.left + rows.column + inner * len - edges.right) * TAPS;
             vectors::<S, T, R, TAPS, STRIDE, true>(
@@ -286,6 +305,9 @@ struct Piece {
     /// Where the accumulators go.
     into: usize,
     vectors: usize,
+    /// From the first tap of one vector to that of the next, and from its accumulators to those of the next.
+    step: usize,
+    into_step: usize,
     /// The word of the edges for the first tap of the first vector, and from one vector to the next.
     word: usize,
     advance: usize,
@@ -294,11 +316,11 @@ struct Piece {
 impl Piece {
     /// What follows behind so many vectors.
     #[inline(always)]
-    fn behind(self, vectors: usize, len: usize, stride: usize) -> Piece {
+    fn behind(self, vectors: usize) -> Piece {
         Piece {
-            from: self.from.wrapping_add(vectors * len * stride),
-            place: self.place.wrapping_add(vectors * len * stride),
-            into: self.into + vectors * len,
+            from: self.from.wrapping_add(vectors * self.step),
+            place: self.place.wrapping_add(vectors * self.step),
+            into: self.into + vectors * self.into_step,
             ..self
         }
     }
@@ -324,8 +346,8 @@ fn vectors<
     spare: &mut [T],
 ) {
     let len = lanes::<S, T>();
-    let step = STRIDE * len;
-    let span = (TAPS - 1) / STRIDE * STRIDE + step + if STRIDE == 1 { len / 2 } else { 0 };
+    let step = piece.step;
+    let span = (TAPS - 1) / STRIDE * STRIDE + STRIDE * len + if STRIDE == 1 { len / 2 } else { 0 };
     let absent = across::absent(s, reduction);
     let (bits, partial) = (edges.bits, edges.partial);
     let mut word = piece.word;
@@ -336,7 +358,7 @@ fn vectors<
             .checked_sub(span)
             .and_then(|end| end.checked_sub(piece.from))
         {
-            Some(room) => (room / step + 1).min(piece.vectors),
+            Some(room) => (room / step.max(1) + 1).min(piece.vectors),
             None => 0,
         };
         let (mut rest, count) = match inside {
@@ -346,7 +368,8 @@ fn vectors<
             }
             count => (&x[piece.from..], count),
         };
-        let mut into = &mut items[piece.into..piece.into + (R::PARTS - 1) * part + count * len];
+        let mut into = &mut items
+            [piece.into..piece.into + (R::PARTS - 1) * part + (count - 1) * piece.into_step + len];
         let mut place = piece.place;
         while rest.len() >= span && into.len() >= (R::PARTS - 1) * part + len {
             let mut words = [0; TAPS];
@@ -360,11 +383,11 @@ fn vectors<
                 s, reduction, window, place, words, partial, absent,
             );
             acc.store(into, part, 0);
-            rest = &rest[step..];
-            into = &mut into[len..];
+            rest = rest.get(step..).unwrap_or(&[]);
+            into = &mut into[piece.into_step..];
             place = place.wrapping_add(step);
         }
-        piece = piece.behind(count, len, STRIDE);
+        piece = piece.behind(count);
         piece.vectors -= count;
     }
 }
