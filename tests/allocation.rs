@@ -16,7 +16,7 @@ use half::{bf16, f16};
 use linn::pooling::{self, MaxElement, StorageOrder, SumElement};
 use linn::proto::AttributeProto;
 use linn::{DType, Element, Model, Tensor, Window, inputs};
-use ndarray::{Array4, ArrayD, IxDyn};
+use ndarray::{Array, Array4, ArrayD, Dimension, Ix3, Ix4, Ix5, IxDyn};
 use support::model::{Build, OneNode, node};
 use support::{Report, counting};
 
@@ -73,7 +73,11 @@ fn a_repeated_run_asks_the_system_for_nothing() {
     one_thread.expect("a thread starts").install(|| {
         pool_models(&mut report);
         for case in CASES {
-            pools_of_every_type(&mut report, case);
+            match case.shape.len() {
+                3 => pools_of_every_type::<Ix3>(&mut report, case),
+                4 => pools_of_every_type::<Ix4>(&mut report, case),
+                _ => pools_of_every_type::<Ix5>(&mut report, case),
+            }
         }
     });
     report.finish(500);
@@ -257,18 +261,19 @@ fn pool_models(report: &mut Report) {
     }
 }
 
-/// The functions of [`pooling`] that take outputs.
-fn pools_of_every_type(report: &mut Report, case: Case) {
-    maxima::<f32>(report, case);
-    maxima::<f64>(report, case);
-    maxima::<f16>(report, case);
-    maxima::<bf16>(report, case);
-    maxima::<i8>(report, case);
-    maxima::<u8>(report, case);
-    sums::<f32>(report, case);
-    sums::<f64>(report, case);
-    sums::<f16>(report, case);
-    sums::<bf16>(report, case);
+/// The functions of [`pooling`] that take outputs. The rank is known to the types: a view of an array of more than four
+/// dimensions that are not takes memory by itself.
+fn pools_of_every_type<D: Dimension>(report: &mut Report, case: Case) {
+    maxima::<f32, D>(report, case);
+    maxima::<f64, D>(report, case);
+    maxima::<f16, D>(report, case);
+    maxima::<bf16, D>(report, case);
+    maxima::<i8, D>(report, case);
+    maxima::<u8, D>(report, case);
+    sums::<f32, D>(report, case);
+    sums::<f64, D>(report, case);
+    sums::<f16, D>(report, case);
+    sums::<bf16, D>(report, case);
 }
 
 impl Case {
@@ -279,29 +284,34 @@ impl Case {
             .pads(self.pads.to_vec())
     }
 
-    fn input<T: Element>(self) -> ArrayD<T> {
+    fn input<T: Element, D: Dimension>(self) -> Array<T, D> {
         let x = counting(T::DTYPE, self.shape);
-        x.into_array().expect("it has that type")
+        let x: ArrayD<T> = x.into_array().expect("it has that type");
+        x.into_dimensionality().expect("it has that rank")
     }
 
     /// The shape of the windows' results, and that of a global pool's.
-    fn outputs(self) -> [IxDyn; 2] {
+    fn outputs<D: Dimension>(self) -> [D; 2] {
         let axes = self.window().axes(&self.shape[2..]).expect("it fits");
         let mut outputs = [self.shape.to_vec(), self.shape.to_vec()];
         for (index, axis) in axes.iter().enumerate() {
             outputs[0][2 + index] = axis.output;
             outputs[1][2 + index] = 1;
         }
-        outputs.map(|shape| IxDyn(&shape))
+        outputs.map(|shape| {
+            let shape = IxDyn(&shape);
+            let dimensions = Array::from_elem(shape, ()).into_dimensionality::<D>();
+            dimensions.expect("it has that rank").raw_dim()
+        })
     }
 }
 
-fn maxima<T: MaxElement>(report: &mut Report, case: Case) {
-    let (x, window) = (case.input::<T>(), case.window());
-    let [shape, global] = case.outputs();
-    let mut y = ArrayD::from_elem(shape.clone(), T::default());
-    let mut indices = ArrayD::from_elem(shape, 0);
-    let mut one = ArrayD::from_elem(global, T::default());
+fn maxima<T: MaxElement, D: Dimension>(report: &mut Report, case: Case) {
+    let (x, window) = (case.input::<T, D>(), case.window());
+    let [shape, global] = case.outputs::<D>();
+    let mut y = Array::from_elem(shape.clone(), T::default());
+    let mut indices = Array::from_elem(shape, 0);
+    let mut one = Array::from_elem(global, T::default());
     let what = |pool: &str| format!("{pool} {}{:?} {:?}", T::DTYPE, case.shape, case.window());
     check(report, &what("max_pool_into"), 0, || {
         pooling::max_pool_into(x.view(), &window, y.view_mut()).expect("it fits");
@@ -318,11 +328,11 @@ fn maxima<T: MaxElement>(report: &mut Report, case: Case) {
     }
 }
 
-fn sums<T: SumElement>(report: &mut Report, case: Case) {
-    let (x, window) = (case.input::<T>(), case.window());
-    let [shape, global] = case.outputs();
-    let mut y = ArrayD::from_elem(shape, T::default());
-    let mut one = ArrayD::from_elem(global, T::default());
+fn sums<T: SumElement, D: Dimension>(report: &mut Report, case: Case) {
+    let (x, window) = (case.input::<T, D>(), case.window());
+    let [shape, global] = case.outputs::<D>();
+    let mut y = Array::from_elem(shape, T::default());
+    let mut one = Array::from_elem(global, T::default());
     let what = |pool: &str| format!("{pool} {}{:?} {:?}", T::DTYPE, case.shape, case.window());
     for include in [false, true] {
         check(report, &what("average_pool_into"), 0, || {

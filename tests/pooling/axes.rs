@@ -58,7 +58,8 @@ fn on_each_axis(particular: &[Along]) -> Vec<Problem> {
                 for turn in [0, 1] {
                     let mut axes: Vec<Along> = (0..rank).map(|at| PLAIN[(at + turn) % 4]).collect();
                     axes[place] = axis;
-                    problems.push(problem([2, 2], &axes));
+                    let planes = if turn == 0 { [2, 1] } else { [1, 3] };
+                    problems.push(problem(planes, &axes));
                 }
             }
         }
@@ -132,6 +133,23 @@ fn windows_far_apart_on_each_axis() {
         along(3, 3, 2, 40, [80, 80]),
         along(3, 2, 50, 1, [100, 100]),
     ]));
+}
+
+/// All windows lie on padding.
+#[test]
+fn axes_without_elements() {
+    all_pools(on_each_axis(&[
+        along(0, 3, 1, 1, [2, 3]),
+        along(0, 3, 2, 3, [6, 4]),
+        along(0, 1, 1, 1, [1, 0]),
+        along(0, 17, 1, 1, [16, 9]),
+        along(0, 17, 4, 1, [20, 20]),
+    ]));
+    let none = along(0, 2, 1, 1, [1, 2]);
+    all_pools(vec![
+        problem([2, 1], &[none, none]),
+        problem([1, 3], &[none, PLAIN[0], none]),
+    ]);
 }
 
 /// Axes on which nothing is folded count as planes, as long as no axis before them is folded.

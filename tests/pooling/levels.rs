@@ -161,3 +161,18 @@ fn pairs_of_instruction_sets_come_equally_often() {
         assert!(drawn.iter().all(|pair| pair[0] != pair[1]), "{drawn:?}");
     }
 }
+
+#[test]
+fn results_differ_by_bits_shapes_and_places() {
+    let y = |values: &[f32]| ArrayD::from_shape_vec(IxDyn(&[1, values.len()]), values.to_vec());
+    let y = |values: &[f32]| y(values).expect("the values fill it");
+    let nan = f32::from_bits(f32::NAN.to_bits() ^ 1);
+    assert_eq!(y(&[1.0, f32::NAN]).difference(&y(&[1.0, nan])), None);
+    for other in [&[1.0, 0.0][..], &[1.0, f32::NAN], &[1.0], &[1.0, -0.0, 0.0]] {
+        assert!(y(&[1.0, -0.0]).difference(&y(other)).is_some(), "{other:?}");
+    }
+    let places = |place: i64| ArrayD::from_elem(IxDyn(&[1, 1]), place);
+    let (one, other) = ((y(&[1.0]), places(3)), (y(&[1.0]), places(4)));
+    assert_eq!(one.difference(&one), None);
+    assert!(one.difference(&other).is_some());
+}
