@@ -115,6 +115,12 @@ fn run<T: Vectored + PartialEq, R: Reduction<T>>(
     values: &mut [T],
     places: &mut [i64],
 ) {
+    if x.is_empty() {
+        // All windows lie on padding alone.
+        values.fill(reduction.nothing());
+        places.fill(-1);
+        return;
+    }
     let words = if R::DIVIDES {
         share_words(geometry)
     } else {
