@@ -17,6 +17,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#![allow(
+    clippy::needless_range_loop,
+    clippy::too_many_arguments,
+    reason = "kernels are plain loops over all that they read: adapters do not inline across instruction sets"
+)]
+
 mod across;
 mod buffer;
 #[cfg(feature = "definition")]

@@ -186,8 +186,8 @@ impl<T: Vectored, R: Reduction<T>> Tile<'_, '_, T, R> {
             swap(&mut self.first, &mut self.second);
             layout = into;
         }
-        self.into_results(layout, planes, windows, results);
-        if last % 2 == 0 {
+        self.first_axis(layout, planes, windows, results);
+        if last.is_multiple_of(2) {
             swap(&mut self.first, &mut self.second);
         }
     }
@@ -449,7 +449,7 @@ impl<T: Vectored, R: Reduction<T>> Tile<'_, '_, T, R> {
     }
 
     /// Folds the first axis, which is not the last, from the first buffer into the results.
-    fn into_results(
+    fn first_axis(
         &mut self,
         layout: Layout,
         planes: usize,

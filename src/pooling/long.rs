@@ -94,7 +94,12 @@ fn start_each<S: Simd, T: Vectored, R: Reduction<T>>(
 fn radix(count: usize, idempotent: bool) -> usize {
     let cost = |radix: &usize| match idempotent {
         true => radix + count.div_ceil(*radix).min(MOST),
-        false => radix + count % radix + (count / radix).min(MOST) + usize::from(count % radix > 0),
+        false => {
+            radix
+                + count % radix
+                + (count / radix).min(MOST)
+                + usize::from(!count.is_multiple_of(*radix))
+        }
     };
     (3..=MOST).min_by_key(cost).unwrap_or(MOST)
 }
@@ -245,7 +250,6 @@ fn add<S: Simd, T: Vectored, R: Reduction<T>>(
 
 /// The runs at `i` of some rows, and what the windows have already if that is `more` than nothing.
 #[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "a kernel with all that it reads")]
 fn sum_of_runs<S: Simd, T: Vectored, R: Reduction<T>>(
     s: S,
     reduction: &R,

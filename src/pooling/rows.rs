@@ -15,10 +15,10 @@ pub(super) const FEW: usize = 15;
 
 /// Whether the windows of an axis can be folded here.
 pub(super) fn suits(axis: &Axis) -> bool {
-    match (axis.stride, axis.kernel, axis.dilation) {
-        (1, 1..=FEW, _) | (2, 2..=3, 1) | (4, 4, 1) => true,
-        _ => false,
-    }
+    matches!(
+        (axis.stride, axis.kernel, axis.dilation),
+        (1, 1..=FEW, _) | (2, 2..=3, 1) | (4, 4, 1)
+    )
 }
 
 /// Elements that [`fold`] takes to spare, for vectors that reach beyond the tensor.
@@ -150,7 +150,6 @@ impl<'a> Edges<'a> {
 }
 
 /// Folds the windows of `axis` into `items`, densely, from `at` on.
-#[expect(clippy::too_many_arguments, reason = "a kernel with all that it reads")]
 pub(super) fn fold<T: Vectored, R: Reduction<T>>(
     level: Level,
     reduction: &R,
@@ -166,7 +165,6 @@ pub(super) fn fold<T: Vectored, R: Reduction<T>>(
 }
 
 #[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "a kernel with all that it reads")]
 fn windows<S: Simd, T: Vectored, R: Reduction<T>>(
     s: S,
     reduction: &R,
@@ -446,7 +444,6 @@ fn window_at<
 
 /// `acc` with one more tap, where that is on the row.
 #[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "a kernel with all that it reads")]
 fn tap_folded<S: Simd, T: Vectored, R: Reduction<T>, const MASKED: bool>(
     s: S,
     reduction: &R,
@@ -469,7 +466,6 @@ fn tap_folded<S: Simd, T: Vectored, R: Reduction<T>, const MASKED: bool>(
 
 /// A few taps, apart from each other, at every element.
 #[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "a kernel with all that it reads")]
 fn sparse<S: Simd, T: Vectored, R: Reduction<T>>(
     s: S,
     reduction: &R,

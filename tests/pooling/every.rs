@@ -111,7 +111,7 @@ pub(crate) fn pools_by_turns(levels: &Levels, problem: &Problem, number: usize) 
     maxima(levels, problem, &x);
     // By the middle digits, as other loops count the last ones.
     let turn = number / 3 + number / 60;
-    means(levels, problem, &x, turn % 2 == 0);
+    means(levels, problem, &x, turn.is_multiple_of(2));
     norms(levels, problem, &x, POWERS[turn % POWERS.len()]);
     rough_sums(levels, problem, number as u64, POWERS[turn % POWERS.len()]);
 }

@@ -50,7 +50,7 @@ fn even_and_uneven_rows() {
                         1 => (windows, (end + more).max(0)),
                         _ => (windows * stride + more, end),
                     };
-                    if width < 1 || width > 140 {
+                    if !(1..=140).contains(&width) {
                         continue;
                     }
                     let shape = [2, 3, height as usize, width as usize];

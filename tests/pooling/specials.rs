@@ -77,7 +77,7 @@ fn row<T: Float>(levels: &Levels, problem: &Problem, special: Special, at: usize
     };
     let x = check::rounded::<T>(&x);
     check::max_on(levels, problem, &x);
-    check::average_on(levels, problem, &x, at % 2 == 0, Sums::Exact);
+    check::average_on(levels, problem, &x, at.is_multiple_of(2), Sums::Exact);
     check::lp_on(
         levels,
         problem,
