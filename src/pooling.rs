@@ -98,6 +98,7 @@ pub fn max_pool_with_indices<T: MaxElement, D: Dimension>(
 ) -> Result<ValuesAndIndices<T, D>, OpError> {
     let x = TensorView::from(x);
     let plan = Plan::new(window, x.shape())?;
+    check_output::<(T, i64)>(&plan)?;
     let scratch = indices_scratch_bytes::<T>(&plan);
     let mut y = buffer::<T>(&plan, scratch)?;
     let mut indices = buffer::<i64>(&plan, scratch.saturating_add(size_of_val(&*y)))?;
@@ -269,6 +270,7 @@ fn norms<T: SumElement, D: Dimension>(
     power: Power,
     x: &TensorView<'_>,
 ) -> Result<Array<T, D>, OpError> {
+    check_output::<T>(plan)?;
     let mut y = buffer::<T>(plan, norms_scratch_bytes::<T>(plan, power))?;
     pool_norms(plan, power, slice(x), &mut y);
     Ok(array(plan.output(), y))
@@ -291,6 +293,7 @@ fn pooled<T: Element + Vectored + PartialEq, R: Reduction<T>, D: Dimension>(
     reduction: &R,
     x: &TensorView<'_>,
 ) -> Result<Array<T, D>, OpError> {
+    check_output::<T>(plan)?;
     let pool = Prepared::new::<T>(plan, reduction);
     let mut y = buffer::<T>(plan, pool.scratch_bytes())?;
     pool.pool(slice(x), &mut y);
@@ -336,6 +339,11 @@ fn within_limit(bytes: usize) -> Result<(), OpError> {
         true => Ok(()),
         false => Err(OpError::memory(bytes, 0, MEMORY_LIMIT)),
     }
+}
+
+/// Checks an output before anything is done that takes as long as it has windows.
+fn check_output<T>(plan: &Plan) -> Result<(), OpError> {
+    within_limit(plan.output().elements().saturating_mul(size_of::<T>()))
 }
 
 /// The elements of an output, if they are within the limit together with `more` bytes.

@@ -51,6 +51,7 @@ pub(super) fn pool<T: SumElement>(
     x: &TensorView<'_>,
     outputs: &mut Outputs<'_, '_>,
 ) -> Result<(), OpError> {
+    window::check_output::<T>(plan, outputs)?;
     outputs.check_scratch(pooling::norms_scratch_bytes::<T>(plan, p))?;
     let y = outputs.make(plan.output())?;
     pooling::pool_norms(plan, p, elements::<T>(x), y);

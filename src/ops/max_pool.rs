@@ -47,6 +47,7 @@ impl MaxPool {
         if !outputs.wanted(1) {
             return window::pool::<T, _>(&plan, &Max, x, outputs);
         }
+        window::check_output::<(T, i64)>(&plan, outputs)?;
         outputs.check_scratch(pooling::indices_scratch_bytes::<T>(&plan))?;
         let (y, indices) = outputs.make_two::<T, i64>(plan.output())?;
         pooling::pool_with_indices(&plan, self.storage_order, elements::<T>(x), y, indices)

@@ -167,6 +167,11 @@ impl<'s, 'a> Outputs<'s, 'a> {
         self.slots.get(index).is_some_and(|slot| slot.wanted)
     }
 
+    /// Checks that an output of `bytes` may be made, before work that takes as long as it is large.
+    pub(crate) fn check_output(&self, bytes: usize) -> Result<(), OpError> {
+        self.memory.check(bytes)
+    }
+
     /// Checks that an operator may take `bytes` for itself while it runs.
     pub(crate) fn check_scratch(&mut self, bytes: usize) -> Result<(), OpError> {
         self.memory.check(bytes)?;

@@ -50,10 +50,17 @@ pub(super) fn pool<T: Element + Vectored + PartialEq, R: Reduction<T>>(
     x: &TensorView<'_>,
     outputs: &mut Outputs<'_, '_>,
 ) -> Result<(), OpError> {
+    // First, since what follows takes as long as the result has windows.
+    check_output::<T>(plan, outputs)?;
     let pool = Prepared::new::<T>(plan, reduction);
     outputs.check_scratch(pool.scratch_bytes())?;
     pool.pool(elements::<T>(x), outputs.make(plan.output())?);
     Ok(())
+}
+
+/// Checks that the result of a pool may be made.
+pub(super) fn check_output<T>(plan: &Plan, outputs: &Outputs<'_, '_>) -> Result<(), OpError> {
+    outputs.check_output(plan.output().elements().saturating_mul(size_of::<T>()))
 }
 
 /// The dimensions of a pool of `x` whose spatial axes are all but the first `before` and the last `after`.

@@ -23,12 +23,12 @@ pub(super) enum Way {
 
 impl Way {
     fn of(axis: &Axis, inner: usize, is_last: bool) -> Way {
-        if is_last && inner == 1 && rows::suits(axis) {
-            return Way::Rows;
-        }
         let extent = (axis.kernel - 1) as u128 * axis.dilation as u128 + 1;
         let reach = (axis.output - 1) as u128 * axis.stride as u128 + extent;
         let near = reach <= 4 * axis.input as u128 + 64;
+        if near && is_last && inner == 1 && rows::suits(axis) {
+            return Way::Rows;
+        }
         // Across rows the taps are loaded one by one, along a row the elements.
         let worth = match is_last && inner == 1 {
             true => axis.stride <= 16 * axis.kernel,

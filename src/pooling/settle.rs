@@ -1,8 +1,9 @@
-//! What single results need once all are there: windows without a tap, places of least elements, column-major places.
+//! What single results need once all are there: windows without a tap, and places of least elements.
 
 use super::geometry::Geometry;
 use super::lanes::Vectored;
 use super::reduce::Reduction;
+use crate::window::Axis;
 
 /// Settles the results of all planes.
 pub(super) fn settle<T: Vectored + PartialEq, R: Reduction<T>>(
@@ -11,34 +12,52 @@ pub(super) fn settle<T: Vectored + PartialEq, R: Reduction<T>>(
     values: &mut [T],
     places: &mut [i64],
 ) {
-    for (at, value) in values.iter_mut().enumerate() {
-        let unsettled = R::PLACES && geometry.bordered && reduction.settles(*value);
-        if !geometry.bare && !unsettled {
+    let last = geometry.axes.len() - 1;
+    let (axis, outer) = (&geometry.axes[last], &geometry.axes[..last]);
+    let columns = geometry.columns();
+    let unsettled = |value: T| R::PLACES && geometry.bordered && reduction.settles(value);
+    for row in 0..values.len() / columns {
+        let values = &mut values[row * columns..(row + 1) * columns];
+        let first = first_row(outer, row);
+        if first.is_none() {
+            values.fill(reduction.nothing());
+            if R::PLACES {
+                places[row * columns..(row + 1) * columns].fill(-1);
+            }
             continue;
         }
-        let first = first_tap(geometry, at);
-        if first.is_none() {
-            *value = reduction.nothing();
+        if geometry.bare {
+            let full = axis.full_windows();
+            for o in (0..full.start).chain(full.end..axis.output) {
+                if axis.real_taps(o).1 == 0 {
+                    values[o * geometry.inner..(o + 1) * geometry.inner].fill(reduction.nothing());
+                }
+            }
         }
-        if unsettled {
-            places[at] = first.map_or(-1, |place| place as i64);
+        for at in 0..columns {
+            if unsettled(values[at]) {
+                let (column, count) = axis.real_taps(at / geometry.inner);
+                let place = first.map(|row| (row * axis.input + column) * geometry.inner);
+                places[row * columns + at] = match (place, count) {
+                    (Some(place), 1..) => (place + at % geometry.inner) as i64,
+                    _ => -1,
+                };
+            }
         }
     }
 }
 
-/// The place in the tensor of the first tap of window `at` that lies on it.
-fn first_tap(geometry: &Geometry, at: usize) -> Option<usize> {
-    let inner = at % geometry.inner;
-    let mut rest = at / geometry.inner;
-    let (mut place, mut weight) = (inner, geometry.inner);
-    for axis in geometry.axes.iter().rev() {
-        let (first, count) = axis.real_taps(rest % axis.output);
+/// The first row of the tensor that the windows of row `row` of the results have a tap on, if they have any.
+fn first_row(outer: &[Axis], row: usize) -> Option<usize> {
+    let (mut rest, mut first, mut weight) = (row, 0, 1);
+    for axis in outer.iter().rev() {
+        let (tap, count) = axis.real_taps(rest % axis.output);
         if count == 0 {
             return None;
         }
-        place += first * weight;
+        first += tap * weight;
         weight *= axis.input;
         rest /= axis.output;
     }
-    Some(place + rest * weight)
+    Some(first + rest * weight)
 }
