@@ -27,6 +27,7 @@ mod across;
 mod buffer;
 #[cfg(feature = "definition")]
 pub mod definition;
+mod edges;
 mod fold;
 mod geometry;
 mod lanes;
@@ -37,6 +38,8 @@ mod reduce;
 mod rows;
 mod runs;
 mod settle;
+mod strips;
+mod taps;
 mod whole;
 
 use ndarray::{Array, ArrayView, ArrayViewMut, Dimension};

@@ -3,7 +3,7 @@
 use fearless_simd::{Level, Simd, dispatch};
 
 use super::lanes::{Accumulator, MOST_LANES, Vectored, lanes};
-use super::reduce::{Context, Places, Reduction};
+use super::reduce::{Places, Reduction};
 use super::runs::Run;
 
 /// What taps are read from.
@@ -89,16 +89,50 @@ pub(super) fn copy_present<T: Copy>(x: &[T], at: usize, into: &mut [T]) {
 
 /// Where accumulators go, in ascending order: what is written beyond the last window of a row is written again.
 pub(super) trait Sink<T: Vectored, R: Reduction<T>> {
-    /// Puts the accumulators of windows `at` and on, which are in `column` and on of a row with the share `row`.
+    /// How many windows from `at` on have room.
+    fn room(&self, at: usize) -> usize;
+
+    /// The divisor of windows in `column` and on of a row with the share `row`.
+    fn divisor<S: Simd>(&self, s: S, reduction: &R, row: f64, column: usize) -> R::Divisor<S>;
+
+    /// Puts the accumulators of windows `at` and on. There is room for all of them.
+    fn put_whole<S: Simd>(
+        &mut self,
+        s: S,
+        reduction: &R,
+        acc: R::Acc<S>,
+        divisor: R::Divisor<S>,
+        at: usize,
+    );
+
+    /// As [`Sink::put_whole`], but only the first `count`.
+    fn put_first<S: Simd>(
+        &mut self,
+        s: S,
+        reduction: &R,
+        acc: R::Acc<S>,
+        divisor: R::Divisor<S>,
+        at: usize,
+        count: usize,
+    );
+
+    /// As [`Sink::put_whole`], but those for which there is no room are dropped.
+    #[inline(always)]
     fn put<S: Simd>(
         &mut self,
         s: S,
         reduction: &R,
         acc: R::Acc<S>,
+        divisor: R::Divisor<S>,
         at: usize,
-        row: f64,
-        column: usize,
-    );
+    ) {
+        match self.room(at) {
+            room if room < lanes::<S, T>() => {
+                self.put_first(s, reduction, acc, divisor, at, room);
+            }
+            _ => self.put_whole(s, reduction, acc, divisor, at),
+        }
+    }
 }
 
 /// Into a buffer, which has room for [`MOST_LANES`] more than is asked for.
@@ -109,8 +143,31 @@ pub(super) struct IntoFolded<'a, I> {
 
 impl<T: Vectored, R: Reduction<T>> Sink<T, R> for IntoFolded<'_, R::Item> {
     #[inline(always)]
-    fn put<S: Simd>(&mut self, _: S, _: &R, acc: R::Acc<S>, at: usize, _: f64, _: usize) {
+    fn room(&self, at: usize) -> usize {
+        self.part - at
+    }
+
+    #[inline(always)]
+    fn divisor<S: Simd>(&self, s: S, reduction: &R, row: f64, _: usize) -> R::Divisor<S> {
+        reduction.divisor(s, row, &[1.0; MOST_LANES])
+    }
+
+    #[inline(always)]
+    fn put_whole<S: Simd>(&mut self, _: S, _: &R, acc: R::Acc<S>, _: R::Divisor<S>, at: usize) {
         acc.store(self.items, self.part, at);
+    }
+
+    #[inline(always)]
+    fn put_first<S: Simd>(
+        &mut self,
+        _: S,
+        _: &R,
+        acc: R::Acc<S>,
+        _: R::Divisor<S>,
+        at: usize,
+        count: usize,
+    ) {
+        store_first::<S, T, R>(acc, self.items, self.part, at, count);
     }
 }
 
@@ -127,41 +184,74 @@ pub(super) struct IntoResult<'a, T> {
 
 impl<T: Vectored, R: Reduction<T>> Sink<T, R> for IntoResult<'_, T> {
     #[inline(always)]
-    fn put<S: Simd>(
+    fn room(&self, at: usize) -> usize {
+        self.values.len() - at
+    }
+
+    #[inline(always)]
+    fn divisor<S: Simd>(&self, s: S, reduction: &R, row: f64, column: usize) -> R::Divisor<S> {
+        let columns = match R::DIVIDES {
+            true => &self.columns[column..column + lanes::<S, T>()],
+            false => &[],
+        };
+        reduction.divisor(s, row, columns)
+    }
+
+    #[inline(always)]
+    fn put_whole<S: Simd>(
         &mut self,
         s: S,
         reduction: &R,
         acc: R::Acc<S>,
+        divisor: R::Divisor<S>,
         at: usize,
-        row: f64,
-        column: usize,
     ) {
         let len = lanes::<S, T>();
-        let columns = match R::DIVIDES {
-            true => &self.columns[column..column + len],
-            false => &[],
+        let values = &mut self.values[at..at + len];
+        let places = match R::PLACES {
+            true => &mut self.places[at..at + len],
+            false => &mut [],
         };
-        let context = Context {
-            row,
-            columns,
-            base: self.base,
-        };
-        if at + len <= self.values.len() {
-            let values = &mut self.values[at..at + len];
-            let places = match R::PLACES {
-                true => &mut self.places[at..at + len],
-                false => &mut [],
-            };
-            reduction.finish(s, acc, context, values, places);
-            return;
-        }
+        reduction.finish(s, acc, divisor, self.base, values, places);
+    }
+
+    #[inline(always)]
+    fn put_first<S: Simd>(
+        &mut self,
+        s: S,
+        reduction: &R,
+        acc: R::Acc<S>,
+        divisor: R::Divisor<S>,
+        at: usize,
+        count: usize,
+    ) {
+        let len = lanes::<S, T>();
         let (mut values, mut places) = ([T::default(); MOST_LANES], [0; MOST_LANES]);
-        reduction.finish(s, acc, context, &mut values[..len], &mut places[..len]);
-        let rest = self.values.len() - at;
-        self.values[at..].copy_from_slice(&values[..rest]);
+        let (into, places_into) = (&mut values[..len], &mut places[..len]);
+        reduction.finish(s, acc, divisor, self.base, into, places_into);
+        self.values[at..at + count].copy_from_slice(&values[..count]);
         if R::PLACES {
-            self.places[at..].copy_from_slice(&places[..rest]);
+            self.places[at..at + count].copy_from_slice(&places[..count]);
         }
+    }
+}
+
+/// Stores the first `count` accumulators.
+#[inline(always)]
+pub(super) fn store_first<S: Simd, T: Vectored, R: Reduction<T>>(
+    acc: R::Acc<S>,
+    items: &mut [R::Item],
+    part: usize,
+    at: usize,
+    count: usize,
+) {
+    if count == lanes::<S, T>() {
+        return acc.store(items, part, at);
+    }
+    let mut all = [R::Item::default(); 3 * MOST_LANES];
+    acc.store(&mut all, MOST_LANES, 0);
+    for p in 0..R::PARTS {
+        items[p * part + at..][..count].copy_from_slice(&all[p * MOST_LANES..][..count]);
     }
 }
 
@@ -319,7 +409,8 @@ fn few<S: Simd, T: Vectored, R: Reduction<T>, const TAPS: usize>(
         for tap in 1..TAPS {
             acc = reduction.fold(s, acc, rows[tap].get(s, reduction, i));
         }
-        sink.put(s, reduction, acc, windows.at + i, windows.row, column);
+        let divisor = sink.divisor(s, reduction, windows.row, column);
+        sink.put(s, reduction, acc, divisor, windows.at + i);
         if R::DIVIDES {
             column = next_column(column, advance, windows.columns);
         }
@@ -351,7 +442,8 @@ fn many<S: Simd, T: Vectored, R: Reduction<T>>(
                 acc = reduction.fold(s, acc, source.get(s, reduction, from));
             }
         }
-        sink.put(s, reduction, acc, windows.at + i, windows.row, column);
+        let divisor = sink.divisor(s, reduction, windows.row, column);
+        sink.put(s, reduction, acc, divisor, windows.at + i);
         if R::DIVIDES {
             column = next_column(column, advance, windows.columns);
         }

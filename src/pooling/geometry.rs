@@ -7,6 +7,7 @@ use super::lanes::{MOST_LANES, Vectored};
 use super::reduce::Reduction;
 use super::rows;
 use super::runs::Runs;
+use super::strips;
 use crate::window::{Axes, Axis};
 
 /// How the windows of an axis are folded. The order of a window's taps depends on it, so it is the same for all
@@ -78,6 +79,8 @@ pub(super) struct Geometry {
     pub(super) planes: usize,
     pub(super) plane_input: usize,
     pub(super) plane_output: usize,
+    /// Whether the last two axes are folded at once.
+    pub(super) strips: bool,
     /// Whether each plane is one window over all of it.
     pub(super) whole: bool,
     /// Whether some window has no tap on the input.
@@ -87,13 +90,18 @@ pub(super) struct Geometry {
     /// How many planes, or else how many windows of the first axis, are folded at a time.
     pub(super) tile: (usize, usize),
     parts: usize,
+    idempotent: bool,
     item_bytes: usize,
+    element_bytes: usize,
 }
 
 /// What may lie in a core's first cache, in bytes, beside what is read and written.
 const NEAR_BYTES: usize = 24 << 10;
 /// What may lie in its second cache.
 const FAR_BYTES: usize = 640 << 10;
+
+/// The columns that are folded at a time across many rows.
+pub(super) const STRIP: usize = 2 * MOST_LANES;
 
 /// Items beyond the last that kernels may write.
 const SLACK: usize = 2 * MOST_LANES;
@@ -112,9 +120,14 @@ impl Geometry {
         }
         let inner = plan.inner();
         let last = axes.len() - 1;
-        let ways = (0..axes.len()).map(|i| Way::of(&axes[i], inner, i == last));
+        let ways: SmallVec<[Way; 4]> = (0..axes.len())
+            .map(|i| Way::of(&axes[i], inner, i == last))
+            .collect();
         let mut geometry = Geometry {
-            ways: ways.collect(),
+            strips: last > 0
+                && ways[last - 1..] == [Way::Across, Way::Rows]
+                && strips::suits(&axes[last - 1], &axes[last], size_of::<T>()),
+            ways,
             runs: SmallVec::new(),
             inner,
             planes,
@@ -127,7 +140,9 @@ impl Geometry {
                 .any(|axis| axis.full_windows() != (0..axis.output)),
             tile: (1, 1),
             parts: R::PARTS,
+            idempotent: R::IDEMPOTENT,
             item_bytes: size_of::<R::Item>(),
+            element_bytes: size_of::<T>(),
             axes,
         };
         if !whole {
@@ -206,7 +221,10 @@ impl Geometry {
     pub(super) fn items(&self, planes: usize, windows: usize) -> (usize, usize) {
         let last = self.axes.len() - 1;
         let mut items = [0, 0];
-        if last == 0 {
+        if last == 1 && self.strips {
+            return (0, 0);
+        }
+        if last == 0 && !(self.ways[0] == Way::Long && self.axes[0].stride == 1) {
             items[0] = (planes * self.inner).saturating_mul(windows);
         }
         // Rows of the first axis that so many windows reach, wherever they are.
@@ -242,13 +260,30 @@ impl Geometry {
             let buffer = &mut items[(last - 1 - index) % 2];
             *buffer = needed.saturating_mul(layout.unit).max(*buffer);
         }
-        if last > 0 && self.ways[0] == Way::Long {
-            let output = windows.saturating_mul(self.band_output());
-            items[last % 2] = items[last % 2].max(output);
-        }
         let room =
             |items: usize| self.parts * items.saturating_add(SLACK).next_multiple_of(MOST_LANES);
         (room(items[0]), room(items[1]))
+    }
+
+    /// The items of windows in part that are folded by runs of taps, for that many windows of the first axis.
+    pub(super) fn carried(&self, windows: usize) -> usize {
+        if self.idempotent {
+            return 0;
+        }
+        let last = self.axes.len() - 1;
+        let mut most = 0;
+        for (index, axis) in self.axes.iter().enumerate() {
+            let windows = if index == 0 { windows } else { axis.output };
+            most = most.max(match self.ways[index] {
+                Way::Long if index == last => self.long_row((0, windows)).windows,
+                Way::Long => windows.saturating_mul(STRIP),
+                _ => 0,
+            });
+        }
+        match most {
+            0 => 0,
+            most => self.parts * most.saturating_add(SLACK).next_multiple_of(MOST_LANES),
+        }
     }
 
     /// The items of runs along a row, for windows `from..to`, and the elements of the row itself with its borders.
@@ -280,7 +315,11 @@ impl Geometry {
                 .saturating_add(row)
                 .saturating_mul(self.item_bytes)
         };
-        let whole = bytes(1, axis.output);
+        let whole = match self.axes.len() == 2 && self.strips {
+            // Each row is read by one strip after the other.
+            true => self.plane_input.saturating_mul(self.element_bytes),
+            false => bytes(1, axis.output),
+        };
         if whole <= NEAR_BYTES {
             return ((NEAR_BYTES / whole).clamp(1, 64), axis.output);
         }
@@ -302,7 +341,7 @@ impl Geometry {
         }
         let (planes, windows) = self.tile;
         let (a, b) = self.items(planes, windows);
-        let mut items = a.saturating_add(b);
+        let mut items = a.saturating_add(b).saturating_add(self.carried(windows));
         let last = self.axes.len() - 1;
         if self.ways[last] == Way::Long {
             let windows = match last {

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use super::Plan;
 use super::buffer::{COPIED, FOLDED, Item, SHARES, STAGED};
+use super::edges;
 use super::fold::{self, Bands, Buffers, Job, Shares};
 use super::geometry::{Geometry, Way};
 use super::lanes::{MOST_LANES, Vectored};
@@ -254,22 +255,25 @@ fn leaf<T: Vectored, R: Reduction<T>>(job: &Job<'_, T, R>, bands: Bands<'_, T>) 
         }
         _ => (0, 0, rows::SPARE),
     };
-    let edges = match geometry.ways[last] {
-        Way::Rows => rows::edge_words(&geometry.axes[last]),
+    let words = match geometry.ways[last] {
+        Way::Rows => edges::edge_words(&geometry.axes[last]),
         _ => 0,
     };
-    R::Item::with_buffer::<FOLDED, _>(first + second + runs + picked, |items| {
+    let carry = geometry.carried(windows);
+    R::Item::with_buffer::<FOLDED, _>(first + second + runs + picked + carry, |items| {
         let (first, rest) = items.split_at_mut(first);
         let (second, rest) = rest.split_at_mut(second);
         let (runs, rest) = rest.split_at_mut(runs);
-        let picked = &mut rest[..picked];
+        let (picked, rest) = rest.split_at_mut(picked);
+        let carry = &mut rest[..carry];
         T::with_buffer::<STAGED, _>(row, |row| {
-            u64::with_buffer::<STAGED, _>(edges, |edges| {
+            u64::with_buffer::<STAGED, _>(words, |edges| {
                 let buffers = Buffers {
                     first,
                     second,
                     runs,
                     picked,
+                    carry,
                     row,
                     edges,
                 };

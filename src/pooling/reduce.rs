@@ -32,23 +32,14 @@ pub struct Places {
     pub(crate) step: usize,
 }
 
-/// What results need beside the accumulators.
-#[derive(Clone, Copy)]
-pub(crate) struct Context<'a> {
-    /// If the reduction divides: the share of the outer axes.
-    pub(crate) row: f64,
-    /// If the reduction divides: the share of the last axis, an element a lane.
-    pub(crate) columns: &'a [f64],
-    /// Where the places begin to count.
-    pub(crate) base: usize,
-}
-
 /// Folds the taps of windows in row-major order, each lane for a window of its own.
 pub(crate) trait Reduction<T: Vectored>: Sync {
     /// What the parts of an accumulator are made of.
     type Item: Item;
     /// What is carried from tap to tap.
     type Acc<S: Simd>: Accumulator<S, Item = Self::Item>;
+    /// What the sums of a vector of windows are divided by, if they are.
+    type Divisor<S: Simd>: Copy;
     /// The parts of an accumulator.
     const PARTS: usize;
     /// Whether a tap may be folded twice.
@@ -73,17 +64,21 @@ pub(crate) trait Reduction<T: Vectored>: Sync {
     /// Two runs of taps, `a` before `b`.
     fn fold<S: Simd>(&self, s: S, a: Self::Acc<S>, b: Self::Acc<S>) -> Self::Acc<S>;
 
-    /// The factor of the divisor that window `o` of one axis contributes, in the form that `finish` takes.
+    /// The factor of the divisor that window `o` of one axis contributes, in the form that `divisor` takes.
     fn share(&self, _axis: &Axis, _o: usize) -> f64 {
         1.0
     }
 
-    /// Writes the results of as many windows as there are lanes.
+    /// The divisor whose share of the last axis is in `columns`, an element a lane, and that of the others `row`.
+    fn divisor<S: Simd>(&self, s: S, row: f64, columns: &[f64]) -> Self::Divisor<S>;
+
+    /// Writes the results of as many windows as there are lanes. Places count from `base` on.
     fn finish<S: Simd>(
         &self,
         s: S,
         acc: Self::Acc<S>,
-        context: Context<'_>,
+        divisor: Self::Divisor<S>,
+        base: usize,
         values: &mut [T],
         places: &mut [i64],
     );

@@ -3,11 +3,13 @@
 //! Rows that lie one behind the other, and whose windows do too, are one long row: narrow planes fill vectors as
 //! wide ones do.
 
-use fearless_simd::{Level, Simd, SimdBase, dispatch};
+use fearless_simd::{Level, Simd, dispatch};
 
 use super::across::{self, copy_present};
+use super::edges::{Edges, is_narrow};
 use super::lanes::{Accumulator, MOST_LANES, Vectored, lanes};
 use super::reduce::{Places, Reduction};
+use super::taps::{span, window_at};
 use crate::window::Axis;
 
 /// The most taps that are folded one by one.
@@ -41,112 +43,6 @@ pub(super) struct Rows<'a, T> {
     pub(super) len: usize,
     /// The column of the first window of a stretch.
     pub(super) column: usize,
-}
-
-/// Which taps lie on the row, for vectors of windows that touch its ends.
-pub(super) struct Edges<'a> {
-    columns: usize,
-    taps: usize,
-    /// The first column with all taps.
-    left: usize,
-    /// The first column behind `left` whose vector touches the right end.
-    right: usize,
-    /// For each of these columns, and each tap, a bit a lane.
-    bits: &'a [u64],
-    /// A bit for each tap that some window lacks.
-    partial: u64,
-}
-
-/// The columns of `axis` that [`Edges`] keep, below the one number and from the other on. Of narrow rows they keep all.
-fn bounds(axis: &Axis, lanes: usize) -> (usize, usize) {
-    let full = axis.full_windows();
-    let left = full.start.min(axis.output);
-    let right = (full.end + 1).saturating_sub(lanes).max(left);
-    match is_narrow(axis.output, lanes) {
-        true => (0, 0),
-        false => (left, right.min(axis.output)),
-    }
-}
-
-/// Whether rows are so short that their ends are best folded as all else.
-pub(super) fn is_narrow(columns: usize, lanes: usize) -> bool {
-    columns < 8 * lanes
-}
-
-/// The words that [`Edges::new`] takes, with vectors of any length.
-pub(super) fn edge_words(axis: &Axis) -> usize {
-    let (left, right) = bounds(axis, MOST_LANES);
-    (left + axis.output - right) * axis.kernel
-}
-
-impl<'a> Edges<'a> {
-    /// Those of no rows.
-    pub(super) fn none() -> Edges<'a> {
-        Edges {
-            columns: 0,
-            taps: 0,
-            left: 0,
-            right: 0,
-            bits: &[],
-            partial: 0,
-        }
-    }
-
-    pub(super) fn new(axis: &Axis, lanes: usize, words: &'a mut [u64]) -> Edges<'a> {
-        let (left, right) = bounds(axis, lanes);
-        let (taps, columns) = (axis.kernel, axis.output);
-        let kept = left + columns - right;
-        let mut partial = 0;
-        for tap in 0..taps {
-            let present = |column| {
-                let position = axis.start(column) + (tap * axis.dilation) as i64;
-                u64::from((0..axis.input as i64).contains(&position))
-            };
-            // The vector from a column on is that from the next column on, moved up by a lane.
-            let mut bits = 0;
-            for lane in (0..lanes).rev() {
-                bits = bits << 1 | present(lane % columns);
-            }
-            let all = u64::MAX >> (MOST_LANES - lanes);
-            for column in (right..columns).rev() {
-                bits = (bits << 1 | present(column)) & all;
-                words[(left + column - right) * taps + tap] = bits;
-                partial |= u64::from(bits != all) << tap;
-            }
-            if left > 0 {
-                bits = 0;
-                for lane in (0..lanes).rev() {
-                    bits = bits << 1 | present((left + lane) % columns);
-                }
-                for column in (0..left).rev() {
-                    bits = (bits << 1 | present(column)) & all;
-                    words[column * taps + tap] = bits;
-                    partial |= u64::from(bits != all) << tap;
-                }
-            }
-        }
-        Edges {
-            columns,
-            taps,
-            left,
-            right,
-            bits: &words[..kept * taps],
-            partial,
-        }
-    }
-
-    /// The bits of the taps of a vector of windows from `column` on, if it touches an end.
-    #[inline(always)]
-    fn at(&self, column: usize) -> Option<&[u64]> {
-        if column >= self.left && column < self.right {
-            return None;
-        }
-        let kept = match column < self.left {
-            true => column,
-            false => self.left + column - self.right,
-        };
-        self.bits.get(kept * self.taps..(kept + 1) * self.taps)
-    }
 }
 
 /// Folds the windows of `axis` into `items`, densely, from `at` on.
@@ -183,26 +79,6 @@ fn windows<S: Simd, T: Vectored, R: Reduction<T>>(
         (2, _, _) => dense::<S, T, R, 3, 2>(s, reduction, edges, rows, items, part, at, spare),
         _ => dense::<S, T, R, 4, 4>(s, reduction, edges, rows, items, part, at, spare),
     }
-}
-
-/// The elements at every `STRIDE`-th position of `x`, from each of the first `STRIDE` positions.
-#[inline(always)]
-fn phases<S: Simd, T: Vectored, const STRIDE: usize>(s: S, x: &[T]) -> [T::Raw<S>; STRIDE] {
-    let len = lanes::<S, T>();
-    let mut phases = [T::load(s, &x[..len]); STRIDE];
-    if STRIDE == 2 {
-        let (even, odd) = phases[0].deinterleave(T::load(s, &x[len..2 * len]));
-        phases[0] = even;
-        phases[1] = odd;
-    }
-    if STRIDE == 4 {
-        let (even, odd) = phases[0].deinterleave(T::load(s, &x[len..2 * len]));
-        let third = T::load(s, &x[2 * len..3 * len]);
-        let (more_even, more_odd) = third.deinterleave(T::load(s, &x[3 * len..4 * len]));
-        (phases[0], phases[2]) = even.deinterleave(more_even);
-        (phases[1], phases[3]) = odd.deinterleave(more_odd);
-    }
-    phases
 }
 
 /// `TAPS` neighbours as taps, at every `STRIDE`-th element.
@@ -345,7 +221,7 @@ fn vectors<
 ) {
     let len = lanes::<S, T>();
     let step = piece.step;
-    let span = (TAPS - 1) / STRIDE * STRIDE + STRIDE * len + if STRIDE == 1 { len / 2 } else { 0 };
+    let span = span::<S, T>(TAPS, STRIDE, 1);
     let absent = across::absent(s, reduction);
     let (bits, partial) = (edges.bits, edges.partial);
     let mut word = piece.word;
@@ -378,7 +254,7 @@ fn vectors<
             }
             let window = &rest[..span];
             let acc = window_at::<S, T, R, TAPS, STRIDE, MASKED>(
-                s, reduction, window, place, words, partial, absent,
+                s, reduction, window, place, 1, words, partial, absent,
             );
             acc.store(into, part, 0);
             rest = rest.get(step..).unwrap_or(&[]);
@@ -387,80 +263,6 @@ fn vectors<
         }
         piece = piece.behind(count);
         piece.vectors -= count;
-    }
-}
-
-/// One vector of windows whose taps are the first elements of `x`.
-#[inline(always)]
-fn window_at<
-    S: Simd,
-    T: Vectored,
-    R: Reduction<T>,
-    const TAPS: usize,
-    const STRIDE: usize,
-    const MASKED: bool,
->(
-    s: S,
-    reduction: &R,
-    x: &[T],
-    place: usize,
-    bits: [u64; TAPS],
-    partial: u64,
-    absent: R::Acc<S>,
-) -> R::Acc<S> {
-    let len = lanes::<S, T>();
-    let mut acc = absent;
-    let mut tap = 0;
-    while tap < TAPS {
-        let places = Places {
-            first: place.wrapping_add(tap),
-            step: STRIDE,
-        };
-        if STRIDE == 1 {
-            let next = reduction.start_from(s, &x[tap..tap + len + len / 2], places);
-            acc = tap_folded::<S, T, R, MASKED>(
-                s, reduction, tap, acc, next, bits[tap], partial, absent,
-            );
-        } else {
-            let phases = phases::<S, T, STRIDE>(s, &x[tap..tap + STRIDE * len]);
-            for phase in 0..STRIDE {
-                if tap + phase < TAPS {
-                    let tap = tap + phase;
-                    let places = Places {
-                        first: place.wrapping_add(tap),
-                        step: STRIDE,
-                    };
-                    let next = reduction.start(s, phases[phase], places);
-                    acc = tap_folded::<S, T, R, MASKED>(
-                        s, reduction, tap, acc, next, bits[tap], partial, absent,
-                    );
-                }
-            }
-        }
-        tap += STRIDE;
-    }
-    acc
-}
-
-/// `acc` with one more tap, where that is on the row.
-#[inline(always)]
-fn tap_folded<S: Simd, T: Vectored, R: Reduction<T>, const MASKED: bool>(
-    s: S,
-    reduction: &R,
-    tap: usize,
-    acc: R::Acc<S>,
-    next: R::Acc<S>,
-    bits: u64,
-    partial: u64,
-    absent: R::Acc<S>,
-) -> R::Acc<S> {
-    let folded = match tap {
-        0 => next,
-        _ => reduction.fold(s, acc, next),
-    };
-    match MASKED && partial >> tap & 1 == 1 {
-        true => folded.where_set(s, bits, if tap == 0 { absent } else { acc }),
-        false => folded,
     }
 }
 

@@ -2,9 +2,9 @@
 
 use fearless_simd::{Level, Simd, dispatch};
 
-use super::across::copy_present;
+use super::across::{absent, copy_present};
 use super::lanes::{Accumulator, MOST_LANES, Vectored, lanes};
-use super::reduce::{Context, Places, Reduction};
+use super::reduce::{Places, Reduction};
 
 /// Bytes of elements that are folded side by side, whatever the vectors: sums are the same for all of them.
 const ABREAST: usize = 128;
@@ -36,26 +36,36 @@ fn planes<S: Simd, T: Vectored, R: Reduction<T>>(
 ) {
     let len = lanes::<S, T>();
     let columns = [1.0; MOST_LANES];
-    let context = Context {
-        row: share,
-        columns: &columns[..len],
-        base: 0,
+    let divisor = reduction.divisor(s, share, &columns[..len]);
+    let abreast = ABREAST / size_of::<T>();
+    let chunks = size / abreast;
+    let rest = size % abreast;
+    let tail = Tail {
+        vectors: rest / len,
+        bits: (1 << (rest % len)) - 1,
     };
+    // With what vectors read beyond a plane.
+    let read = (chunks + 1) * abreast + len / 2;
+    let mut elements = &x[first..];
     // Accumulators of single planes side by side, finished as many at a time as a vector has lanes.
     let mut folded = [R::Item::default(); 3 * PART];
     let mut done = 0;
     while done < values.len() {
         let count = len.min(values.len() - done);
         for index in 0..count {
-            let acc = plane(s, reduction, x, first + (done + index) * size, size);
-            acc.store(&mut folded, PART, index);
+            let accs = match elements.get(..read) {
+                Some(elements) => plane(s, reduction, elements, chunks, tail),
+                None => last_plane(s, reduction, elements, size),
+            };
+            first_lane::<S, T, R>(s, reduction, accs).store(&mut folded, PART, index);
+            elements = elements.get(size..).unwrap_or(&[]);
         }
         let acc = R::Acc::<S>::load(s, &folded, PART, 0);
         if count == len {
-            reduction.finish(s, acc, context, &mut values[done..done + len], &mut []);
+            reduction.finish(s, acc, divisor, 0, &mut values[done..done + len], &mut []);
         } else {
             let mut results = [T::default(); MOST_LANES];
-            reduction.finish(s, acc, context, &mut results[..len], &mut []);
+            reduction.finish(s, acc, divisor, 0, &mut results[..len], &mut []);
             values[done..].copy_from_slice(&results[..count]);
         }
         done += count;
@@ -70,36 +80,83 @@ fn planes<S: Simd, T: Vectored, R: Reduction<T>>(
 /// From one part of an accumulator to the next where they are gathered.
 const PART: usize = 2 * MOST_LANES;
 
-/// The fold of the elements from `at` on, in the first lane.
+/// What is left of a plane behind the last chunk of it: whole vectors, and the bits of the lanes of one more.
+#[derive(Clone, Copy)]
+struct Tail {
+    vectors: usize,
+    bits: u64,
+}
+
+/// The fold of a plane, which has elements to spare behind it.
 #[inline(always)]
 fn plane<S: Simd, T: Vectored, R: Reduction<T>>(
     s: S,
     reduction: &R,
-    x: &[T],
-    at: usize,
+    mut elements: &[T],
+    chunks: usize,
+    tail: Tail,
+) -> [R::Acc<S>; MOST_VECTORS] {
+    let len = lanes::<S, T>();
+    let vectors = ABREAST / size_of::<T>() / len;
+    let chunk = vectors * len + len / 2;
+    let nowhere = Places { first: 0, step: 0 };
+    let mut accs = [absent(s, reduction); MOST_VECTORS];
+    for _ in 0..chunks {
+        let x = &elements[..chunk];
+        for v in 0..vectors {
+            let next = reduction.start_from(s, &x[v * len..v * len + len + len / 2], nowhere);
+            accs[v] = reduction.fold(s, accs[v], next);
+        }
+        elements = &elements[vectors * len..];
+    }
+    let x = &elements[..chunk];
+    for v in 0..vectors {
+        if v < tail.vectors || (v == tail.vectors && tail.bits != 0) {
+            let next = reduction.start_from(s, &x[v * len..v * len + len + len / 2], nowhere);
+            let next = reduction.fold(s, accs[v], next);
+            accs[v] = match v < tail.vectors {
+                true => next,
+                false => next.where_set(s, tail.bits, accs[v]),
+            };
+        }
+    }
+    accs
+}
+
+/// The fold of `size` elements, which may be all that are left.
+#[inline(always)]
+fn last_plane<S: Simd, T: Vectored, R: Reduction<T>>(
+    s: S,
+    reduction: &R,
+    elements: &[T],
     size: usize,
-) -> R::Acc<S> {
+) -> [R::Acc<S>; MOST_VECTORS] {
     let len = lanes::<S, T>();
     let abreast = ABREAST / size_of::<T>();
     let nowhere = Places { first: 0, step: 0 };
-    let absent = T::load(s, &[reduction.absent(); MOST_LANES]);
-    let mut accs = [reduction.start(s, absent, nowhere); MOST_VECTORS];
-    let elements = &x[at..];
-    let mut i = 0;
-    while i + abreast <= size && i + abreast + len / 2 <= elements.len() {
-        let chunk = &elements[i..i + abreast + len / 2];
+    let mut accs = [absent(s, reduction); MOST_VECTORS];
+    let mut from = 0;
+    while from < size {
         for v in 0..abreast / len {
-            let next = reduction.start_from(s, &chunk[v * len..v * len + len + len / 2], nowhere);
-            accs[v] = reduction.fold(s, accs[v], next);
+            if from < size {
+                let raw = match elements.get(from..from + len) {
+                    Some(x) => T::load(s, x),
+                    None => {
+                        let mut copy = [T::default(); MOST_LANES];
+                        copy_present(elements, from, &mut copy[..len]);
+                        T::load(s, &copy)
+                    }
+                };
+                let next = reduction.fold(s, accs[v], reduction.start(s, raw, nowhere));
+                accs[v] = match size - from {
+                    rest if rest < len => next.where_set(s, (1 << rest) - 1, accs[v]),
+                    _ => next,
+                };
+                from += len;
+            }
         }
-        i += abreast;
     }
-    // What is left, or all of it where there is nothing behind it in memory.
-    while i < size {
-        tail(s, reduction, x, at + i, size - i, &mut accs);
-        i += abreast;
-    }
-    first_lane::<S, T, R>(s, reduction, accs)
+    accs
 }
 
 /// Halves folded onto each other, down to one lane: in the same order whatever the vectors.
@@ -124,39 +181,4 @@ fn first_lane<S: Simd, T: Vectored, R: Reduction<T>>(
         by /= 2;
     }
     acc
-}
-
-/// Folds up to `left` of the next elements from `at` on.
-#[inline(always)]
-fn tail<S: Simd, T: Vectored, R: Reduction<T>>(
-    s: S,
-    reduction: &R,
-    x: &[T],
-    at: usize,
-    left: usize,
-    accs: &mut [R::Acc<S>; MOST_VECTORS],
-) {
-    let len = lanes::<S, T>();
-    let nowhere = Places { first: 0, step: 0 };
-    let elements = &x[at..];
-    for v in 0..ABREAST / size_of::<T>() / len {
-        let from = v * len;
-        if from >= left {
-            break;
-        }
-        let raw = match elements.get(from..from + len) {
-            Some(x) => T::load(s, x),
-            None => {
-                let mut copy = [T::default(); MOST_LANES];
-                copy_present(elements, from, &mut copy[..len]);
-                T::load(s, &copy)
-            }
-        };
-        let bits = match left - from {
-            rest if rest < len => (1 << rest) - 1,
-            _ => u64::MAX,
-        };
-        let next = reduction.fold(s, accs[v], reduction.start(s, raw, nowhere));
-        accs[v] = next.where_set(s, bits, accs[v]);
-    }
 }

@@ -4,7 +4,7 @@ use fearless_simd::{Level, Select, Simd, SimdBase};
 use half::{bf16, f16};
 
 use super::max_with_index::Located;
-use super::{Context, Places, Reduction};
+use super::{Places, Reduction};
 use crate::pooling::lanes::{Lanes, Vectored};
 use crate::tensor::Element;
 
@@ -197,6 +197,7 @@ pub(crate) struct Max;
 impl<T: MaxElement> Reduction<T> for Max {
     type Item = T::Lane;
     type Acc<S: Simd> = Lanes<T::Raw<S>, 1, 1>;
+    type Divisor<S: Simd> = ();
     const PARTS: usize = 1;
     const IDEMPOTENT: bool = true;
 
@@ -215,11 +216,15 @@ impl<T: MaxElement> Reduction<T> for Max {
     }
 
     #[inline(always)]
+    fn divisor<S: Simd>(&self, _: S, _: f64, _: &[f64]) {}
+
+    #[inline(always)]
     fn finish<S: Simd>(
         &self,
         s: S,
         acc: Self::Acc<S>,
-        _: Context<'_>,
+        _: (),
+        _: usize,
         values: &mut [T],
         _: &mut [i64],
     ) {

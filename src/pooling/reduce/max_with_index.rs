@@ -2,7 +2,7 @@
 
 use fearless_simd::{Bytes, Select, Simd, SimdBase};
 
-use super::{Context, MaxElement, Places, Reduction};
+use super::{MaxElement, Places, Reduction};
 use crate::pooling::lanes::{Accumulator, Lanes, MOST_LANES};
 
 /// How the spatial part of an index counts.
@@ -77,6 +77,7 @@ pub(crate) struct MaxWithIndex;
 impl<T: Located> Reduction<T> for MaxWithIndex {
     type Item = T;
     type Acc<S: Simd> = T::Pairs<S>;
+    type Divisor<S: Simd> = ();
     const PARTS: usize = 2;
     const IDEMPOTENT: bool = true;
     const PLACES: bool = true;
@@ -96,15 +97,19 @@ impl<T: Located> Reduction<T> for MaxWithIndex {
     }
 
     #[inline(always)]
+    fn divisor<S: Simd>(&self, _: S, _: f64, _: &[f64]) {}
+
+    #[inline(always)]
     fn finish<S: Simd>(
         &self,
         _: S,
         acc: Self::Acc<S>,
-        context: Context<'_>,
+        _: (),
+        base: usize,
         values: &mut [T],
         places: &mut [i64],
     ) {
-        T::write(acc, context.base, values, places);
+        T::write(acc, base, values, places);
     }
 
     fn settles(&self, value: T) -> bool {

@@ -3,7 +3,7 @@
 use fearless_simd::Simd;
 
 use super::sum::Doubles;
-use super::{Context, Places, Reduction, SumElement};
+use super::{Places, Reduction, SumElement};
 use crate::window::Axis;
 
 /// The mean: the sum over the number of taps that count, 0 for none.
@@ -23,6 +23,7 @@ pub(super) fn count(axis: &Axis, o: usize, count_include_pad: bool) -> f64 {
 impl<T: SumElement> Reduction<T> for Mean {
     type Item = f64;
     type Acc<S: Simd> = T::Sums<S>;
+    type Divisor<S: Simd> = T::Wide<S>;
     const PARTS: usize = T::SUM_PARTS;
     const IDEMPOTENT: bool = false;
     const DIVIDES: bool = true;
@@ -56,16 +57,20 @@ impl<T: SumElement> Reduction<T> for Mean {
     }
 
     #[inline(always)]
+    fn divisor<S: Simd>(&self, s: S, row: f64, columns: &[f64]) -> T::Wide<S> {
+        T::Wide::of(s, columns).mul(T::Wide::splat(s, row))
+    }
+
+    #[inline(always)]
     fn finish<S: Simd>(
         &self,
         s: S,
         acc: T::Sums<S>,
-        context: Context<'_>,
+        divisor: T::Wide<S>,
+        _: usize,
         values: &mut [T],
         _: &mut [i64],
     ) {
-        let row = T::Wide::splat(s, context.row);
-        let shares = T::Wide::of(s, context.columns).mul(row);
-        T::narrow(T::mean(T::total(s, acc), shares), values);
+        T::narrow(T::mean(T::total(s, acc), divisor), values);
     }
 }

@@ -3,7 +3,7 @@
 use fearless_simd::Simd;
 
 use super::sum::Doubles;
-use super::{Context, Places, Reduction, SumElement};
+use super::{Places, Reduction, SumElement};
 use crate::error::OpError;
 use crate::pooling::lanes::MOST_LANES;
 
@@ -75,6 +75,7 @@ pub(crate) struct PowerSum(pub(crate) Power);
 impl<T: SumElement> Reduction<T> for PowerSum {
     type Item = f64;
     type Acc<S: Simd> = T::Sums<S>;
+    type Divisor<S: Simd> = ();
     const PARTS: usize = T::SUM_PARTS;
     const IDEMPOTENT: bool = false;
 
@@ -98,11 +99,15 @@ impl<T: SumElement> Reduction<T> for PowerSum {
     }
 
     #[inline(always)]
+    fn divisor<S: Simd>(&self, _: S, _: f64, _: &[f64]) {}
+
+    #[inline(always)]
     fn finish<S: Simd>(
         &self,
         s: S,
         acc: T::Sums<S>,
-        _: Context<'_>,
+        _: (),
+        _: usize,
         values: &mut [T],
         _: &mut [i64],
     ) {

@@ -4,7 +4,7 @@ use fearless_simd::Simd;
 
 use super::mean::count;
 use super::sum::{Doubles, Widened};
-use super::{Context, Places, Reduction};
+use super::{Places, Reduction};
 use crate::pooling::lanes::MOST_LANES;
 use crate::tensor::Element;
 use crate::window::Axis;
@@ -51,6 +51,7 @@ impl<T: Quantized> Reduction<T> for QuantizedMean<T> {
     // Integers, of which `f64` holds sums of 2^45 elements.
     type Item = f64;
     type Acc<S: Simd> = T::Wide<S>;
+    type Divisor<S: Simd> = T::Wide<S>;
     const PARTS: usize = 1;
     const IDEMPOTENT: bool = false;
     const DIVIDES: bool = true;
@@ -78,16 +79,21 @@ impl<T: Quantized> Reduction<T> for QuantizedMean<T> {
     }
 
     #[inline(always)]
+    fn divisor<S: Simd>(&self, s: S, row: f64, columns: &[f64]) -> T::Wide<S> {
+        T::Wide::of(s, columns).mul(T::Wide::splat(s, row))
+    }
+
+    #[inline(always)]
     fn finish<S: Simd>(
         &self,
         s: S,
         acc: T::Wide<S>,
-        context: Context<'_>,
+        count: T::Wide<S>,
+        _: usize,
         values: &mut [T],
         _: &mut [i64],
     ) {
         let splat = |x| T::Wide::splat(s, x);
-        let count = T::Wide::of(s, context.columns).mul(splat(context.row));
         let mean = acc.mul(splat(self.x.scale.into())).div(count);
         let steps = mean.div(splat(self.y.scale.into())).round_ties_even();
         let mut quantized = [0.0; MOST_LANES];

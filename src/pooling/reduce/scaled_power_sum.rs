@@ -3,7 +3,7 @@
 use fearless_simd::Simd;
 
 use super::sum::Doubles;
-use super::{Context, Places, Power, Reduction};
+use super::{Places, Power, Reduction};
 use crate::pooling::lanes::{Accumulator, Lanes};
 
 /// The p-norm as `scale^p * (sum + lost)`: the scale is the largest magnitude so far, and the error of the sum's
@@ -102,6 +102,7 @@ impl ScaledPowerSum {
 impl Reduction<f64> for ScaledPowerSum {
     type Item = f64;
     type Acc<S: Simd> = Scaled<Lanes<S::f64s, 1, 1>>;
+    type Divisor<S: Simd> = ();
     const PARTS: usize = 3;
     const IDEMPOTENT: bool = false;
 
@@ -120,11 +121,15 @@ impl Reduction<f64> for ScaledPowerSum {
     }
 
     #[inline(always)]
+    fn divisor<S: Simd>(&self, _: S, _: f64, _: &[f64]) {}
+
+    #[inline(always)]
     fn finish<S: Simd>(
         &self,
         s: S,
         acc: Self::Acc<S>,
-        _: Context<'_>,
+        _: (),
+        _: usize,
         values: &mut [f64],
         _: &mut [i64],
     ) {
