@@ -91,6 +91,7 @@ pub(super) struct Geometry {
     pub(super) tile: (usize, usize),
     parts: usize,
     idempotent: bool,
+    places: bool,
     item_bytes: usize,
     element_bytes: usize,
 }
@@ -99,6 +100,9 @@ pub(super) struct Geometry {
 const NEAR_BYTES: usize = 24 << 10;
 /// What may lie in its second cache.
 const FAR_BYTES: usize = 640 << 10;
+
+/// The elements of short rows that are folded along together.
+const TOGETHER: usize = 1024;
 
 /// The columns that are folded at a time across many rows.
 pub(super) const STRIP: usize = 2 * MOST_LANES;
@@ -141,6 +145,7 @@ impl Geometry {
             tile: (1, 1),
             parts: R::PARTS,
             idempotent: R::IDEMPOTENT,
+            places: R::PLACES,
             item_bytes: size_of::<R::Item>(),
             element_bytes: size_of::<T>(),
             axes,
@@ -257,6 +262,9 @@ impl Geometry {
                     rows.saturating_mul(span.before + span.rows + span.after)
                 }
             };
+            if self.strips && index == last - 1 {
+                continue;
+            }
             let buffer = &mut items[(last - 1 - index) % 2];
             *buffer = needed.saturating_mul(layout.unit).max(*buffer);
         }
@@ -275,7 +283,10 @@ impl Geometry {
         for (index, axis) in self.axes.iter().enumerate() {
             let windows = if index == 0 { windows } else { axis.output };
             most = most.max(match self.ways[index] {
-                Way::Long if index == last => self.long_row((0, windows)).windows,
+                Way::Long if index == last => {
+                    let rows = self.long_rows((0, windows));
+                    rows.most * rows.windows
+                }
                 Way::Long => windows.saturating_mul(STRIP),
                 _ => 0,
             });
@@ -286,18 +297,24 @@ impl Geometry {
         }
     }
 
-    /// The items of runs along a row, for windows `from..to`, and the elements of the row itself with its borders.
-    pub(super) fn long_row(&self, (from, to): (usize, usize)) -> LongRow {
+    /// What windows `from..to` of rows take that are folded along by runs of taps.
+    pub(super) fn long_rows(&self, (from, to): (usize, usize)) -> LongRows {
         let axis = &self.axes[self.axes.len() - 1];
         let windows = (to - from - 1) * axis.stride + 1;
         let elements = windows + (axis.kernel - 1) * axis.dilation;
-        LongRow {
+        // A vector on two rows would have places that do not follow each other.
+        let most = match self.places {
+            true => 1,
+            false => (TOGETHER / elements).max(1),
+        };
+        LongRows {
+            most,
             windows,
             elements,
-            items: self.parts * (elements + SLACK).next_multiple_of(MOST_LANES),
+            items: self.parts * (most * elements + SLACK).next_multiple_of(MOST_LANES),
             picked: match axis.stride {
                 1 => 0,
-                _ => self.parts * (windows + SLACK).next_multiple_of(MOST_LANES),
+                _ => self.parts * (most * windows + SLACK).next_multiple_of(MOST_LANES),
             },
         }
     }
@@ -308,7 +325,7 @@ impl Geometry {
         let bytes = |planes, windows| {
             let (a, b) = self.items(planes, windows);
             let row = match only_long {
-                true => self.long_row((0, windows)).items,
+                true => self.long_rows((0, windows)).items,
                 false => 0,
             };
             a.saturating_add(b)
@@ -348,7 +365,7 @@ impl Geometry {
                 0 => windows,
                 _ => self.axes[last].output,
             };
-            let row = self.long_row((0, windows));
+            let row = self.long_rows((0, windows));
             items = items
                 .saturating_add(2 * row.items)
                 .saturating_add(row.picked);
@@ -362,13 +379,17 @@ impl Geometry {
     }
 }
 
-/// The sizes of what the windows along a row take that are folded from runs.
+/// The sizes of what windows along rows take that are folded by runs of taps.
 #[derive(Clone, Copy)]
-pub(super) struct LongRow {
-    /// Windows at every position.
+pub(super) struct LongRows {
+    /// The most rows at a time.
+    pub(super) most: usize,
+    /// The windows of a row, at every position.
     pub(super) windows: usize,
+    /// The elements of a row with its borders.
     pub(super) elements: usize,
+    /// The items of runs.
     pub(super) items: usize,
-    /// Items of windows at every position, if not all are wanted.
+    /// The items of windows at every position, if not all are wanted.
     pub(super) picked: usize,
 }

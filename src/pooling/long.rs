@@ -8,7 +8,7 @@
 use fearless_simd::{Level, Simd, dispatch};
 
 use super::across::{Sink, store_first};
-use super::lanes::{Accumulator, MOST_LANES, Vectored, lanes};
+use super::lanes::{Accumulator, Vectored, lanes};
 use super::reduce::{Places, Reduction};
 use super::runs::Run;
 

@@ -20,7 +20,7 @@ use crate::error::OpError;
 use crate::simd::Simd;
 
 /// Bytes of input and output below which work is not parted between threads.
-const GRAIN_BYTES: usize = 512 << 10;
+const GRAIN_BYTES: usize = 256 << 10;
 
 /// A pool over a plan, ready to run; nothing if the plan has no results.
 pub(crate) struct Prepared<'a, R> {
@@ -250,8 +250,12 @@ fn leaf<T: Vectored, R: Reduction<T>>(job: &Job<'_, T, R>, bands: Bands<'_, T>) 
             } else {
                 geometry.axes[last].output
             };
-            let row = geometry.long_row((0, windows));
-            (row.items, row.picked, row.elements + 2 * MOST_LANES)
+            let rows = geometry.long_rows((0, windows));
+            (
+                rows.items,
+                rows.picked,
+                rows.most * rows.elements + 2 * MOST_LANES,
+            )
         }
         _ => (0, 0, rows::SPARE),
     };

@@ -13,7 +13,7 @@ use super::taps::{span, window_at};
 use crate::window::Axis;
 
 /// The most taps that are folded one by one.
-pub(super) const FEW: usize = 15;
+pub(super) const FEW: usize = 7;
 
 /// Whether the windows of an axis can be folded here.
 pub(super) fn suits(axis: &Axis) -> bool {

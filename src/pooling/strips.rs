@@ -20,7 +20,7 @@ pub(super) fn suits(rows: &Axis, columns: &Axis, element_bytes: usize) -> bool {
     let wide = columns.output * element_bytes >= MOST_LANES;
     shape(rows) == shape(columns)
         && matches!(shape(rows), (3, 1, _) | (5, 1, 1) | (2..=3, 2, 1))
-        && (rows.dilation == 1 || wide)
+        && (rows.dilation == 1 || (wide && rows.dilation <= rows.input))
         && !rows.has_bare_windows()
         && (columns.kernel == 2 || has_middle_taps(columns))
 }
@@ -94,15 +94,15 @@ fn each<S: Simd, T: Vectored, R: Reduction<T>, const SIZE: usize, const STRIDE: 
     mut sink: impl Sink<T, R>,
 ) {
     let [rows, columns] = slices.axes;
-    let len = lanes::<S, T>();
-    // The last vector of a row is moved back onto it. Where rows are shorter than that, each writes over the end of the
-    // one before.
-    let last = columns.output.saturating_sub(len);
+    let mut count = 0;
+    for run in slices.runs {
+        count += run.windows;
+    }
     for slice in 0..slices.count {
         let skipped = slice * rows.input * columns.input;
         let to = slices.to + slice * slices.to_pitch;
         // Windows whose taps are the same rows are folded one after the other.
-        for phase in 0..dilation {
+        for phase in 0..dilation.min(count) {
             let start = slices.start + phase as i64;
             let first_row = start.rem_euclid(dilation as i64) as usize;
             let windows = Windows {

@@ -8,7 +8,7 @@ use crate::pooling::runs::Run;
 
 /// The rows of a block that are folded by runs of taps, and where their windows go.
 #[derive(Clone, Copy)]
-struct LongRows<'a> {
+struct Block<'a> {
     /// Where the block begins in the first buffer.
     at: usize,
     windows: usize,
@@ -27,14 +27,14 @@ impl<T: Vectored, R: Reduction<T>> Tile<'_, '_, T, R> {
             let mut sink = into_folded::<T, R>(second);
             if geometry.ways[index] == Way::Long {
                 for each in 0..blocks {
-                    let rows = LongRows {
+                    let rows = Block {
                         at: (block + each) * from.pitch(),
                         windows: geometry.axes[index].output,
                         to: to + each * into.unit,
                         shares: &[],
                         middle: &[],
                     };
-                    tile.long_rows(index, from, rows, &mut sink);
+                    tile.runs_across(index, from, rows, &mut sink);
                 }
             } else {
                 let stage = Stage {
@@ -73,14 +73,14 @@ impl<T: Vectored, R: Reduction<T>> Tile<'_, '_, T, R> {
         let runs = geometry.runs[0].within(windows, axis.stride, layout.span.first);
         if geometry.ways[0] == Way::Long {
             for plane in 0..planes {
-                let rows = LongRows {
+                let rows = Block {
                     at: plane * layout.pitch(),
                     windows: windows.1 - windows.0,
                     to: plane * size,
                     shares: &runs,
                     middle: self.job.shares.middle,
                 };
-                self.long_rows(0, layout, rows, &mut sink);
+                self.runs_across(0, layout, rows, &mut sink);
             }
             return;
         }
@@ -97,11 +97,11 @@ impl<T: Vectored, R: Reduction<T>> Tile<'_, '_, T, R> {
     }
 
     /// Folds windows of axis `index` by runs of taps.
-    fn long_rows(
+    fn runs_across(
         &mut self,
         index: usize,
         from: Layout,
-        rows: LongRows<'_>,
+        rows: Block<'_>,
         sink: &mut impl Sink<T, R>,
     ) {
         let geometry = self.job.geometry;

@@ -1,12 +1,10 @@
 //! A tile along its rows.
 
-use super::{
-    IntoFolded, IntoResult, Layout, Reduction, Results, Tile, Vectored, folded, into_folded, items,
-};
+use super::{IntoResult, Layout, Reduction, Results, Tile, Vectored, folded, into_folded, items};
 use crate::pooling::across::{self, Sink, Stage, Unfolded};
 use crate::pooling::edges;
-use crate::pooling::geometry::{LongRow, Way};
-use crate::pooling::lanes::{MOST_LANES, lanes_at};
+use crate::pooling::geometry::{LongRows, Way};
+use crate::pooling::lanes::lanes_at;
 use crate::pooling::long::{self, Field, Into, LongTaps, Source};
 use crate::pooling::rows::{self, Rows};
 use crate::pooling::runs::Run;
@@ -24,11 +22,14 @@ impl<T: Vectored, R: Reduction<T>> Tile<'_, '_, T, R> {
             match geometry.ways[last] {
                 Way::Rows => tile.few_taps(at, place, rows, whole, into),
                 Way::Long => {
-                    let long = geometry.long_row(whole);
-                    for row in 0..rows {
+                    let long = geometry.long_rows(whole);
+                    let mut row = 0;
+                    while row < rows {
+                        let count = long.most.min(rows - row);
                         let skipped = row * size;
                         let into = into + row * layout.unit;
-                        tile.long_row(at + skipped, place + skipped, 0, long, into);
+                        tile.long_rows(at + skipped, place + skipped, count, 0, long, into);
+                        row += count;
                     }
                 }
                 Way::Across => {
@@ -92,46 +93,50 @@ impl<T: Vectored, R: Reduction<T>> Tile<'_, '_, T, R> {
         );
     }
 
-    /// Folds the windows of a row from `window` on by runs of taps into the first buffer.
-    fn long_row(&mut self, at: usize, place: usize, window: usize, row: LongRow, into: usize) {
+    /// Folds the windows of `count` rows from `window` on by runs of taps into the first buffer.
+    fn long_rows(
+        &mut self,
+        at: usize,
+        place: usize,
+        count: usize,
+        window: usize,
+        rows: LongRows,
+        into: usize,
+    ) {
         let geometry = self.job.geometry;
         let axis = &geometry.axes[geometry.axes.len() - 1];
         if axis.stride == 1 {
             let first = std::mem::take(&mut self.first);
-            self.runs_of_row(
-                at,
-                place,
-                window,
-                row,
-                into,
-                &mut into_folded::<T, R>(first),
-            );
+            let mut sink = into_folded::<T, R>(first);
+            self.runs_of_rows(at, place, count, window, rows, into, &mut sink);
             self.first = first;
             return;
         }
         let picked = std::mem::take(&mut self.picked);
-        let mut sink: IntoFolded<'_, R::Item> = into_folded::<T, R>(picked);
-        let part = sink.part;
-        self.runs_of_row(at, place, window, row, 0, &mut sink);
-        let into_part = self.first.len() / R::PARTS;
-        let outputs = row.windows.div_ceil(axis.stride);
+        let mut sink = into_folded::<T, R>(picked);
+        self.runs_of_rows(at, place, count, window, rows, 0, &mut sink);
+        let (part, into_part) = (picked.len() / R::PARTS, self.first.len() / R::PARTS);
+        let outputs = rows.windows.div_ceil(axis.stride);
         for p in 0..R::PARTS {
-            let into = &mut self.first[p * into_part + into..][..outputs];
-            let from = &picked[p * part..][..row.windows];
-            for output in 0..outputs {
-                into[output] = from[output * axis.stride];
+            for row in 0..count {
+                let into = &mut self.first[p * into_part + into + row * outputs..][..outputs];
+                let from = &picked[p * part + row * rows.windows..][..rows.windows];
+                for output in 0..outputs {
+                    into[output] = from[output * axis.stride];
+                }
             }
         }
         self.picked = picked;
     }
 
-    /// Folds windows at every position of a row, from `window` on, to `to` and on.
-    fn runs_of_row(
+    /// Folds windows at every position of `count` rows, from `window` on, to `to` and on.
+    fn runs_of_rows(
         &mut self,
         at: usize,
         place: usize,
+        count: usize,
         window: usize,
-        row: LongRow,
+        rows: LongRows,
         to: usize,
         sink: &mut impl Sink<T, R>,
     ) {
@@ -140,29 +145,31 @@ impl<T: Vectored, R: Reduction<T>> Tile<'_, '_, T, R> {
         let (level, reduction) = (self.job.level, self.job.reduction);
         let start = axis.start(window) as isize;
 
-        // The row with its borders.
-        let (size, end) = (axis.input as isize, start + row.elements as isize);
+        // The rows with their borders.
+        let (size, end) = (axis.input as isize, start + rows.elements as isize);
         let (first, last) = (start.clamp(0, size), end.clamp(0, size));
-        let (before, rest) = self
-            .row
-            .split_at_mut((first - start).clamp(0, row.elements as isize) as usize);
-        let (present, after) = rest.split_at_mut((last - first) as usize);
-        before.fill(reduction.absent());
-        present.copy_from_slice(&self.job.x[at + first as usize..][..present.len()]);
-        let after_len = row.elements - before.len() - present.len();
-        after[..after_len].fill(reduction.absent());
+        let before = (first - start).clamp(0, rows.elements as isize) as usize;
+        for row in 0..count {
+            let copy = &mut self.row[row * rows.elements..][..rows.elements];
+            let (before, rest) = copy.split_at_mut(before);
+            let (present, after) = rest.split_at_mut((last - first) as usize);
+            before.fill(reduction.absent());
+            let from = at + row * axis.input + first as usize;
+            present.copy_from_slice(&self.job.x[from..][..present.len()]);
+            after.fill(reduction.absent());
+        }
 
         let taps = LongTaps {
             count: axis.kernel,
             step: axis.dilation,
         };
         let field = Field {
-            rows: 1,
-            width: row.elements,
-            pitch: 0,
-            stretches: 1,
-            stride: 0,
-            len: row.windows,
+            rows: count,
+            width: rows.elements,
+            pitch: rows.elements,
+            stretches: count,
+            stride: 1,
+            len: rows.windows,
         };
         let source = Source {
             row: self.row,
@@ -172,7 +179,7 @@ impl<T: Vectored, R: Reduction<T>> Tile<'_, '_, T, R> {
         };
         let into = Into {
             at: to,
-            pitch: 0,
+            pitch: rows.windows,
             column: window,
             columns: geometry.columns(),
             shares: &[],
@@ -217,15 +224,18 @@ impl<T: Vectored, R: Reduction<T>> Tile<'_, '_, T, R> {
             }
             Way::Rows => self.few_taps(base, 0, planes, windows, 0),
             Way::Long => {
-                let row = geometry.long_row(windows);
-                for plane in 0..planes {
+                let rows = geometry.long_rows(windows);
+                let mut plane = 0;
+                while plane < planes {
+                    let count = rows.most.min(planes - plane);
                     let (skipped, to) = (plane * axis.input, plane * len);
+                    let at = base + skipped;
                     if axis.stride == 1 {
-                        let at = base + skipped;
-                        self.runs_of_row(at, skipped, windows.0, row, to, &mut sink);
+                        self.runs_of_rows(at, skipped, count, windows.0, rows, to, &mut sink);
                     } else {
-                        self.long_row(base + skipped, skipped, windows.0, row, to);
+                        self.long_rows(at, skipped, count, windows.0, rows, to);
                     }
+                    plane += count;
                 }
                 if axis.stride == 1 {
                     return;
