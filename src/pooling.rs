@@ -38,6 +38,8 @@ mod reduce;
 mod rows;
 mod runs;
 mod settle;
+mod sink;
+mod source;
 mod strips;
 mod taps;
 mod whole;

@@ -10,13 +10,15 @@ use std::mem::swap;
 
 use fearless_simd::Level;
 
-use super::across::{Folded, IntoFolded, IntoResult, Stage, fill};
+use super::across::Stage;
 use super::edges::{self, Edges};
 use super::geometry::{Geometry, Layout, Way};
 use super::lanes::{Vectored, lanes_at};
 use super::long::Items;
 use super::reduce::Reduction;
 use super::runs::Run;
+use super::sink::{IntoFolded, IntoResult, fill};
+use super::source::Folded;
 use super::whole;
 
 /// A pool, as all its parts see it.

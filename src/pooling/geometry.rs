@@ -32,8 +32,8 @@ impl Way {
         }
         // Across rows the taps are loaded one by one, along a row the elements.
         let worth = match is_last && inner == 1 {
-            true => axis.stride <= 16 * axis.kernel,
-            false => axis.kernel > rows::FEW && axis.stride * 4 <= axis.kernel,
+            true => axis.stride / 16 <= axis.kernel,
+            false => axis.kernel > rows::FEW && axis.stride <= axis.kernel / 4,
         };
         match near && worth && !(is_last && inner > 1) {
             true => Way::Long,

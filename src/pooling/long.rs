@@ -7,10 +7,10 @@
 
 use fearless_simd::{Level, Simd, dispatch};
 
-use super::across::{Sink, store_first};
 use super::lanes::{Accumulator, Vectored, lanes};
 use super::reduce::{Places, Reduction};
 use super::runs::Run;
+use super::sink::{Sink, store_first};
 
 /// The most runs that are folded into one at a time.
 const MOST: usize = 8;

@@ -16,6 +16,7 @@ use super::reduce::{
 };
 use super::rows;
 use super::settle;
+use super::strips;
 use crate::error::OpError;
 use crate::simd::Simd;
 
@@ -257,6 +258,7 @@ fn leaf<T: Vectored, R: Reduction<T>>(job: &Job<'_, T, R>, bands: Bands<'_, T>) 
                 rows.most * rows.elements + 2 * MOST_LANES,
             )
         }
+        _ if geometry.strips => (0, 0, strips::spare(&geometry.axes[last])),
         _ => (0, 0, rows::SPARE),
     };
     let words = match geometry.ways[last] {

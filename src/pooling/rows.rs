@@ -5,10 +5,10 @@
 
 use fearless_simd::{Level, Simd, dispatch};
 
-use super::across::{self, copy_present};
 use super::edges::{Edges, is_narrow};
 use super::lanes::{Accumulator, MOST_LANES, Vectored, lanes};
 use super::reduce::{Places, Reduction};
+use super::source::{absent, copy_present};
 use super::taps::{span, window_at};
 use crate::window::Axis;
 
@@ -222,7 +222,7 @@ fn vectors<
     let len = lanes::<S, T>();
     let step = piece.step;
     let span = span::<S, T>(TAPS, STRIDE, 1);
-    let absent = across::absent(s, reduction);
+    let absent = absent(s, reduction);
     let (bits, partial) = (edges.bits, edges.partial);
     let mut word = piece.word;
     while piece.vectors > 0 {
@@ -281,7 +281,7 @@ fn sparse<S: Simd, T: Vectored, R: Reduction<T>>(
 ) {
     let len = lanes::<S, T>();
     let advance = len % edges.columns;
-    let absent = across::absent(s, reduction);
+    let absent = absent(s, reduction);
     for stretch in 0..rows.stretches {
         let mut column = rows.column;
         let into = at + stretch * rows.len;

@@ -2,9 +2,9 @@
 
 use fearless_simd::{Level, Simd, dispatch};
 
-use super::across::{absent, copy_present};
 use super::lanes::{Accumulator, MOST_LANES, Vectored, lanes};
 use super::reduce::{Places, Reduction};
+use super::source::{absent, copy_present};
 
 /// Bytes of elements that are folded side by side, whatever the vectors: sums are the same for all of them.
 const ABREAST: usize = 128;

@@ -1,10 +1,11 @@
 //! A tile across its rows.
 
 use super::{IntoResult, Layout, Reduction, Results, Tile, Vectored, folded, into_folded, items};
-use crate::pooling::across::{self, Sink, Stage};
+use crate::pooling::across::{self, Stage};
 use crate::pooling::geometry::{STRIP, Way};
 use crate::pooling::long::{self, Field, Into, LongTaps, Source};
 use crate::pooling::runs::Run;
+use crate::pooling::sink::Sink;
 
 /// The rows of a block that are folded by runs of taps, and where their windows go.
 #[derive(Clone, Copy)]

@@ -1,13 +1,15 @@
 //! A tile along its rows.
 
 use super::{IntoResult, Layout, Reduction, Results, Tile, Vectored, folded, into_folded, items};
-use crate::pooling::across::{self, Sink, Stage, Unfolded};
+use crate::pooling::across::{self, Stage};
 use crate::pooling::edges;
 use crate::pooling::geometry::{LongRows, Way};
 use crate::pooling::lanes::lanes_at;
 use crate::pooling::long::{self, Field, Into, LongTaps, Source};
 use crate::pooling::rows::{self, Rows};
 use crate::pooling::runs::Run;
+use crate::pooling::sink::Sink;
+use crate::pooling::source::Unfolded;
 
 impl<T: Vectored, R: Reduction<T>> Tile<'_, '_, T, R> {
     /// Folds the rows from `at` on, whose first element has `place`, along the last axis into the first buffer.
