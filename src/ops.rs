@@ -4,29 +4,49 @@
 //! outputs, `run` for their elements. To add one, write the file and its line in [`OPS`]; inputs, outputs,
 //! types and attributes are checked against [`schema`] before it sees them.
 
+mod axes;
 mod fact;
+mod layout;
 mod outputs;
 pub(crate) mod schema;
 
 mod add;
 mod average_pool;
+mod center_crop_pad;
+mod compress;
+mod concat;
 mod constant;
+mod depth_to_space;
 mod elementwise;
+mod expand;
 mod flatten;
+mod gather;
 mod global_pool;
 mod identity;
+mod indices;
 mod lp_pool;
 mod max_pool;
 mod max_roi_pool;
 mod max_unpool;
 mod nhwc_max_pool;
+mod one_hot;
+mod pad;
 mod qlinear_average_pool;
 mod relu;
 mod reshape;
+mod reverse_sequence;
 mod roi;
 mod roi_align;
+mod scatter;
+mod shape;
+mod slice;
+mod split;
+mod squeeze;
 #[cfg(test)]
 mod testing;
+mod transpose;
+mod trilu;
+mod unique;
 mod window;
 
 use std::fmt::Debug;
@@ -36,7 +56,7 @@ use crate::onnx::attributes::Attributes;
 use crate::tensor::{DType, TensorView};
 use schema::Schema;
 
-pub(crate) use fact::{Dims, Fact};
+pub(crate) use fact::{Dims, Fact, Known};
 pub(crate) use outputs::{Memory, Outputs, Slot};
 
 /// A kind of node.
@@ -69,8 +89,16 @@ pub(crate) trait Operator: Debug + Send + Sync {
 pub(crate) const OPS: &[Op] = &[
     add::ADD,
     average_pool::AVERAGE_POOL,
+    center_crop_pad::CENTER_CROP_PAD,
+    compress::COMPRESS,
+    concat::CONCAT,
     constant::CONSTANT,
+    depth_to_space::DEPTH_TO_SPACE,
+    expand::EXPAND,
     flatten::FLATTEN,
+    gather::GATHER,
+    gather::GATHER_ELEMENTS,
+    gather::GATHER_ND,
     global_pool::GLOBAL_AVERAGE_POOL,
     global_pool::GLOBAL_LP_POOL,
     global_pool::GLOBAL_MAX_POOL,
@@ -79,9 +107,27 @@ pub(crate) const OPS: &[Op] = &[
     max_pool::MAX_POOL,
     max_roi_pool::MAX_ROI_POOL,
     max_unpool::MAX_UNPOOL,
+    compress::NON_ZERO,
+    one_hot::ONE_HOT,
+    pad::PAD,
     relu::RELU,
     reshape::RESHAPE,
+    reverse_sequence::REVERSE_SEQUENCE,
     roi_align::ROI_ALIGN,
+    scatter::SCATTER,
+    scatter::SCATTER_ELEMENTS,
+    scatter::SCATTER_ND,
+    shape::SHAPE,
+    shape::SIZE,
+    slice::SLICE,
+    depth_to_space::SPACE_TO_DEPTH,
+    split::SPLIT,
+    squeeze::SQUEEZE,
+    expand::TILE,
+    transpose::TRANSPOSE,
+    trilu::TRILU,
+    unique::UNIQUE,
+    squeeze::UNSQUEEZE,
     nhwc_max_pool::NHWC_MAX_POOL,
     qlinear_average_pool::QLINEAR_AVERAGE_POOL,
     qlinear_average_pool::QLINEAR_GLOBAL_AVERAGE_POOL,
