@@ -21,6 +21,7 @@ mod elementwise;
 mod expand;
 mod flatten;
 mod gather;
+mod gemm;
 mod global_pool;
 mod identity;
 mod indices;
@@ -99,6 +100,7 @@ pub(crate) const OPS: &[Op] = &[
     gather::GATHER,
     gather::GATHER_ELEMENTS,
     gather::GATHER_ND,
+    gemm::GEMM,
     global_pool::GLOBAL_AVERAGE_POOL,
     global_pool::GLOBAL_LP_POOL,
     global_pool::GLOBAL_MAX_POOL,
