@@ -13,9 +13,15 @@ pub(crate) mod schema;
 mod add;
 mod average_pool;
 mod center_crop_pad;
+mod col2im;
 mod compress;
 mod concat;
 mod constant;
+mod conv;
+mod conv_integer;
+mod conv_transpose;
+mod convolution;
+mod deform_conv;
 mod depth_to_space;
 mod elementwise;
 mod expand;
@@ -91,9 +97,14 @@ pub(crate) const OPS: &[Op] = &[
     add::ADD,
     average_pool::AVERAGE_POOL,
     center_crop_pad::CENTER_CROP_PAD,
+    col2im::COL2IM,
     compress::COMPRESS,
     concat::CONCAT,
     constant::CONSTANT,
+    conv::CONV,
+    conv_integer::CONV_INTEGER,
+    conv_transpose::CONV_TRANSPOSE,
+    deform_conv::DEFORM_CONV,
     depth_to_space::DEPTH_TO_SPACE,
     expand::EXPAND,
     flatten::FLATTEN,
@@ -112,6 +123,7 @@ pub(crate) const OPS: &[Op] = &[
     compress::NON_ZERO,
     one_hot::ONE_HOT,
     pad::PAD,
+    conv_integer::QLINEAR_CONV,
     relu::RELU,
     reshape::RESHAPE,
     reverse_sequence::REVERSE_SEQUENCE,
