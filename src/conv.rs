@@ -136,8 +136,8 @@ pub(crate) fn convolve<T: Factor>(
     bias: Option<&[T::Sum]>,
     y: &mut [T],
 ) {
-    if y.is_empty() {
-        return;
+    if sizes.channels == 0 || y.is_empty() {
+        return fill(bias, sizes.windows(), y);
     }
     let w = T::widened(w);
     if sizes.is_depthwise() {
@@ -171,8 +171,8 @@ pub(crate) fn convolve_blocks<T: Factor>(
     y: &mut [T],
     gather: impl Fn(usize, usize, usize, &mut [T::Sum]) + Sync,
 ) {
-    if y.is_empty() {
-        return;
+    if sizes.channels == 0 || y.is_empty() {
+        return fill(bias, sizes.windows(), y);
     }
     let (windows, rows) = (sizes.windows(), sizes.channels * sizes.taps());
     let block = sizes.block(size_of::<T::Sum>());
@@ -225,6 +225,14 @@ pub(crate) fn convolve_blocks<T: Factor>(
     }
 }
 
+/// The output where there is nothing to sum up: `plane` elements of the bias for each output channel.
+fn fill<T: Factor>(bias: Option<&[T::Sum]>, plane: usize, y: &mut [T]) {
+    for (channel, y) in y.chunks_mut(plane.max(1)).enumerate() {
+        let bias = bias.map_or(T::Sum::ZERO, |bias| bias[channel % bias.len()]);
+        y.fill(T::narrow(bias));
+    }
+}
+
 /// How blocks are multiplied.
 type Product<T> = fn(
     &ArrayView2<'_, <T as Factor>::Sum>,
@@ -242,8 +250,8 @@ pub(crate) fn transpose<T: Factor>(
     bias: Option<&[T::Sum]>,
     y: &mut [T],
 ) {
-    if y.is_empty() {
-        return;
+    if sizes.channels == 0 || y.is_empty() {
+        return fill(bias, sizes.plane(), y);
     }
     let (x, w) = (T::widened(x), T::widened(w));
     let (windows, taps, plane) = (sizes.windows(), sizes.taps(), sizes.plane());

@@ -11,6 +11,7 @@ mod outputs;
 pub(crate) mod schema;
 
 mod add;
+mod affine_grid;
 mod average_pool;
 mod center_crop_pad;
 mod col2im;
@@ -29,6 +30,7 @@ mod flatten;
 mod gather;
 mod gemm;
 mod global_pool;
+mod grid_sample;
 mod identity;
 mod indices;
 mod lp_pool;
@@ -41,6 +43,7 @@ mod pad;
 mod qlinear_average_pool;
 mod relu;
 mod reshape;
+mod resize;
 mod reverse_sequence;
 mod roi;
 mod roi_align;
@@ -54,6 +57,7 @@ mod testing;
 mod transpose;
 mod trilu;
 mod unique;
+mod weighted;
 mod window;
 
 use std::fmt::Debug;
@@ -95,6 +99,7 @@ pub(crate) trait Operator: Debug + Send + Sync {
 /// Every operator, by domain and name.
 pub(crate) const OPS: &[Op] = &[
     add::ADD,
+    affine_grid::AFFINE_GRID,
     average_pool::AVERAGE_POOL,
     center_crop_pad::CENTER_CROP_PAD,
     col2im::COL2IM,
@@ -115,6 +120,7 @@ pub(crate) const OPS: &[Op] = &[
     global_pool::GLOBAL_AVERAGE_POOL,
     global_pool::GLOBAL_LP_POOL,
     global_pool::GLOBAL_MAX_POOL,
+    grid_sample::GRID_SAMPLE,
     identity::IDENTITY,
     lp_pool::LP_POOL,
     max_pool::MAX_POOL,
@@ -126,6 +132,7 @@ pub(crate) const OPS: &[Op] = &[
     conv_integer::QLINEAR_CONV,
     relu::RELU,
     reshape::RESHAPE,
+    resize::RESIZE,
     reverse_sequence::REVERSE_SEQUENCE,
     roi_align::ROI_ALIGN,
     scatter::SCATTER,
@@ -142,6 +149,7 @@ pub(crate) const OPS: &[Op] = &[
     trilu::TRILU,
     unique::UNIQUE,
     squeeze::UNSQUEEZE,
+    resize::UPSAMPLE,
     nhwc_max_pool::NHWC_MAX_POOL,
     qlinear_average_pool::QLINEAR_AVERAGE_POOL,
     qlinear_average_pool::QLINEAR_GLOBAL_AVERAGE_POOL,

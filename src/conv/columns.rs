@@ -138,11 +138,11 @@ pub(crate) fn add<T: Copy, S: Copy>(
     y: &mut [S],
     plus: impl Fn(S, T) -> S,
 ) {
-    let rows = Rows::new(axes);
     let windows = product(axes, |axis| axis.output);
     if windows == 0 || y.is_empty() {
         return;
     }
+    let rows = Rows::new(axes);
     let mut starts = Vec::with_capacity(rows.taps);
     for row in 0..windows / rows.last.output {
         rows.starts(row, &mut starts);

@@ -30,6 +30,9 @@ struct ConvTranspose {
     output_shape: Option<Vec<i64>>,
 }
 
+/// Spatial axes, as far as they are known.
+type Axes = Vec<Option<Axis>>;
+
 impl ConvTranspose {
     fn read(attributes: &mut Attributes<'_>) -> Result<ConvTranspose, OpError> {
         let mut ints = |name| attributes.ints(name).map(<[i64]>::to_vec);
@@ -41,7 +44,7 @@ impl ConvTranspose {
     }
 
     /// The window over the output, as far as it is known, and the dimensions of the output.
-    fn axes(&self, x: &Fact, w: &Fact) -> Result<Option<(Vec<Option<Axis>>, Dims)>, OpError> {
+    fn axes(&self, x: &Fact, w: &Fact) -> Result<Option<(Axes, Dims)>, OpError> {
         let Some(operands) = self.convolution.operands(["X", "W"], x, w)? else {
             return Ok(None);
         };
@@ -80,7 +83,7 @@ impl ConvTranspose {
             _ => Ok(None),
         };
         let axes = spatial.iter().enumerate().map(axis);
-        let axes: Vec<Option<Axis>> = axes.collect::<Result<_, _>>()?;
+        let axes: Axes = axes.collect::<Result<_, _>>()?;
         let outputs = fact::product([outputs, Some(group)])?;
         let mut dims = vec![operands.batch, outputs];
         dims.extend(axes.iter().map(|axis| axis.map(|axis| axis.input)));

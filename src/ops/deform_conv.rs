@@ -6,6 +6,7 @@
 use half::{bf16, f16};
 
 use super::convolution::{Convolution, check_each};
+use super::weighted::Float;
 use super::{Dims, Fact, Inputs, Known, Op, Operator, Outputs, elements, fact, required};
 use crate::conv::{Sizes, convolve_blocks, product};
 use crate::error::OpError;
@@ -86,8 +87,7 @@ impl DeformConv {
         outputs: &mut Outputs<'_, '_>,
     ) -> Result<(), OpError>
     where
-        T::Sum: Into<f64>,
-        f64: Narrow<T::Sum>,
+        T::Sum: Float + Into<f64>,
     {
         let (x, w) = (required(inputs, 0), required(inputs, 1));
         let shape = Known::of(inputs, &[]).shape(self)?;
@@ -119,23 +119,6 @@ impl DeformConv {
     }
 }
 
-/// A sum in f64 as the type of sums.
-trait Narrow<S> {
-    fn narrow(self) -> S;
-}
-
-impl Narrow<f32> for f64 {
-    fn narrow(self) -> f32 {
-        self as f32
-    }
-}
-
-impl Narrow<f64> for f64 {
-    fn narrow(self) -> f64 {
-        self
-    }
-}
-
 /// The input at the moved taps.
 struct Sampler<'a, T> {
     sizes: &'a Sizes,
@@ -147,8 +130,7 @@ struct Sampler<'a, T> {
 
 impl<T: Factor> Sampler<'_, T>
 where
-    T::Sum: Into<f64>,
-    f64: Narrow<T::Sum>,
+    T::Sum: Float + Into<f64>,
 {
     /// The columns of `count` windows from `first` on, of group `at` of all images.
     fn gather(&self, at: usize, first: usize, count: usize, columns: &mut [T::Sum]) {
@@ -174,7 +156,7 @@ where
                         x * weight
                     });
                     let sum: f64 = sum.fold(0.0, |sum, term| sum + term);
-                    columns[(channel * taps + tap) * count + index] = sum.narrow();
+                    columns[(channel * taps + tap) * count + index] = Float::of(sum);
                 }
             }
         }

@@ -4,12 +4,13 @@
 //! distances, or do not read it and take a fill. The place of an element in the source is the sum of what
 //! the axes say.
 
+mod movers;
+
 use rayon::prelude::*;
 use smallvec::{SmallVec, smallvec};
 
-use super::Outputs;
-use crate::error::OpError;
-use crate::tensor::{Element, Shape, TensorView, Visitor};
+use crate::tensor::Element;
+pub(super) use movers::{Blocks, Mover, relocate};
 
 /// Bytes of output that are worth a task of their own.
 const GRAIN: usize = 1 << 17;
@@ -156,11 +157,11 @@ impl Layout {
         ) && rows.step == 1
         {
             // Two axes at once, of which the outer one is contiguous in the source.
-            in_rows(y, rows.len * width, 1, |start, y| {
+            in_rows(y, rows.len * width, 1, &|start, y| {
                 let mut place = Place::new(outer, start);
                 for plane in y.chunks_mut(rows.len * width) {
                     match place.offset() {
-                        Some(offset) => in_rows(plane, width, TILE, |row, y| {
+                        Some(offset) => in_rows(plane, width, TILE, &|row, y| {
                             let first = first.wrapping_add(offset).wrapping_add(row);
                             transpose(x, first, *inner, y);
                         }),
@@ -181,7 +182,7 @@ impl Layout {
             }
             false => None,
         };
-        in_rows(y, width, 1, |start, y| {
+        in_rows(y, width, 1, &|start, y| {
             let mut place = Place::new(outer, start);
             for row in y.chunks_mut(width) {
                 if let (Some(list), Some(offset)) = (&list, place.offset()) {
@@ -204,7 +205,13 @@ impl Layout {
 
 /// Calls `run` with a number of rows of `width` elements and the number of the first; in parallel, some
 /// multiple of `least` rows at a time, if `y` is large.
-fn in_rows<T: Send>(y: &mut [T], width: usize, least: usize, run: impl Fn(usize, &mut [T]) + Sync) {
+fn in_rows<T: Send>(
+    y: &mut [T],
+    width: usize,
+    least: usize,
+    // Not a type of its own for each caller: there is a copy of this for each element type already.
+    run: &(dyn Fn(usize, &mut [T]) + Sync),
+) {
     let grain = GRAIN / size_of::<T>();
     if y.len() <= 2 * grain || y.len() == width {
         return run(0, y);
@@ -297,88 +304,6 @@ impl<'a> Place<'a> {
             }
             *at = (0, 0);
         }
-    }
-}
-
-/// A way to fill an output with elements of an input, whatever their type.
-pub(super) trait Mover {
-    fn fill<T: Element>(&self, x: &[T], y: &mut [T]);
-}
-
-impl Mover for Layout {
-    fn fill<T: Element>(&self, x: &[T], y: &mut [T]) {
-        self.copy(x, &T::default(), y);
-    }
-}
-
-/// Blocks of `block` elements, each from its own place.
-pub(super) struct Blocks {
-    pub(super) starts: Vec<usize>,
-    pub(super) block: usize,
-}
-
-impl Mover for Blocks {
-    fn fill<T: Element>(&self, x: &[T], y: &mut [T]) {
-        if y.is_empty() {
-            return;
-        }
-        in_rows(y, self.block, 1, |first, y| {
-            let starts = &self.starts[first..];
-            if self.block == 1 {
-                for (y, &start) in y.iter_mut().zip(starts) {
-                    y.clone_from(&x[start]);
-                }
-                return;
-            }
-            for (y, &start) in y.chunks_mut(self.block).zip(starts) {
-                y.clone_from_slice(&x[start..][..self.block]);
-            }
-        });
-    }
-}
-
-/// Makes output `index` of elements of `x`.
-pub(super) fn relocate(
-    x: &TensorView<'_>,
-    mover: &impl Mover,
-    index: usize,
-    shape: &Shape,
-    outputs: &mut Outputs<'_, '_>,
-) -> Result<(), OpError> {
-    if let Some(strings) = x.as_slice::<String>() {
-        // Strings are copied with their text, which may be repeated.
-        let bytes = shape.elements().saturating_mul(size_of::<String>());
-        outputs.check_output(bytes)?;
-        let lengths: Vec<u64> = strings.iter().map(|text| text.len() as u64).collect();
-        let mut copied = vec![0u64; shape.elements()];
-        mover.fill(&lengths, &mut copied);
-        let text = copied
-            .iter()
-            .fold(0, |sum: u64, &len| sum.saturating_add(len));
-        outputs.check_output(bytes.saturating_add(usize::try_from(text).unwrap_or(usize::MAX)))?;
-    }
-    x.visit(Relocation {
-        mover,
-        index,
-        shape,
-        outputs,
-    })
-}
-
-struct Relocation<'o, 's, 'a, M> {
-    mover: &'o M,
-    index: usize,
-    shape: &'o Shape,
-    outputs: &'o mut Outputs<'s, 'a>,
-}
-
-impl<M: Mover> Visitor for Relocation<'_, '_, '_, M> {
-    type Output = Result<(), OpError>;
-
-    fn visit<T: Element>(self, data: &[T]) -> Result<(), OpError> {
-        self.mover
-            .fill(data, self.outputs.make_at::<T>(self.index, self.shape)?);
-        Ok(())
     }
 }
 

@@ -4,9 +4,9 @@
 //! Negative pads take elements away, before those that are put there are chosen. Reflections go back and forth where
 //! the pads are larger than the axis, as numpy's do.
 
-use smallvec::smallvec;
+mod runs;
 
-use super::layout::{Axis, Layout, Mover, Run, relocate, strides};
+use super::layout::{Layout, Mover, Run, relocate, strides};
 use super::{Fact, Inputs, Known, Op, Operator, Outputs, axes, required};
 use crate::error::{OpError, Quoted};
 use crate::onnx::attributes::Attributes;
@@ -85,15 +85,8 @@ impl Pad {
                 };
                 // Early exporters gave the pads an axis of size 1 in front.
                 let values = fact.integers();
-                if fact
-                    .dims
-                    .as_ref()
-                    .is_some_and(|dims| match dims.as_slice() {
-                        [_] => false,
-                        [Some(1) | None, _] => false,
-                        _ => true,
-                    })
-                {
+                let row = |dims: &Vec<_>| matches!(dims.as_slice(), [Some(1) | None, _]);
+                if !fact.dims.as_ref().is_some_and(row) {
                     axes::list("pads", fact)?;
                 }
                 (values, axes)
@@ -143,82 +136,6 @@ impl Pad {
         usize::try_from(sum)
             .map_err(|_| OpError::invalid("pads", "ask for more elements than can be addressed"))
     }
-
-    /// What the output reads along an axis of `size` and `stride`.
-    fn axis(&self, size: usize, stride: usize, pads: (i64, i64)) -> Axis {
-        let step = stride as isize;
-        if self.mode == Mode::Constant {
-            // A pad behind may reach beyond the beginning, and one before beyond the end.
-            let total = (size as i128 + i128::from(pads.0) + i128::from(pads.1)) as usize;
-            let before = (pads.0.max(0) as usize).min(total);
-            let first = taken(pads.0).min(size);
-            let last = (size as i128 + i128::from(pads.1.min(0))).max(first as i128) as usize;
-            let kept = (last - first).min(total - before);
-            return smallvec![
-                Run::fill(before),
-                Run::new(kept, first * stride, step),
-                Run::fill(total - before - kept),
-            ];
-        }
-        let first = taken(pads.0);
-        let kept = size - first - taken(pads.1);
-        let (before, behind) = (pads.0.max(0) as usize, pads.1.max(0) as usize);
-        let total = before + kept + behind;
-        let at = |place: usize| (first + place) * stride;
-        let mut runs = Axis::new();
-        match self.mode {
-            _ if kept <= 1 => runs.push(Run::new(total, at(0), 0)),
-            Mode::Constant | Mode::Edge => {
-                runs.push(Run::new(before, at(0), 0));
-                runs.push(Run::new(kept, at(0), step));
-                runs.push(Run::new(behind, at(kept - 1), 0));
-            }
-            Mode::Wrap => {
-                let mut phase = (kept - before % kept) % kept;
-                let mut left = total;
-                while left > 0 {
-                    let len = (kept - phase).min(left);
-                    runs.push(Run::new(len, at(phase), step));
-                    (phase, left) = (0, left - len);
-                }
-            }
-            Mode::Reflect => {
-                // Up, then down again without the two ends: a period of twice the steps between elements.
-                let up = kept - 1;
-                let mut phase = (2 * up - before % (2 * up)) % (2 * up);
-                let mut left = total;
-                while left > 0 {
-                    let rising = phase < up;
-                    let len = (if rising { up } else { 2 * up } - phase).min(left);
-                    runs.push(match rising {
-                        true => Run::new(len, at(phase), step),
-                        false => Run::new(len, at(2 * up - phase), -step),
-                    });
-                    (phase, left) = ((phase + len) % (2 * up), left - len);
-                }
-            }
-        }
-        runs
-    }
-
-    /// The most runs that [`Pad::axis`] makes of an axis.
-    fn runs(&self, size: usize, pads: (i64, i64)) -> usize {
-        let kept = size
-            .saturating_sub(taken(pads.0))
-            .saturating_sub(taken(pads.1));
-        let around = (pads.0.max(0) as usize).saturating_add(pads.1.max(0) as usize);
-        match self.mode {
-            Mode::Constant | Mode::Edge => 3,
-            Mode::Wrap | Mode::Reflect => {
-                4usize.saturating_add(around / kept.saturating_sub(1).max(1))
-            }
-        }
-    }
-}
-
-/// How many elements a negative pad takes away.
-fn taken(pad: i64) -> usize {
-    pad.min(0).unsigned_abs() as usize
 }
 
 /// A layout with the fill of its runs.
@@ -276,6 +193,10 @@ impl Operator for Pad {
             .map(|pads| pads.expect("the values of the inputs are known"));
         let pads: Vec<(i64, i64)> = pads.collect();
         outputs.check_output(shape.elements().saturating_mul(data.dtype().bytes()))?;
+        if shape.elements() == 0 {
+            // An axis may be long all the same.
+            return relocate(data, &Layout { axes: Vec::new() }, 0, &shape, outputs);
+        }
         let axes = || data.shape().iter().zip(&pads);
         let runs = axes().fold(0, |sum: usize, (&size, &pads)| {
             sum.saturating_add(self.runs(size, pads))

@@ -76,16 +76,17 @@ impl Operator for ReverseSequence {
                 format!("is {}, must be in 0..={}", lens[at], shape[time]),
             ));
         }
-        let blocks = shape[0] * shape[1];
+        let blocks = match shape.elements() {
+            0 => 0,
+            _ => shape[0] * shape[1],
+        };
         outputs.check_scratch(blocks.saturating_mul(size_of::<usize>()))?;
         let mut starts = Vec::with_capacity(blocks);
-        for i in 0..shape[0] {
-            for j in 0..shape[1] {
-                let place = [i, j];
-                let (at, len) = (place[time], lens[place[batch]] as usize);
-                let from = if at < len { len - 1 - at } else { at };
-                starts.push(from * strides[time] + place[batch] * strides[batch]);
-            }
+        for index in 0..blocks {
+            let place = [index / shape[1], index % shape[1]];
+            let (at, len) = (place[time], lens[place[batch]] as usize);
+            let from = if at < len { len - 1 - at } else { at };
+            starts.push(from * strides[time] + place[batch] * strides[batch]);
         }
         let block = shape[2..].iter().product();
         relocate(input, &Blocks { starts, block }, 0, shape, outputs)
