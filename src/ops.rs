@@ -38,6 +38,7 @@ mod max_pool;
 mod max_roi_pool;
 mod max_unpool;
 mod nhwc_max_pool;
+mod non_max_suppression;
 mod one_hot;
 mod pad;
 mod qlinear_average_pool;
@@ -54,6 +55,7 @@ mod split;
 mod squeeze;
 #[cfg(test)]
 mod testing;
+mod top_k;
 mod transpose;
 mod trilu;
 mod unique;
@@ -126,6 +128,7 @@ pub(crate) const OPS: &[Op] = &[
     max_pool::MAX_POOL,
     max_roi_pool::MAX_ROI_POOL,
     max_unpool::MAX_UNPOOL,
+    non_max_suppression::NON_MAX_SUPPRESSION,
     compress::NON_ZERO,
     one_hot::ONE_HOT,
     pad::PAD,
@@ -145,6 +148,7 @@ pub(crate) const OPS: &[Op] = &[
     split::SPLIT,
     squeeze::SQUEEZE,
     expand::TILE,
+    top_k::TOP_K,
     transpose::TRANSPOSE,
     trilu::TRILU,
     unique::UNIQUE,
