@@ -24,6 +24,7 @@ mod conv_transpose;
 mod convolution;
 mod deform_conv;
 mod depth_to_space;
+mod einsum;
 mod elementwise;
 mod expand;
 mod flatten;
@@ -113,6 +114,7 @@ pub(crate) const OPS: &[Op] = &[
     conv_transpose::CONV_TRANSPOSE,
     deform_conv::DEFORM_CONV,
     depth_to_space::DEPTH_TO_SPACE,
+    einsum::EINSUM,
     expand::EXPAND,
     flatten::FLATTEN,
     gather::GATHER,
