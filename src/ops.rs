@@ -43,6 +43,7 @@ mod non_max_suppression;
 mod one_hot;
 mod pad;
 mod qlinear_average_pool;
+mod recurrent;
 mod relu;
 mod reshape;
 mod resize;
@@ -117,6 +118,7 @@ pub(crate) const OPS: &[Op] = &[
     einsum::EINSUM,
     expand::EXPAND,
     flatten::FLATTEN,
+    recurrent::GRU,
     gather::GATHER,
     gather::GATHER_ELEMENTS,
     gather::GATHER_ND,
@@ -126,6 +128,7 @@ pub(crate) const OPS: &[Op] = &[
     global_pool::GLOBAL_MAX_POOL,
     grid_sample::GRID_SAMPLE,
     identity::IDENTITY,
+    recurrent::LSTM,
     lp_pool::LP_POOL,
     max_pool::MAX_POOL,
     max_roi_pool::MAX_ROI_POOL,
@@ -135,6 +138,7 @@ pub(crate) const OPS: &[Op] = &[
     one_hot::ONE_HOT,
     pad::PAD,
     conv_integer::QLINEAR_CONV,
+    recurrent::RNN,
     relu::RELU,
     reshape::RESHAPE,
     resize::RESIZE,
