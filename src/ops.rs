@@ -43,6 +43,8 @@ mod non_max_suppression;
 mod one_hot;
 mod pad;
 mod qlinear_average_pool;
+#[cfg(test)]
+mod random_nodes;
 mod recurrent;
 mod relu;
 mod reshape;
