@@ -4,29 +4,66 @@
 //! outputs, `run` for their elements. To add one, write the file and its line in [`OPS`]; inputs, outputs,
 //! types and attributes are checked against [`schema`] before it sees them.
 
+mod axes;
 mod fact;
+mod layout;
 mod outputs;
 pub(crate) mod schema;
 
 mod add;
+mod affine_grid;
 mod average_pool;
+mod center_crop_pad;
+mod col2im;
+mod compress;
+mod concat;
 mod constant;
+mod conv;
+mod conv_integer;
+mod conv_transpose;
+mod convolution;
+mod deform_conv;
+mod depth_to_space;
+mod einsum;
 mod elementwise;
+mod expand;
 mod flatten;
+mod gather;
+mod gemm;
 mod global_pool;
+mod grid_sample;
 mod identity;
+mod indices;
 mod lp_pool;
 mod max_pool;
 mod max_roi_pool;
 mod max_unpool;
 mod nhwc_max_pool;
+mod non_max_suppression;
+mod one_hot;
+mod pad;
 mod qlinear_average_pool;
+#[cfg(test)]
+mod random_nodes;
+mod recurrent;
 mod relu;
 mod reshape;
+mod resize;
+mod reverse_sequence;
 mod roi;
 mod roi_align;
+mod scatter;
+mod shape;
+mod slice;
+mod split;
+mod squeeze;
 #[cfg(test)]
 mod testing;
+mod top_k;
+mod transpose;
+mod trilu;
+mod unique;
+mod weighted;
 mod window;
 
 use std::fmt::Debug;
@@ -36,7 +73,7 @@ use crate::onnx::attributes::Attributes;
 use crate::tensor::{DType, TensorView};
 use schema::Schema;
 
-pub(crate) use fact::{Dims, Fact};
+pub(crate) use fact::{Dims, Fact, Known};
 pub(crate) use outputs::{Memory, Outputs, Slot};
 
 /// A kind of node.
@@ -68,20 +105,63 @@ pub(crate) trait Operator: Debug + Send + Sync {
 /// Every operator, by domain and name.
 pub(crate) const OPS: &[Op] = &[
     add::ADD,
+    affine_grid::AFFINE_GRID,
     average_pool::AVERAGE_POOL,
+    center_crop_pad::CENTER_CROP_PAD,
+    col2im::COL2IM,
+    compress::COMPRESS,
+    concat::CONCAT,
     constant::CONSTANT,
+    conv::CONV,
+    conv_integer::CONV_INTEGER,
+    conv_transpose::CONV_TRANSPOSE,
+    deform_conv::DEFORM_CONV,
+    depth_to_space::DEPTH_TO_SPACE,
+    einsum::EINSUM,
+    expand::EXPAND,
     flatten::FLATTEN,
+    recurrent::GRU,
+    gather::GATHER,
+    gather::GATHER_ELEMENTS,
+    gather::GATHER_ND,
+    gemm::GEMM,
     global_pool::GLOBAL_AVERAGE_POOL,
     global_pool::GLOBAL_LP_POOL,
     global_pool::GLOBAL_MAX_POOL,
+    grid_sample::GRID_SAMPLE,
     identity::IDENTITY,
+    recurrent::LSTM,
     lp_pool::LP_POOL,
     max_pool::MAX_POOL,
     max_roi_pool::MAX_ROI_POOL,
     max_unpool::MAX_UNPOOL,
+    non_max_suppression::NON_MAX_SUPPRESSION,
+    compress::NON_ZERO,
+    one_hot::ONE_HOT,
+    pad::PAD,
+    conv_integer::QLINEAR_CONV,
+    recurrent::RNN,
     relu::RELU,
     reshape::RESHAPE,
+    resize::RESIZE,
+    reverse_sequence::REVERSE_SEQUENCE,
     roi_align::ROI_ALIGN,
+    scatter::SCATTER,
+    scatter::SCATTER_ELEMENTS,
+    scatter::SCATTER_ND,
+    shape::SHAPE,
+    shape::SIZE,
+    slice::SLICE,
+    depth_to_space::SPACE_TO_DEPTH,
+    split::SPLIT,
+    squeeze::SQUEEZE,
+    expand::TILE,
+    top_k::TOP_K,
+    transpose::TRANSPOSE,
+    trilu::TRILU,
+    unique::UNIQUE,
+    squeeze::UNSQUEEZE,
+    resize::UPSAMPLE,
     nhwc_max_pool::NHWC_MAX_POOL,
     qlinear_average_pool::QLINEAR_AVERAGE_POOL,
     qlinear_average_pool::QLINEAR_GLOBAL_AVERAGE_POOL,
