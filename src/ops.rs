@@ -8,8 +8,11 @@ mod fact;
 mod outputs;
 pub(crate) mod schema;
 
-mod add;
 mod average_pool;
+mod binary;
+mod broadcast;
+mod classify;
+mod clip;
 mod constant;
 mod elementwise;
 mod flatten;
@@ -20,13 +23,17 @@ mod max_pool;
 mod max_roi_pool;
 mod max_unpool;
 mod nhwc_max_pool;
+mod number;
+mod pow;
 mod qlinear_average_pool;
-mod relu;
 mod reshape;
 mod roi;
 mod roi_align;
 #[cfg(test)]
 mod testing;
+mod unary;
+mod variadic;
+mod where_select;
 mod window;
 
 use std::fmt::Debug;
@@ -67,21 +74,86 @@ pub(crate) trait Operator: Debug + Send + Sync {
 
 /// Every operator, by domain and name.
 pub(crate) const OPS: &[Op] = &[
-    add::ADD,
+    unary::ABS,
+    unary::ACOS,
+    unary::ACOSH,
+    binary::ADD,
+    binary::AND,
+    unary::ASIN,
+    unary::ASINH,
+    unary::ATAN,
+    unary::ATANH,
     average_pool::AVERAGE_POOL,
+    binary::BIT_SHIFT,
+    binary::BITWISE_AND,
+    unary::BITWISE_NOT,
+    binary::BITWISE_OR,
+    binary::BITWISE_XOR,
+    unary::CEIL,
+    unary::CELU,
+    clip::CLIP,
     constant::CONSTANT,
+    unary::COS,
+    unary::COSH,
+    binary::DIV,
+    unary::ELU,
+    binary::EQUAL,
+    unary::ERF,
+    unary::EXP,
     flatten::FLATTEN,
+    unary::FLOOR,
+    unary::GELU,
     global_pool::GLOBAL_AVERAGE_POOL,
     global_pool::GLOBAL_LP_POOL,
     global_pool::GLOBAL_MAX_POOL,
+    binary::GREATER,
+    binary::GREATER_OR_EQUAL,
+    unary::HARD_SIGMOID,
+    unary::HARD_SWISH,
     identity::IDENTITY,
+    classify::IS_INF,
+    classify::IS_NAN,
+    unary::LEAKY_RELU,
+    binary::LESS,
+    binary::LESS_OR_EQUAL,
+    unary::LOG,
     lp_pool::LP_POOL,
+    variadic::MAX,
     max_pool::MAX_POOL,
     max_roi_pool::MAX_ROI_POOL,
     max_unpool::MAX_UNPOOL,
-    relu::RELU,
+    variadic::MEAN,
+    variadic::MIN,
+    unary::MISH,
+    binary::MOD,
+    binary::MUL,
+    unary::NEG,
+    unary::NOT,
+    binary::OR,
+    binary::PRELU,
+    pow::POW,
+    unary::RECIPROCAL,
+    unary::RELU,
     reshape::RESHAPE,
     roi_align::ROI_ALIGN,
+    unary::ROUND,
+    unary::SELU,
+    unary::SHRINK,
+    unary::SIGMOID,
+    unary::SIGN,
+    unary::SIN,
+    unary::SINH,
+    unary::SOFTPLUS,
+    unary::SOFTSIGN,
+    unary::SQRT,
+    binary::SUB,
+    variadic::SUM,
+    unary::SWISH,
+    unary::TAN,
+    unary::TANH,
+    unary::THRESHOLDED_RELU,
+    where_select::WHERE,
+    binary::XOR,
     nhwc_max_pool::NHWC_MAX_POOL,
     qlinear_average_pool::QLINEAR_AVERAGE_POOL,
     qlinear_average_pool::QLINEAR_GLOBAL_AVERAGE_POOL,
