@@ -11,11 +11,15 @@ pub(crate) mod schema;
 mod average_pool;
 mod binary;
 mod broadcast;
+mod cast;
 mod classify;
 mod clip;
 mod constant;
+mod convert;
+mod dropout;
 mod elementwise;
 mod flatten;
+mod generate;
 mod global_pool;
 mod identity;
 mod lp_pool;
@@ -89,17 +93,22 @@ pub(crate) const OPS: &[Op] = &[
     unary::BITWISE_NOT,
     binary::BITWISE_OR,
     binary::BITWISE_XOR,
+    cast::CAST,
+    cast::CAST_LIKE,
     unary::CEIL,
     unary::CELU,
     clip::CLIP,
     constant::CONSTANT,
+    generate::CONSTANT_OF_SHAPE,
     unary::COS,
     unary::COSH,
     binary::DIV,
+    dropout::DROPOUT,
     unary::ELU,
     binary::EQUAL,
     unary::ERF,
     unary::EXP,
+    generate::EYE_LIKE,
     flatten::FLATTEN,
     unary::FLOOR,
     unary::GELU,
@@ -132,6 +141,7 @@ pub(crate) const OPS: &[Op] = &[
     binary::OR,
     binary::PRELU,
     pow::POW,
+    generate::RANGE,
     unary::RECIPROCAL,
     unary::RELU,
     reshape::RESHAPE,

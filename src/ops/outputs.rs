@@ -185,6 +185,15 @@ impl<'s, 'a> Outputs<'s, 'a> {
         self.slots[0].make(shape, self.memory)
     }
 
+    /// As [`Outputs::make`], for an output that is wanted.
+    pub(crate) fn make_output<T: Element>(
+        &mut self,
+        index: usize,
+        shape: &Shape,
+    ) -> Result<&mut [T], OpError> {
+        self.slots[index].make(shape, self.memory)
+    }
+
     /// Makes the first two outputs, of one shape, as [`Outputs::make`].
     pub(crate) fn make_two<T: Element, U: Element>(
         &mut self,
