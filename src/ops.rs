@@ -8,7 +8,9 @@ mod fact;
 mod outputs;
 pub(crate) mod schema;
 
+mod arg_extreme;
 mod average_pool;
+mod axes;
 mod binary;
 mod broadcast;
 mod cast;
@@ -16,6 +18,7 @@ mod classify;
 mod clip;
 mod constant;
 mod convert;
+mod cumulate;
 mod dropout;
 mod elementwise;
 mod flatten;
@@ -30,9 +33,11 @@ mod nhwc_max_pool;
 mod number;
 mod pow;
 mod qlinear_average_pool;
+mod reduce;
 mod reshape;
 mod roi;
 mod roi_align;
+mod softmax;
 #[cfg(test)]
 mod testing;
 mod unary;
@@ -83,6 +88,8 @@ pub(crate) const OPS: &[Op] = &[
     unary::ACOSH,
     binary::ADD,
     binary::AND,
+    arg_extreme::ARG_MAX,
+    arg_extreme::ARG_MIN,
     unary::ASIN,
     unary::ASINH,
     unary::ATAN,
@@ -102,6 +109,8 @@ pub(crate) const OPS: &[Op] = &[
     generate::CONSTANT_OF_SHAPE,
     unary::COS,
     unary::COSH,
+    cumulate::CUM_PROD,
+    cumulate::CUM_SUM,
     binary::DIV,
     dropout::DROPOUT,
     unary::ELU,
@@ -119,6 +128,7 @@ pub(crate) const OPS: &[Op] = &[
     binary::GREATER_OR_EQUAL,
     unary::HARD_SIGMOID,
     unary::HARD_SWISH,
+    softmax::HARDMAX,
     identity::IDENTITY,
     classify::IS_INF,
     classify::IS_NAN,
@@ -126,6 +136,7 @@ pub(crate) const OPS: &[Op] = &[
     binary::LESS,
     binary::LESS_OR_EQUAL,
     unary::LOG,
+    softmax::LOG_SOFTMAX,
     lp_pool::LP_POOL,
     variadic::MAX,
     max_pool::MAX_POOL,
@@ -143,6 +154,16 @@ pub(crate) const OPS: &[Op] = &[
     pow::POW,
     generate::RANGE,
     unary::RECIPROCAL,
+    reduce::REDUCE_L1,
+    reduce::REDUCE_L2,
+    reduce::REDUCE_LOG_SUM,
+    reduce::REDUCE_LOG_SUM_EXP,
+    reduce::REDUCE_MAX,
+    reduce::REDUCE_MEAN,
+    reduce::REDUCE_MIN,
+    reduce::REDUCE_PROD,
+    reduce::REDUCE_SUM,
+    reduce::REDUCE_SUM_SQUARE,
     unary::RELU,
     reshape::RESHAPE,
     roi_align::ROI_ALIGN,
@@ -153,6 +174,7 @@ pub(crate) const OPS: &[Op] = &[
     unary::SIGN,
     unary::SIN,
     unary::SINH,
+    softmax::SOFTMAX,
     unary::SOFTPLUS,
     unary::SOFTSIGN,
     unary::SQRT,
