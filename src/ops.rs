@@ -25,11 +25,14 @@ mod flatten;
 mod generate;
 mod global_pool;
 mod identity;
+mod lp_normalization;
 mod lp_pool;
+mod lrn;
 mod max_pool;
 mod max_roi_pool;
 mod max_unpool;
 mod nhwc_max_pool;
+mod normalization;
 mod number;
 mod pow;
 mod qlinear_average_pool;
@@ -95,6 +98,7 @@ pub(crate) const OPS: &[Op] = &[
     unary::ATAN,
     unary::ATANH,
     average_pool::AVERAGE_POOL,
+    normalization::BATCH_NORMALIZATION,
     binary::BIT_SHIFT,
     binary::BITWISE_AND,
     unary::BITWISE_NOT,
@@ -126,23 +130,29 @@ pub(crate) const OPS: &[Op] = &[
     global_pool::GLOBAL_MAX_POOL,
     binary::GREATER,
     binary::GREATER_OR_EQUAL,
+    normalization::GROUP_NORMALIZATION,
     unary::HARD_SIGMOID,
     unary::HARD_SWISH,
     softmax::HARDMAX,
     identity::IDENTITY,
+    normalization::INSTANCE_NORMALIZATION,
     classify::IS_INF,
     classify::IS_NAN,
+    lrn::LRN,
+    normalization::LAYER_NORMALIZATION,
     unary::LEAKY_RELU,
     binary::LESS,
     binary::LESS_OR_EQUAL,
     unary::LOG,
     softmax::LOG_SOFTMAX,
+    lp_normalization::LP_NORMALIZATION,
     lp_pool::LP_POOL,
     variadic::MAX,
     max_pool::MAX_POOL,
     max_roi_pool::MAX_ROI_POOL,
     max_unpool::MAX_UNPOOL,
     variadic::MEAN,
+    normalization::MEAN_VARIANCE_NORMALIZATION,
     variadic::MIN,
     unary::MISH,
     binary::MOD,
@@ -152,6 +162,7 @@ pub(crate) const OPS: &[Op] = &[
     binary::OR,
     binary::PRELU,
     pow::POW,
+    normalization::RMS_NORMALIZATION,
     generate::RANGE,
     unary::RECIPROCAL,
     reduce::REDUCE_L1,

@@ -1,0 +1,243 @@
+//! LayerNormalization, RMSNormalization: over the axes from one on.
+//!
+//! Specification: <https://onnx.ai/onnx/operators/onnx__LayerNormalization.html>,
+//! <https://onnx.ai/onnx/operators/onnx__RMSNormalization.html>
+
+use half::{bf16, f16};
+
+use super::{Cycle, Measure, Statistics, normalize};
+use crate::error::OpError;
+use crate::onnx::attributes::Attributes;
+use crate::ops::broadcast::{self, Broadcast};
+use crate::ops::convert::{self, Numeric};
+use crate::ops::{Fact, Inputs, Op, Operator, Outputs, axes, required};
+use crate::tensor::{DType, Rounding, Shape, TensorView, dispatch};
+
+pub(in crate::ops) const LAYER_NORMALIZATION: Op = Op {
+    domain: "ai.onnx",
+    name: "LayerNormalization",
+    newest: 17,
+    read: |attributes| Ok(Box::new(Layer::read(attributes, Measure::Deviation)?)),
+    exact: false,
+};
+
+pub(in crate::ops) const RMS_NORMALIZATION: Op = Op {
+    domain: "ai.onnx",
+    name: "RMSNormalization",
+    newest: 23,
+    read: |attributes| Ok(Box::new(Layer::read(attributes, Measure::RootMeanSquare)?)),
+    exact: false,
+};
+
+/// `X`, a scale and perhaps a bias that broadcast to it, to `Y` of the shape of `X` and the type of the scale,
+/// and for `Deviation` to the mean and the factor of each run, if they are wanted.
+#[derive(Debug)]
+struct Layer {
+    measure: Measure,
+    axis: i64,
+    epsilon: f64,
+    /// The type of the statistics.
+    stash: DType,
+}
+
+impl Layer {
+    fn read(attributes: &mut Attributes<'_>, measure: Measure) -> Result<Layer, OpError> {
+        let stash = match attributes.int("stash_type").unwrap_or(1) {
+            1 => DType::F32,
+            10 => DType::F16,
+            11 => DType::F64,
+            16 => DType::BF16,
+            other => {
+                return Err(OpError::invalid(
+                    "stash_type",
+                    format!("is {other}, must be 1 for f32, 10 for f16, 11 for f64 or 16 for bf16"),
+                ));
+            }
+        };
+        Ok(Layer {
+            measure,
+            axis: attributes.int("axis").unwrap_or(-1),
+            epsilon: attributes.float("epsilon").unwrap_or(1e-5).into(),
+            stash,
+        })
+    }
+
+    fn names(&self) -> [&'static str; 2] {
+        match self.measure {
+            Measure::Deviation => ["Scale", "B"],
+            Measure::RootMeanSquare => ["scale", ""],
+        }
+    }
+
+    fn run<Y: Numeric>(
+        &self,
+        x: &TensorView<'_>,
+        [scale, bias]: [Cycle; 2],
+        outputs: &mut Outputs<'_, '_>,
+    ) -> Result<(), OpError> {
+        let axis = axes::resolve("axis", self.axis, x.shape().len())?;
+        let len = x.shape()[axis..].iter().product();
+        let y = outputs.make::<Y>(x.shape())?;
+        let measure = |_, x: &[f64]| self.measure.of(x, self.epsilon);
+        let statistics = normalize(&convert::wide(x)?, y, len, measure, &scale, &bias);
+        let sizes = x.shape().iter().enumerate();
+        let sizes: Vec<usize> = sizes
+            .map(|(at, &size)| if at < axis { size } else { 1 })
+            .collect();
+        let shape = Shape::new(&sizes)?;
+        for (index, part) in [(1, part_mean as fn(&Statistics) -> f64), (2, part_factor)] {
+            if outputs.wanted(index) {
+                dispatch!(self.stash, T in [f32, f64, f16, bf16] => {
+                    let output = outputs.make_output::<T>(index, &shape)?;
+                    // Runs without elements have neither.
+                    output.fill(<T as Numeric>::from_f64(f64::NAN, Rounding::default()));
+                    for (output, statistics) in output.iter_mut().zip(&statistics) {
+                        *output = <T as Numeric>::from_f64(part(statistics), Rounding::default());
+                    }
+                    Ok::<(), OpError>(())
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn part_mean(statistics: &Statistics) -> f64 {
+    statistics.mean
+}
+
+fn part_factor(statistics: &Statistics) -> f64 {
+    statistics.factor
+}
+
+/// The elements of `x` for each element of a run, or of all of `shape` where they differ from run to run.
+fn spread(
+    name: &str,
+    x: &TensorView<'_>,
+    shape: &Shape,
+    axis: usize,
+    outputs: &mut Outputs<'_, '_>,
+) -> Result<Cycle, OpError> {
+    let (whole, fact) = (Fact::of(x.dtype(), shape), Fact::from(x));
+    Broadcast::Second.dims(("X", &whole), (name, &fact))?;
+    let values = convert::widened(x, outputs)?;
+    let padded = broadcast::padded(x.shape(), shape.len());
+    let from = if padded[..axis].iter().all(|size| *size == 1) {
+        axis
+    } else {
+        0
+    };
+    let (sizes, padded) = (&shape[from..], &padded[from..]);
+    let count: usize = sizes.iter().product();
+    outputs.check_scratch(count.saturating_mul(size_of::<f64>()))?;
+    let at = |index: usize| {
+        let (mut rest, mut at, mut step) = (index, 0, 1);
+        for (&size, &own) in sizes.iter().zip(padded).rev() {
+            if own != 1 {
+                at += rest % size * step;
+            }
+            rest /= size;
+            step *= own;
+        }
+        values[at]
+    };
+    Ok(Cycle {
+        values: (0..count).map(at).collect(),
+        piece: 1,
+    })
+}
+
+impl Operator for Layer {
+    fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
+        let (x, scale) = (required(inputs, 0), required(inputs, 1));
+        let statistics = match &x.dims {
+            None => None,
+            Some(dims) => {
+                let axis = axes::resolve("axis", self.axis, dims.len())?;
+                let dims = dims.iter().enumerate();
+                Some(
+                    dims.map(|(at, dim)| if at < axis { *dim } else { Some(1) })
+                        .collect(),
+                )
+            }
+        };
+        for (name, input) in self.names().iter().zip(&inputs[1..]) {
+            if let Some(input) = input {
+                Broadcast::Second.dims(("X", x), (name, input))?;
+            }
+        }
+        let mut facts = vec![Fact::new(scale.dtype, x.dims.clone())];
+        if let Measure::Deviation = self.measure {
+            facts.extend([0, 1].map(|_| Fact::new(self.stash, statistics.clone())));
+        }
+        Ok(facts)
+    }
+
+    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
+        let (x, scale) = (required(inputs, 0), required(inputs, 1));
+        let axis = axes::resolve("axis", self.axis, x.shape().len())?;
+        let [scale_name, bias_name] = self.names();
+        let scales = spread(scale_name, scale, x.shape(), axis, outputs)?;
+        let bias = match inputs.get(2).and_then(Option::as_ref) {
+            Some(bias) => spread(bias_name, bias, x.shape(), axis, outputs)?,
+            None => Cycle {
+                values: vec![0.0],
+                piece: usize::MAX,
+            },
+        };
+        dispatch!(scale.dtype(), Y in [f32, f64, f16, bf16] =>
+            self.run::<Y>(x, [scales, bias], outputs))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use half::f16;
+
+    use crate::ops::testing::{iota, node, tensor};
+
+    #[test]
+    fn scales_may_be_single_or_differ_from_run_to_run() {
+        let x = tensor(&[2, 2], vec![1f32, 3.0, 10.0, 30.0]);
+        let run = |scale: &crate::Tensor, bias: Option<&crate::Tensor>| {
+            node("LayerNormalization", 17)
+                .float("epsilon", 0.0)
+                .run(&[Some(&x), Some(scale), bias])
+        };
+        let one = tensor(&[1], vec![2f32]);
+        let wanted = tensor(&[2, 2], vec![-2f32, 2.0, -2.0, 2.0]);
+        assert_eq!(run(&one, None), Ok(vec![wanted]));
+        let rows = tensor(&[2, 1], vec![1f32, 5.0]);
+        let wanted = tensor(&[2, 2], vec![0f32, 2.0, 0.0, 10.0]);
+        assert_eq!(run(&rows, Some(&rows)), Ok(vec![wanted]));
+        assert_eq!(
+            run(&iota(&[3]), None).unwrap_err().to_string(),
+            "Scale is f32[3], must broadcast to X, which is f32[2,2]"
+        );
+    }
+
+    #[test]
+    fn the_scale_gives_the_type() {
+        let x = tensor(&[2], vec![3f32, 4.0]);
+        let scale = tensor(&[2], vec![f16::ONE, f16::from_f32(2.0)]);
+        let y = node("RMSNormalization", 23)
+            .float("epsilon", 0.0)
+            .run(&[Some(&x), Some(&scale)])
+            .expect("it runs");
+        let root = 12.5f64.sqrt();
+        let wanted = [3.0 / root, 8.0 / root].map(f16::from_f64);
+        assert_eq!(y, [tensor(&[2], wanted.to_vec())]);
+        assert_eq!(
+            node("RMSNormalization", 23)
+                .int("axis", 1)
+                .error(&[Some(&x), Some(&scale)]),
+            "axis is 1, must be in -1..1 for an input of 1 axes"
+        );
+        let empty = tensor::<f32>(&[2, 0], vec![]);
+        let none = tensor::<f32>(&[0], vec![]);
+        assert_eq!(
+            node("LayerNormalization", 17).run(&[Some(&empty), Some(&none)]),
+            Ok(vec![empty])
+        );
+    }
+}
