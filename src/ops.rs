@@ -20,6 +20,7 @@ mod constant;
 mod convert;
 mod cumulate;
 mod dropout;
+mod dynamic_quantize;
 mod elementwise;
 mod flatten;
 mod generate;
@@ -36,6 +37,7 @@ mod normalization;
 mod number;
 mod pow;
 mod qlinear_average_pool;
+mod quantize;
 mod reduce;
 mod reshape;
 mod roi;
@@ -115,8 +117,10 @@ pub(crate) const OPS: &[Op] = &[
     unary::COSH,
     cumulate::CUM_PROD,
     cumulate::CUM_SUM,
+    quantize::DEQUANTIZE_LINEAR,
     binary::DIV,
     dropout::DROPOUT,
+    dynamic_quantize::DYNAMIC_QUANTIZE_LINEAR,
     unary::ELU,
     binary::EQUAL,
     unary::ERF,
@@ -162,6 +166,7 @@ pub(crate) const OPS: &[Op] = &[
     binary::OR,
     binary::PRELU,
     pow::POW,
+    quantize::QUANTIZE_LINEAR,
     normalization::RMS_NORMALIZATION,
     generate::RANGE,
     unary::RECIPROCAL,
