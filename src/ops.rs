@@ -23,12 +23,15 @@ mod dropout;
 mod dynamic_quantize;
 mod elementwise;
 mod flatten;
+mod gemm;
 mod generate;
 mod global_pool;
 mod identity;
 mod lp_normalization;
 mod lp_pool;
 mod lrn;
+mod matmul;
+mod matrix;
 mod max_pool;
 mod max_roi_pool;
 mod max_unpool;
@@ -129,6 +132,7 @@ pub(crate) const OPS: &[Op] = &[
     flatten::FLATTEN,
     unary::FLOOR,
     unary::GELU,
+    gemm::GEMM,
     global_pool::GLOBAL_AVERAGE_POOL,
     global_pool::GLOBAL_LP_POOL,
     global_pool::GLOBAL_MAX_POOL,
@@ -151,6 +155,8 @@ pub(crate) const OPS: &[Op] = &[
     softmax::LOG_SOFTMAX,
     lp_normalization::LP_NORMALIZATION,
     lp_pool::LP_POOL,
+    matmul::MAT_MUL,
+    matmul::MAT_MUL_INTEGER,
     variadic::MAX,
     max_pool::MAX_POOL,
     max_roi_pool::MAX_ROI_POOL,
@@ -166,6 +172,7 @@ pub(crate) const OPS: &[Op] = &[
     binary::OR,
     binary::PRELU,
     pow::POW,
+    matmul::QLINEAR_MAT_MUL,
     quantize::QUANTIZE_LINEAR,
     normalization::RMS_NORMALIZATION,
     generate::RANGE,
