@@ -5,11 +5,10 @@
 //! NaN counts as the largest and as the smallest, as in numpy.
 
 use half::{bf16, f16};
-use rayon::prelude::*;
 
 use super::axes::{self, Around};
 use super::number::Number;
-use super::{Fact, Inputs, Op, Operator, Outputs, elements, fact, reduce, required};
+use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, fact, reduce, required};
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{DType, TensorView, dispatch};
@@ -64,8 +63,9 @@ impl ArgExtreme {
             (true, best_is_nan) => !best_is_nan || self.last,
             (false, true) => false,
         };
-        let slabs = x.par_chunks(size * inner).zip(y.par_chunks_mut(inner));
-        slabs.for_each(|(x, y)| {
+        let len = size * inner;
+        elementwise::slabs(y, inner, len, |slab, y| {
+            let x = &x[slab * len..];
             for (column, y) in y.iter_mut().enumerate() {
                 let mut best = 0;
                 for index in 1..size {

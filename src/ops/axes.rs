@@ -30,10 +30,9 @@ pub(super) fn mask(name: &str, axes: &[i64], rank: usize) -> Result<Vec<bool>, O
     Ok(mask)
 }
 
-/// A shape cut at an axis: how many elements are before it, on it and after it.
+/// A shape cut at an axis: how many elements are on it and after it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Around {
-    pub(super) outer: usize,
     pub(super) size: usize,
     pub(super) inner: usize,
 }
@@ -41,7 +40,6 @@ pub(super) struct Around {
 impl Around {
     pub(super) fn new(shape: &[usize], axis: usize) -> Around {
         Around {
-            outer: shape[..axis].iter().product(),
             size: shape[axis],
             inner: shape[axis + 1..].iter().product(),
         }

@@ -355,6 +355,26 @@ pub(super) fn widened(
     Ok(values)
 }
 
+/// Makes output `index`, if it is wanted, of numbers.
+pub(super) fn put(
+    index: usize,
+    dtype: DType,
+    shape: &Shape,
+    values: &[f64],
+    outputs: &mut Outputs<'_, '_>,
+) -> Result<(), OpError> {
+    if !outputs.wanted(index) {
+        return Ok(());
+    }
+    dispatch_numeric!(dtype, T => {
+        let output = outputs.make_output::<T>(index, shape)?;
+        for (output, value) in output.iter_mut().zip(values) {
+            *output = <T as Numeric>::from_f64(*value, Rounding::default());
+        }
+        Ok(())
+    })
+}
+
 /// Fills `y` from `read` after `f` has changed the numbers; it gets the index of the first one.
 pub(super) fn map_wide<Y: Numeric>(
     read: &Wide<'_>,

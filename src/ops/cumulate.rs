@@ -5,12 +5,11 @@
 //! Floats are accumulated in f64 and rounded once each; integers wrap.
 
 use half::{bf16, f16};
-use rayon::prelude::*;
 
 use super::axes::{self, Around};
 use super::convert::{Numeric, one};
 use super::number::{Float, Integer};
-use super::{Fact, Inputs, Op, Operator, Outputs, elements, required};
+use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{DType, Element, TensorView, dispatch};
@@ -97,8 +96,9 @@ impl Cumulate {
             return Ok(());
         }
         let len = size * inner;
-        let slabs = elements::<T>(x).par_chunks(len).zip(y.par_chunks_mut(len));
-        slabs.for_each(|(x, y)| {
+        let x = elements::<T>(x);
+        elementwise::slabs(y, len, len, |slab, y| {
+            let x = &x[slab * len..];
             let mut accs = vec![steps.start; inner];
             for index in 0..size {
                 let row = if self.reverse {

@@ -127,15 +127,35 @@ pub(super) fn walk<Y: Send>(
     });
 }
 
-/// Calls `run` with runs of `y` and where they start.
+/// Calls `run` with parts of `y` and where they start.
 pub(super) fn in_chunks<T: Send>(y: &mut [T], run: impl Fn(usize, &mut [T]) + Sync) {
-    let grain = GRAIN / size_of::<T>();
-    if y.len() <= grain {
+    parts(y, GRAIN / size_of::<T>(), &run);
+}
+
+/// Calls `run` with each slab of `len` elements of `y` and its number. A slab costs as much as `work` elements.
+pub(super) fn slabs<T: Send>(
+    y: &mut [T],
+    len: usize,
+    work: usize,
+    run: impl Fn(usize, &mut [T]) + Sync,
+) {
+    let together = (GRAIN / size_of::<f32>() / work.max(1)).max(1);
+    parts(y, len.saturating_mul(together), &|start, y| {
+        for (index, y) in y.chunks_mut(len).enumerate() {
+            run(start / len + index, y);
+        }
+    });
+}
+
+/// Calls `run` with parts of `y` of `len` elements and where they start; in parallel if there are several. Not
+/// generic over `run`, so that what distributes the parts is compiled once for each type.
+pub(super) fn parts<T: Send>(y: &mut [T], len: usize, run: &(dyn Fn(usize, &mut [T]) + Sync)) {
+    if y.len() <= len {
         return run(0, y);
     }
-    y.par_chunks_mut(grain)
+    y.par_chunks_mut(len)
         .enumerate()
-        .for_each(|(chunk, y)| run(chunk * grain, y));
+        .for_each(|(index, y)| run(index * len, y));
 }
 
 /// An axis of the output: its size, and how far each input goes with a step: 0 where it repeats.

@@ -4,11 +4,10 @@
 //! The text does not say: where the norm is 0, all elements are, and stay so.
 
 use half::{bf16, f16};
-use rayon::prelude::*;
 
 use super::axes::{self, Around};
 use super::convert::Numeric;
-use super::{Fact, Inputs, Op, Operator, Outputs, elements, required};
+use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
 use crate::error::OpError;
 use crate::tensor::{Rounding, TensorView, dispatch};
 
@@ -52,8 +51,9 @@ impl LpNormalization {
             return Ok(());
         }
         let len = size * inner;
-        let slabs = elements::<T>(x).par_chunks(len).zip(y.par_chunks_mut(len));
-        slabs.for_each(|(x, y)| {
+        let x = elements::<T>(x);
+        elementwise::slabs(y, len, len, |slab, y| {
+            let x = &x[slab * len..(slab + 1) * len];
             let mut norms = vec![0.0; inner];
             for x in x.chunks(inner) {
                 for (norm, x) in norms.iter_mut().zip(x) {

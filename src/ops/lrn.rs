@@ -3,10 +3,9 @@
 //! Specification: <https://onnx.ai/onnx/operators/onnx__LRN.html>
 
 use half::{bf16, f16};
-use rayon::prelude::*;
 
 use super::convert::Numeric;
-use super::{Fact, Inputs, Op, Operator, Outputs, elements, required};
+use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
 use crate::error::OpError;
 use crate::tensor::{Rounding, TensorView, dispatch};
 
@@ -54,7 +53,8 @@ impl Lrn {
             return Ok(());
         }
         let (before, after) = ((self.size - 1) / 2, self.size / 2);
-        y.par_chunks_mut(plane).enumerate().for_each(|(index, y)| {
+        let work = plane.saturating_mul(self.size.min(channels));
+        elementwise::slabs(y, plane, work, |index, y| {
             let channel = index % channels;
             let first = index - channel.min(before);
             let last = index + after.min(channels - 1 - channel);

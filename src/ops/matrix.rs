@@ -2,8 +2,8 @@
 
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, Slice};
-use rayon::prelude::*;
 
+use super::elementwise;
 use super::number::{Integer, Number};
 
 /// Products of two elements that are worth a task of their own.
@@ -69,8 +69,8 @@ pub(super) fn multiply<T: Factor>(
         (Axis(0), ROWS.min(rows))
     };
     let chunk = if rows == 1 { count } else { count * columns };
-    y.par_chunks_mut(chunk).enumerate().for_each(|(index, y)| {
-        let start = index * count;
+    elementwise::parts(y, chunk, &|start, y| {
+        let start = start / chunk * count;
         let (mut a, mut b) = (a, b);
         let part = if rows == 1 { &mut b } else { &mut a };
         let end = part.len_of(axis).min(start + count);

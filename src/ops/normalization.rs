@@ -9,9 +9,8 @@ mod group;
 mod layer;
 mod mean_variance;
 
-use rayon::prelude::*;
-
 use super::convert::{Numeric, Wide};
+use super::elementwise;
 use crate::tensor::Rounding;
 
 pub(super) use batch::BATCH_NORMALIZATION;
@@ -79,38 +78,35 @@ impl Measure {
     }
 }
 
-/// `y = (x - mean) * factor * scale + bias` for each run of `len` elements, whose statistics `measure` gives;
-/// returns these.
+/// `y = (x - mean) * factor * scale + bias` for each run of `len` elements, whose statistics `measure` gives.
 fn normalize<Y: Numeric>(
     read: &Wide<'_>,
     y: &mut [Y],
     len: usize,
-    measure: impl Fn(usize, &[f64]) -> Statistics + Sync,
+    measure: &(dyn Fn(usize, &[f64]) -> Statistics + Sync),
     scale: &Cycle,
     bias: &Cycle,
-) -> Vec<Statistics> {
+) {
     if y.is_empty() {
-        return Vec::new();
+        return;
     }
     // Pieces of a run for which both numbers stay the same.
     let piece = scale.piece.min(bias.piece).min(len);
-    let run = |wide: &mut Vec<f64>, (index, y): (usize, &mut [Y])| {
-        let start = index * len;
-        read(start, wide);
-        let statistics = measure(index, wide);
-        let Statistics { mean, factor } = statistics;
-        let pieces = wide.chunks(piece).zip(y.chunks_mut(piece));
-        for (index, (x, y)) in pieces.enumerate() {
-            let at = start + index * piece;
-            let (factor, bias) = (factor * scale.at(at), bias.at(at));
-            for (y, x) in y.iter_mut().zip(x) {
-                *y = Y::from_f64((x - mean) * factor + bias, Rounding::default());
+    let together = len.saturating_mul((GRAIN / len).max(1));
+    elementwise::parts(y, together, &|start, y| {
+        let mut wide = vec![0.0; len];
+        for (index, y) in y.chunks_mut(len).enumerate() {
+            let start = start + index * len;
+            read(start, &mut wide);
+            let Statistics { mean, factor } = measure(start / len, &wide);
+            let pieces = wide.chunks(piece).zip(y.chunks_mut(piece));
+            for (index, (x, y)) in pieces.enumerate() {
+                let at = start + index * piece;
+                let (factor, bias) = (factor * scale.at(at), bias.at(at));
+                for (y, x) in y.iter_mut().zip(x) {
+                    *y = Y::from_f64((x - mean) * factor + bias, Rounding::default());
+                }
             }
         }
-        statistics
-    };
-    let runs = y.par_chunks_mut(len).enumerate();
-    runs.with_min_len((GRAIN / len).max(1))
-        .map_init(|| vec![0.0; len], run)
-        .collect()
+    });
 }

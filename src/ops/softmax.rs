@@ -7,10 +7,9 @@
 
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
-use rayon::prelude::*;
 
 use super::axes::{self, Around};
-use super::{Fact, Inputs, Op, Operator, Outputs, elements, required};
+use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{DType, Element, TensorView};
@@ -74,7 +73,6 @@ impl Softmax {
                 axis => axes::resolve("axis", axis, rank)?,
             };
             return Ok(Around {
-                outer: shape[..axis].iter().product(),
                 size: shape[axis..].iter().product(),
                 inner: 1,
             });
@@ -152,17 +150,15 @@ impl Softmax {
         outputs: &mut Outputs<'_, '_>,
         slab: Slab<T>,
     ) -> Result<(), OpError> {
-        let Around { outer, size, inner } = self.around(input.shape())?;
+        let Around { size, inner, .. } = self.around(input.shape())?;
         let len = size * inner;
         let (x, y) = (elements::<T>(input), outputs.make::<T>(input.shape())?);
         if y.is_empty() {
             return Ok(());
         }
-        let run = |(x, y): (&[T], &mut [T])| slab(self.kind, x, y, inner);
-        match outer {
-            1 => run((x, y)),
-            _ => x.par_chunks(len).zip(y.par_chunks_mut(len)).for_each(run),
-        }
+        elementwise::slabs(y, len, len, |index, y| {
+            slab(self.kind, &x[index * len..(index + 1) * len], y, inner);
+        });
         Ok(())
     }
 }

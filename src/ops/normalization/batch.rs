@@ -9,9 +9,9 @@ use half::{bf16, f16};
 use super::{Cycle, Statistics, normalize};
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
-use crate::ops::convert::{self, Numeric, dispatch_numeric};
+use crate::ops::convert::{self, Numeric};
 use crate::ops::{Fact, Inputs, Op, Operator, Outputs, required};
-use crate::tensor::{Rounding, TensorView, dispatch};
+use crate::tensor::{TensorView, dispatch};
 
 pub(in crate::ops) const BATCH_NORMALIZATION: Op = Op {
     domain: "ai.onnx",
@@ -127,12 +127,12 @@ impl Batch {
                     given * self.momentum + own * (1.0 - self.momentum)
                 };
                 let mixed: Vec<f64> = given.iter().zip(own).map(mix).collect();
-                put(index, output, &mixed, outputs)?;
+                convert::put(index, output.dtype(), output.shape(), &mixed, outputs)?;
             }
             (means, variances) = (own_means, own_variances);
         } else {
-            put(1, mean, &means, outputs)?;
-            put(2, variance, &variances, outputs)?;
+            convert::put(1, mean.dtype(), mean.shape(), &means, outputs)?;
+            convert::put(2, variance.dtype(), variance.shape(), &variances, outputs)?;
         }
         let y = outputs.make::<T>(shape)?;
         let statistics: Vec<Statistics> = means
@@ -148,7 +148,7 @@ impl Batch {
             piece: places,
         });
         let measure = |run: usize, _: &[f64]| statistics[run % channels];
-        normalize(&read, y, places, measure, &scale, &bias);
+        normalize(&read, y, places, &measure, &scale, &bias);
         Ok(())
     }
 }
@@ -164,25 +164,6 @@ fn measure(x: &[f64], channel: usize, channels: usize, places: usize) -> (f64, f
     let mean = runs().map(|x| super::sum(x, |x| x)).sum::<f64>() / count;
     let squares = runs().map(|x| super::sum(x, |x| (x - mean) * (x - mean)));
     (mean, squares.sum::<f64>() / count)
-}
-
-/// Makes output `index`, if it is wanted, of the type and shape of `like`.
-fn put(
-    index: usize,
-    like: &TensorView<'_>,
-    values: &[f64],
-    outputs: &mut Outputs<'_, '_>,
-) -> Result<(), OpError> {
-    if !outputs.wanted(index) {
-        return Ok(());
-    }
-    dispatch_numeric!(like.dtype(), T => {
-        let output = outputs.make_output::<T>(index, like.shape())?;
-        for (output, value) in output.iter_mut().zip(values) {
-            *output = <T as Numeric>::from_f64(*value, Rounding::default());
-        }
-        Ok(())
-    })
 }
 
 impl Operator for Batch {

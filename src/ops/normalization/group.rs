@@ -123,7 +123,7 @@ impl Group {
         let piece = if self.scale_of_group { len } else { spatial };
         let [scale, bias] = [scale, bias].map(|values| Cycle { values, piece });
         let measure = |_, x: &[f64]| Measure::Deviation.of(x, self.epsilon);
-        normalize(&convert::wide(x)?, y, len, measure, &scale, &bias);
+        normalize(&convert::wide(x)?, y, len, &measure, &scale, &bias);
         Ok(())
     }
 }

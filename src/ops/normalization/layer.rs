@@ -11,7 +11,7 @@ use crate::onnx::attributes::Attributes;
 use crate::ops::broadcast::{self, Broadcast};
 use crate::ops::convert::{self, Numeric};
 use crate::ops::{Fact, Inputs, Op, Operator, Outputs, axes, required};
-use crate::tensor::{DType, Rounding, Shape, TensorView, dispatch};
+use crate::tensor::{DType, Shape, TensorView, dispatch};
 
 pub(in crate::ops) const LAYER_NORMALIZATION: Op = Op {
     domain: "ai.onnx",
@@ -79,35 +79,29 @@ impl Layer {
         let len = x.shape()[axis..].iter().product();
         let y = outputs.make::<Y>(x.shape())?;
         let measure = |_, x: &[f64]| self.measure.of(x, self.epsilon);
-        let statistics = normalize(&convert::wide(x)?, y, len, measure, &scale, &bias);
+        let read = convert::wide(x)?;
+        normalize(&read, y, len, &measure, &scale, &bias);
+        if !outputs.wanted(1) && !outputs.wanted(2) {
+            return Ok(());
+        }
         let sizes = x.shape().iter().enumerate();
         let sizes: Vec<usize> = sizes
             .map(|(at, &size)| if at < axis { size } else { 1 })
             .collect();
         let shape = Shape::new(&sizes)?;
-        for (index, part) in [(1, part_mean as fn(&Statistics) -> f64), (2, part_factor)] {
-            if outputs.wanted(index) {
-                dispatch!(self.stash, T in [f32, f64, f16, bf16] => {
-                    let output = outputs.make_output::<T>(index, &shape)?;
-                    // Runs without elements have neither.
-                    output.fill(<T as Numeric>::from_f64(f64::NAN, Rounding::default()));
-                    for (output, statistics) in output.iter_mut().zip(&statistics) {
-                        *output = <T as Numeric>::from_f64(part(statistics), Rounding::default());
-                    }
-                    Ok::<(), OpError>(())
-                })?;
-            }
+        outputs.check_scratch(2usize.saturating_mul(shape.elements() * size_of::<f64>()))?;
+        let mut wide = vec![0.0; len];
+        let measured = (0..shape.elements()).map(|run| {
+            read(run * len, &mut wide);
+            let Statistics { mean, factor } = measure(run, &wide);
+            (mean, factor)
+        });
+        let (means, factors): (Vec<f64>, Vec<f64>) = measured.unzip();
+        for (index, values) in [(1, means), (2, factors)] {
+            convert::put(index, self.stash, &shape, &values, outputs)?;
         }
         Ok(())
     }
-}
-
-fn part_mean(statistics: &Statistics) -> f64 {
-    statistics.mean
-}
-
-fn part_factor(statistics: &Statistics) -> f64 {
-    statistics.factor
 }
 
 /// The elements of `x` for each element of a run, or of all of `shape` where they differ from run to run.

@@ -1,7 +1,6 @@
 //! Which elements a reduction folds into which.
 
-use rayon::prelude::*;
-
+use crate::ops::elementwise;
 use crate::ops::number::BLOCK;
 
 /// Elements that are worth a task of their own.
@@ -95,12 +94,7 @@ impl Plan {
             }
         };
         let grain = (GRAIN / self.count.max(1)).max(1);
-        if y.len() <= grain {
-            return chunk(0, y);
-        }
-        y.par_chunks_mut(grain)
-            .enumerate()
-            .for_each(|(index, y)| chunk(index * grain, y));
+        elementwise::parts(y, grain, &chunk);
     }
 }
 
