@@ -12,6 +12,7 @@ mod arg_extreme;
 mod average_pool;
 mod axes;
 mod binary;
+mod bit_cast;
 mod broadcast;
 mod cast;
 mod classify;
@@ -104,6 +105,7 @@ pub(crate) const OPS: &[Op] = &[
     unary::ATANH,
     average_pool::AVERAGE_POOL,
     normalization::BATCH_NORMALIZATION,
+    bit_cast::BIT_CAST,
     binary::BIT_SHIFT,
     binary::BITWISE_AND,
     unary::BITWISE_NOT,

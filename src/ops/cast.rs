@@ -226,10 +226,10 @@ mod tests {
         assert!(y[2].is_nan());
         assert_eq!(
             cast(
-                &all(vec![314.15926f32, f32::NEG_INFINITY, f32::NAN]),
+                &all(vec![314.25f32, f32::NEG_INFINITY, f32::NAN]),
                 DType::String
             ),
-            text(&["314.15926", "-INF", "NaN"])
+            text(&["314.25", "-INF", "NaN"])
         );
         assert_eq!(
             cast(&text(&["18446744073709551615", "100.5"]), DType::U64),

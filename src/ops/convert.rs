@@ -367,7 +367,7 @@ pub(super) fn put(
         return Ok(());
     }
     dispatch_numeric!(dtype, T => {
-        let output = outputs.make_output::<T>(index, shape)?;
+        let output = outputs.make_at::<T>(index, shape)?;
         for (output, value) in output.iter_mut().zip(values) {
             *output = <T as Numeric>::from_f64(*value, Rounding::default());
         }

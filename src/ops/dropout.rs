@@ -122,7 +122,7 @@ impl Operator for Dropout {
         }
         match self.mask {
             Mask::Truths => {
-                let mask = outputs.make_output::<bool>(1, data.shape())?;
+                let mask = outputs.make_at::<bool>(1, data.shape())?;
                 match ratio {
                     None => mask.fill(true),
                     Some(ratio) => {
@@ -133,7 +133,7 @@ impl Operator for Dropout {
                 Ok(())
             }
             Mask::Numbers => dispatch!(data.dtype(), T in [f32, f64, f16, bf16] => {
-                outputs.make_output::<T>(1, data.shape())?.fill(T::from_i64(1));
+                outputs.make_at::<T>(1, data.shape())?.fill(T::from_i64(1));
                 Ok(())
             }),
         }

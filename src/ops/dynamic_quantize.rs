@@ -48,10 +48,10 @@ impl Operator for DynamicQuantize {
         });
         let scalar = Shape::new(&[])?;
         if outputs.wanted(1) {
-            outputs.make_output::<f32>(1, &scalar)?.fill(scale);
+            outputs.make_at::<f32>(1, &scalar)?.fill(scale);
         }
         if outputs.wanted(2) {
-            outputs.make_output::<u8>(2, &scalar)?.fill(zero as u8);
+            outputs.make_at::<u8>(2, &scalar)?.fill(zero as u8);
         }
         Ok(())
     }

@@ -185,8 +185,8 @@ impl<'s, 'a> Outputs<'s, 'a> {
         self.slots[0].make(shape, self.memory)
     }
 
-    /// As [`Outputs::make`], for an output that is wanted.
-    pub(crate) fn make_output<T: Element>(
+    /// Makes output `index`, which the node has, as [`Outputs::make`].
+    pub(crate) fn make_at<T: Element>(
         &mut self,
         index: usize,
         shape: &Shape,

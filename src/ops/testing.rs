@@ -108,6 +108,12 @@ impl Node {
         self.with(name, 8, |attribute| attribute.strings = values.collect())
     }
 
+    /// The node with `count` outputs, which are all wanted.
+    pub(crate) fn outputs(mut self, count: usize) -> Node {
+        self.proto.output = (0..count).map(|index| format!("output{index}")).collect();
+        self
+    }
+
     fn schema(&self) -> &'static Schema {
         Schema::find(self.domain, self.name, self.opset).expect("the operator has this version")
     }
@@ -162,24 +168,28 @@ impl Node {
             .iter()
             .map(|input| input.map(Tensor::as_view))
             .collect();
-        let mut slots = [Slot::new(true, None)];
+        let count = self.proto.output.len().max(1);
+        let mut slots: Vec<Slot<'_>> = (0..count).map(|_| Slot::new(true, None)).collect();
         let mut memory = Memory::new(limit);
         self.read()?
             .run(&views, &mut Outputs::new(&mut slots, &mut memory))?;
-        let [slot] = slots;
-        let output = slot.tensor.expect("the operator made its output");
+        let made = slots.into_iter().map(|slot| slot.tensor);
+        let made: Option<Vec<Tensor>> = made.collect();
+        let made = made.expect("the operator made its outputs");
 
         for facts in [Ok(inferred), ranks, types] {
-            let fact = &facts.expect("less is known, so no more can be wrong")[0];
-            assert_eq!(fact.dtype, output.dtype());
-            if let Some(dims) = &fact.dims {
-                assert_eq!(dims.len(), output.shape().len(), "{fact}, got {output}");
-                for (dim, &size) in dims.iter().zip(&**output.shape()) {
-                    assert!(dim.is_none_or(|dim| dim == size), "{fact}, got {output}");
+            let facts = facts.expect("less is known, so no more can be wrong");
+            for (fact, output) in facts.iter().zip(&made) {
+                assert_eq!(fact.dtype, output.dtype());
+                if let Some(dims) = &fact.dims {
+                    assert_eq!(dims.len(), output.shape().len(), "{fact}, got {output}");
+                    for (dim, &size) in dims.iter().zip(&**output.shape()) {
+                        assert!(dim.is_none_or(|dim| dim == size), "{fact}, got {output}");
+                    }
                 }
             }
         }
-        Ok(vec![output])
+        Ok(made)
     }
 
     /// What [`Node::run`] complains about.
