@@ -15,6 +15,8 @@ mod ops;
 
 pub mod pooling;
 
+mod conv;
+mod gemm;
 mod simd;
 mod window;
 

@@ -4,53 +4,86 @@
 //! outputs, `run` for their elements. To add one, write the file and its line in [`OPS`]; inputs, outputs,
 //! types and attributes are checked against [`schema`] before it sees them.
 
+mod axes;
 mod fact;
+mod layout;
 mod outputs;
 pub(crate) mod schema;
 
+mod affine_grid;
 mod arg_extreme;
+mod around;
 mod average_pool;
-mod axes;
 mod binary;
 mod bit_cast;
 mod broadcast;
 mod cast;
+mod center_crop_pad;
 mod classify;
 mod clip;
+mod col2im;
+mod compress;
+mod concat;
 mod constant;
+mod conv;
+mod conv_integer;
+mod conv_transpose;
 mod convert;
+mod convolution;
 mod cumulate;
+mod deform_conv;
+mod depth_to_space;
 mod dropout;
 mod dynamic_quantize;
+mod einsum;
 mod elementwise;
+mod expand;
 mod flatten;
+mod gather;
 mod gemm;
 mod generate;
 mod global_pool;
+mod grid_sample;
 mod identity;
+mod indices;
 mod lp_normalization;
 mod lp_pool;
 mod lrn;
 mod matmul;
-mod matrix;
 mod max_pool;
 mod max_roi_pool;
 mod max_unpool;
 mod nhwc_max_pool;
+mod non_max_suppression;
 mod normalization;
 mod number;
+mod one_hot;
+mod pad;
 mod pow;
 mod qlinear_average_pool;
 mod quantize;
+mod recurrent;
 mod reduce;
 mod reshape;
+mod resize;
+mod reverse_sequence;
 mod roi;
 mod roi_align;
+mod scatter;
+mod shape;
+mod slice;
 mod softmax;
+mod split;
+mod squeeze;
 #[cfg(test)]
 mod testing;
+mod top_k;
+mod transpose;
+mod trilu;
 mod unary;
+mod unique;
 mod variadic;
+mod weighted;
 mod where_select;
 mod window;
 
@@ -61,7 +94,7 @@ use crate::onnx::attributes::Attributes;
 use crate::tensor::{DType, TensorView};
 use schema::Schema;
 
-pub(crate) use fact::{Dims, Fact};
+pub(crate) use fact::{Dims, Fact, Known};
 pub(crate) use outputs::{Memory, Outputs, Slot};
 
 /// A kind of node.
@@ -96,6 +129,7 @@ pub(crate) const OPS: &[Op] = &[
     unary::ACOS,
     unary::ACOSH,
     binary::ADD,
+    affine_grid::AFFINE_GRID,
     binary::AND,
     arg_extreme::ARG_MAX,
     arg_extreme::ARG_MIN,
@@ -115,24 +149,39 @@ pub(crate) const OPS: &[Op] = &[
     cast::CAST_LIKE,
     unary::CEIL,
     unary::CELU,
+    center_crop_pad::CENTER_CROP_PAD,
     clip::CLIP,
+    col2im::COL2IM,
+    compress::COMPRESS,
+    concat::CONCAT,
     constant::CONSTANT,
     generate::CONSTANT_OF_SHAPE,
+    conv::CONV,
+    conv_integer::CONV_INTEGER,
+    conv_transpose::CONV_TRANSPOSE,
     unary::COS,
     unary::COSH,
     cumulate::CUM_PROD,
     cumulate::CUM_SUM,
+    deform_conv::DEFORM_CONV,
+    depth_to_space::DEPTH_TO_SPACE,
     quantize::DEQUANTIZE_LINEAR,
     binary::DIV,
     dropout::DROPOUT,
     dynamic_quantize::DYNAMIC_QUANTIZE_LINEAR,
+    einsum::EINSUM,
     unary::ELU,
     binary::EQUAL,
     unary::ERF,
     unary::EXP,
+    expand::EXPAND,
     generate::EYE_LIKE,
     flatten::FLATTEN,
     unary::FLOOR,
+    recurrent::GRU,
+    gather::GATHER,
+    gather::GATHER_ELEMENTS,
+    gather::GATHER_ND,
     unary::GELU,
     gemm::GEMM,
     global_pool::GLOBAL_AVERAGE_POOL,
@@ -140,6 +189,7 @@ pub(crate) const OPS: &[Op] = &[
     global_pool::GLOBAL_MAX_POOL,
     binary::GREATER,
     binary::GREATER_OR_EQUAL,
+    grid_sample::GRID_SAMPLE,
     normalization::GROUP_NORMALIZATION,
     unary::HARD_SIGMOID,
     unary::HARD_SWISH,
@@ -149,6 +199,7 @@ pub(crate) const OPS: &[Op] = &[
     classify::IS_INF,
     classify::IS_NAN,
     lrn::LRN,
+    recurrent::LSTM,
     normalization::LAYER_NORMALIZATION,
     unary::LEAKY_RELU,
     binary::LESS,
@@ -170,13 +221,19 @@ pub(crate) const OPS: &[Op] = &[
     binary::MOD,
     binary::MUL,
     unary::NEG,
+    non_max_suppression::NON_MAX_SUPPRESSION,
+    compress::NON_ZERO,
     unary::NOT,
+    one_hot::ONE_HOT,
     binary::OR,
     binary::PRELU,
+    pad::PAD,
     pow::POW,
+    conv_integer::QLINEAR_CONV,
     matmul::QLINEAR_MAT_MUL,
     quantize::QUANTIZE_LINEAR,
     normalization::RMS_NORMALIZATION,
+    recurrent::RNN,
     generate::RANGE,
     unary::RECIPROCAL,
     reduce::REDUCE_L1,
@@ -191,24 +248,42 @@ pub(crate) const OPS: &[Op] = &[
     reduce::REDUCE_SUM_SQUARE,
     unary::RELU,
     reshape::RESHAPE,
+    resize::RESIZE,
+    reverse_sequence::REVERSE_SEQUENCE,
     roi_align::ROI_ALIGN,
     unary::ROUND,
+    scatter::SCATTER,
+    scatter::SCATTER_ELEMENTS,
+    scatter::SCATTER_ND,
     unary::SELU,
+    shape::SHAPE,
     unary::SHRINK,
     unary::SIGMOID,
     unary::SIGN,
     unary::SIN,
     unary::SINH,
+    shape::SIZE,
+    slice::SLICE,
     softmax::SOFTMAX,
     unary::SOFTPLUS,
     unary::SOFTSIGN,
+    depth_to_space::SPACE_TO_DEPTH,
+    split::SPLIT,
     unary::SQRT,
+    squeeze::SQUEEZE,
     binary::SUB,
     variadic::SUM,
     unary::SWISH,
     unary::TAN,
     unary::TANH,
     unary::THRESHOLDED_RELU,
+    expand::TILE,
+    top_k::TOP_K,
+    transpose::TRANSPOSE,
+    trilu::TRILU,
+    unique::UNIQUE,
+    squeeze::UNSQUEEZE,
+    resize::UPSAMPLE,
     where_select::WHERE,
     binary::XOR,
     nhwc_max_pool::NHWC_MAX_POOL,

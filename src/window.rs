@@ -224,6 +224,84 @@ impl Window {
             .collect()
     }
 
+    /// The window of a transposed convolution of `spatial`, laid over its output: each element of `spatial`
+    /// is a window, whose taps are added to. `output_padding` elements at the end of the output have fewer
+    /// taps. A wanted `output_shape` chooses the pads, the larger part at the end only for `SameUpper`.
+    ///
+    /// # Errors
+    /// As [`Window::validate`], another rank than the window's, a size that overflows or is negative.
+    pub(crate) fn transposed_axis(
+        &self,
+        index: usize,
+        input: usize,
+        output_padding: i64,
+        output_shape: Option<i64>,
+    ) -> Result<Axis, OpError> {
+        let too_large = || {
+            OpError::invalid(
+                "",
+                format!("the output size of spatial axis {index} is too large to compute with"),
+            )
+        };
+        let (kernel, stride, dilation) = (
+            self.kernel_shape[index],
+            self.strides[index],
+            self.dilations[index],
+        );
+        let windows = i64::try_from(input).map_err(|_| too_large())?;
+        // All that the taps reach, without pads.
+        let reach = (kernel - 1)
+            .checked_mul(dilation)
+            .zip((windows - 1).checked_mul(stride))
+            .and_then(|(extent, span)| extent.checked_add(span)?.checked_add(1))
+            .and_then(|reach| reach.checked_add(output_padding))
+            .ok_or_else(too_large)?;
+        let wanted = match (output_shape, self.auto_pad) {
+            (Some(size), _) => Some(size),
+            (None, AutoPad::SameUpper | AutoPad::SameLower) => {
+                Some(windows.checked_mul(stride).ok_or_else(too_large)?)
+            }
+            _ => None,
+        };
+        let (output, pad_begin, pad_end) = match wanted {
+            Some(size) => {
+                let total = reach.checked_sub(size).ok_or_else(too_large)?.max(0);
+                let (less, more) = (total / 2, total - total / 2);
+                match self.auto_pad {
+                    AutoPad::SameUpper => (size, less, more),
+                    _ => (size, more, less),
+                }
+            }
+            None => {
+                let (begin, end) = match self.auto_pad {
+                    AutoPad::Valid => (0, 0),
+                    _ => (self.pads[index], self.pads[self.rank() + index]),
+                };
+                let output = reach
+                    .checked_sub(begin)
+                    .and_then(|size| size.checked_sub(end));
+                (output.ok_or_else(too_large)?, begin, end)
+            }
+        };
+        if output < 0 {
+            return Err(OpError::invalid(
+                "",
+                format!(
+                    "the output size of spatial axis {index} would be {output}, must be at least 0"
+                ),
+            ));
+        }
+        Ok(Axis {
+            input: output as usize,
+            output: input,
+            kernel: kernel as usize,
+            stride: stride as usize,
+            dilation: dilation as usize,
+            pad_begin: pad_begin as usize,
+            pad_end: pad_end as usize,
+        })
+    }
+
     fn axis(&self, index: usize, input: usize) -> Result<Axis, OpError> {
         let too_large = |attribute: &str, value: i64| {
             OpError::invalid(
@@ -394,6 +472,22 @@ impl Axis {
         (first as usize, count)
     }
 
+    /// Where tap `tap` of window `o` lies; it must be on the input.
+    pub(crate) fn place(&self, o: usize, tap: usize) -> usize {
+        o * self.stride + tap * self.dilation - self.pad_begin
+    }
+
+    /// The windows whose tap `tap` lies on the input.
+    pub(crate) fn windows_on(&self, tap: usize) -> Range<usize> {
+        let before = self.pad_begin as i64 - (tap * self.dilation) as i64;
+        let first = |least: i64| match least {
+            ..=0 => 0,
+            least => (least as usize).div_ceil(self.stride).min(self.output),
+        };
+        let start = first(before);
+        start..first(before.saturating_add(self.input as i64)).max(start)
+    }
+
     /// The windows that have all their taps on the input.
     pub(crate) fn full_windows(&self) -> Range<usize> {
         let first = self.pad_begin.div_ceil(self.stride);
@@ -428,6 +522,31 @@ impl Axis {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn the_windows_on_a_tap_are_those_that_have_it() {
+        for (input, kernel, stride, dilation, pads) in [
+            (7, 3, 1, 1, (1, 1)),
+            (7, 3, 2, 2, (5, 0)),
+            (3, 4, 3, 1, (0, 9)),
+            (0, 2, 1, 1, (3, 2)),
+            (5, 2, 2, 4, (0, 0)),
+        ] {
+            let window = super::Window::new([kernel])
+                .strides([stride])
+                .dilations([dilation])
+                .pads([pads.0, pads.1]);
+            let axis = window.axes(&[input]).expect("it fits")[0];
+            for tap in 0..axis.kernel {
+                for o in 0..axis.output {
+                    let place = axis.start(o) + (tap * axis.dilation) as i64;
+                    let on = (0..input as i64).contains(&place);
+                    assert_eq!(axis.windows_on(tap).contains(&o), on, "{axis:?} {tap} {o}");
+                    assert!(!on || axis.place(o, tap) as i64 == place);
+                }
+            }
+        }
+    }
+
     use super::*;
 
     fn outputs(window: &Window, input: usize) -> Result<usize, String> {

@@ -16,6 +16,7 @@ pub(crate) struct Attributes<'a> {
     schema: &'static Schema,
     folder: &'a Folder,
     memory_limit: usize,
+    outputs: usize,
     read: Vec<bool>,
     warnings: Vec<String>,
 }
@@ -61,6 +62,7 @@ impl<'a> Attributes<'a> {
             schema,
             folder,
             memory_limit,
+            outputs: node.output.len(),
             read: vec![false; list.len()],
             warnings: Vec::new(),
         })
@@ -69,6 +71,11 @@ impl<'a> Attributes<'a> {
     /// The version of the operator: the opset that brought it.
     pub(crate) fn version(&self) -> i64 {
         self.schema.since
+    }
+
+    /// How many outputs the node names, those that are left out between them included.
+    pub(crate) fn outputs(&self) -> usize {
+        self.outputs
     }
 
     /// The attribute `name`, marked as read.

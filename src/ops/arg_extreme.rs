@@ -6,7 +6,8 @@
 
 use half::{bf16, f16};
 
-use super::axes::{self, Around};
+use super::around::Around;
+use super::axes;
 use super::number::Number;
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, fact, reduce, required};
 use crate::error::OpError;
@@ -93,7 +94,7 @@ impl Operator for ArgExtreme {
         let dims = match &data.dims {
             None => None,
             Some(dims) => {
-                let axis = axes::resolve("axis", self.axis, dims.len())?;
+                let axis = axes::axis("axis", self.axis, dims.len())?;
                 if dims[axis] == Some(0) {
                     return Err(OpError::invalid(
                         "data",
@@ -110,7 +111,7 @@ impl Operator for ArgExtreme {
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
         let data = required(inputs, 0);
         let facts = self.infer(&[Some(&Fact::from(data))])?;
-        let axis = axes::resolve("axis", self.axis, data.shape().len())?;
+        let axis = axes::axis("axis", self.axis, data.shape().len())?;
         let y = outputs.make::<i64>(&fact::known(facts[0].dims.clone())?)?;
         if y.is_empty() {
             return Ok(());

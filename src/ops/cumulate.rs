@@ -6,7 +6,8 @@
 
 use half::{bf16, f16};
 
-use super::axes::{self, Around};
+use super::around::Around;
+use super::axes;
 use super::convert::{Numeric, one};
 use super::number::{Float, Integer};
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
@@ -118,22 +119,12 @@ impl Cumulate {
     }
 }
 
-fn check(axis: &Fact) -> Result<(), OpError> {
-    match axis.shape()?.is_none_or(|shape| shape.elements() == 1) {
-        true => Ok(()),
-        false => Err(OpError::invalid(
-            "axis",
-            format!("is {axis}, must have one element"),
-        )),
-    }
-}
-
 impl Operator for Cumulate {
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
         let (x, axis) = (required(inputs, 0), required(inputs, 1));
-        check(axis)?;
-        if let (Some(dims), Some(axis)) = (&x.dims, axes::constant(axis)) {
-            axes::resolve("axis", axis, dims.len())?;
+        axes::single("axis", axis)?;
+        if let (Some(dims), Some([axis])) = (&x.dims, axis.integers().as_deref()) {
+            axes::axis("axis", *axis, dims.len())?;
         }
         Ok(vec![Fact::new(x.dtype, x.dims.clone())])
     }
@@ -142,7 +133,7 @@ impl Operator for Cumulate {
         let (x, axis) = (required(inputs, 0), required(inputs, 1));
         let axis =
             dispatch!(axis.dtype(), T in [i32, i64] => Ok(one::<T>("axis", axis)?.to_i64()))?;
-        let axis = axes::resolve("axis", axis, x.shape().len())?;
+        let axis = axes::axis("axis", axis, x.shape().len())?;
         match x.dtype() {
             dtype @ (DType::F32 | DType::F64 | DType::F16 | DType::BF16) => {
                 dispatch!(dtype, T in [f32, f64, f16, bf16] =>
@@ -193,7 +184,7 @@ mod tests {
             |dims: &[usize], axis| node("CumSum", 14).error(&[Some(&iota(dims)), Some(&axis)]);
         assert_eq!(
             run(&[2], tensor(&[], vec![1i32])),
-            "axis is 1, must be in -1..1 for an input of 1 axes"
+            "axis is 1, must be in -1..=0"
         );
         assert_eq!(
             run(&[2], tensor(&[2], vec![0i64, 0])),

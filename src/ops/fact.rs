@@ -76,11 +76,47 @@ impl Fact {
     pub(crate) fn ints(&self) -> Option<&[i64]> {
         self.value.as_ref().and_then(|value| value.as_slice())
     }
+
+    /// The elements of a constant of type i64 or i32.
+    pub(crate) fn integers(&self) -> Option<Vec<i64>> {
+        let value = self.value.as_ref()?;
+        match value.as_slice::<i32>() {
+            Some(values) => Some(values.iter().copied().map(i64::from).collect()),
+            None => value.as_slice::<i64>().map(<[i64]>::to_vec),
+        }
+    }
 }
 
 impl From<&TensorView<'_>> for Fact {
     fn from(view: &TensorView<'_>) -> Fact {
         Fact::of(view.dtype(), view.shape())
+    }
+}
+
+/// What the inputs of a run tell, with the values of those that are parameters: enough for
+/// [`Operator::infer`](super::Operator::infer) to give whole shapes.
+pub(crate) struct Known(Vec<Option<Fact>>);
+
+impl Known {
+    /// Of `inputs`, with the values of the inputs `parameters`.
+    pub(crate) fn of(inputs: super::Inputs<'_, '_>, parameters: &[usize]) -> Known {
+        let fact = |(index, view): (usize, &Option<TensorView<'_>>)| {
+            let view = view.as_ref()?;
+            Some(match parameters.contains(&index) {
+                true => Fact::constant(Arc::new(view.reborrow().into_tensor())),
+                false => Fact::from(view),
+            })
+        };
+        Known(inputs.iter().enumerate().map(fact).collect())
+    }
+
+    pub(crate) fn facts(&self) -> Vec<Option<&Fact>> {
+        self.0.iter().map(Option::as_ref).collect()
+    }
+
+    /// The shape of the first output.
+    pub(crate) fn shape(&self, operator: &dyn super::Operator) -> Result<Shape, OpError> {
+        known(operator.infer(&self.facts())?.swap_remove(0).dims)
     }
 }
 

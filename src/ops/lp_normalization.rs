@@ -5,7 +5,8 @@
 
 use half::{bf16, f16};
 
-use super::axes::{self, Around};
+use super::around::Around;
+use super::axes;
 use super::convert::Numeric;
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
 use crate::error::OpError;
@@ -44,7 +45,7 @@ impl LpNormalization {
         x: &TensorView<'_>,
         outputs: &mut Outputs<'_, '_>,
     ) -> Result<(), OpError> {
-        let axis = axes::resolve("axis", self.axis, x.shape().len())?;
+        let axis = axes::axis("axis", self.axis, x.shape().len())?;
         let Around { size, inner, .. } = Around::new(x.shape(), axis);
         let y = outputs.make::<T>(x.shape())?;
         if y.is_empty() {
@@ -82,7 +83,7 @@ impl Operator for LpNormalization {
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
         let input = required(inputs, 0);
         if let Some(dims) = &input.dims {
-            axes::resolve("axis", self.axis, dims.len())?;
+            axes::axis("axis", self.axis, dims.len())?;
         }
         Ok(vec![Fact::new(input.dtype, input.dims.clone())])
     }

@@ -8,16 +8,15 @@
 
 mod quantized;
 
-use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
+use ndarray::ArrayViewMut2;
 
 use super::broadcast::{self, Broadcast};
-use super::convert::Numeric;
 use super::fact::{self, Dims};
-use super::matrix::{self, Factor};
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, required};
 use crate::error::OpError;
-use crate::tensor::{DType, Shape, TensorView, dispatch};
+use crate::gemm::{self, Factor, widened_bytes};
+use crate::tensor::{Shape, TensorView, dispatch};
 
 pub(super) use quantized::{MAT_MUL_INTEGER, QLINEAR_MAT_MUL};
 
@@ -132,51 +131,33 @@ impl Stack {
         })
     }
 
-    fn multiply<T: Factor>(&self, one: T, a: &[T], b: &[T], y: &mut [T]) {
-        let (a_len, b_len) = (self.rows * self.inner, self.inner * self.columns);
-        let y_len = self.rows * self.columns;
-        if y_len == 0 {
+    /// `y = a b` for each pair of matrices.
+    fn multiply<T: Factor>(&self, a: &[T::Sum], b: &[T::Sum], y: &mut [T]) {
+        let (rows, inner, columns) = (self.rows, self.inner, self.columns);
+        if rows * columns == 0 {
             return;
         }
-        for ([in_a, in_b], y) in self.pairs.iter().zip(y.chunks_mut(y_len)) {
-            let a = &a[in_a * a_len..(in_a + 1) * a_len];
-            let b = &b[in_b * b_len..(in_b + 1) * b_len];
-            let a = matrix::view(a, self.rows, self.inner, false);
-            let b = matrix::view(b, self.inner, self.columns, false);
-            matrix::multiply(one, a, b, false, y);
+        for ([in_a, in_b], y) in self.pairs.iter().zip(y.chunks_mut(rows * columns)) {
+            let (a_len, b_len) = (rows * inner, inner * columns);
+            let a = gemm::matrix(&a[in_a * a_len..][..a_len], rows, inner, false);
+            let b = gemm::matrix(&b[in_b * b_len..][..b_len], inner, columns, false);
+            let y = ArrayViewMut2::from_shape((rows, columns), y).expect("it is as long");
+            gemm::multiply_rows::<T>(&a, &b, None, y, gemm::multiply);
         }
     }
 
-    fn same<T: Factor>(
+    fn run<T: Factor>(
         &self,
-        one: T,
         a: &TensorView<'_>,
         b: &TensorView<'_>,
         outputs: &mut Outputs<'_, '_>,
     ) -> Result<(), OpError> {
-        let y = outputs.make::<T>(&self.shape)?;
-        self.multiply(one, elements(a), elements(b), y);
-        Ok(())
-    }
-
-    fn halves<T: Numeric>(
-        &self,
-        a: &TensorView<'_>,
-        b: &TensorView<'_>,
-        outputs: &mut Outputs<'_, '_>,
-    ) -> Result<(), OpError>
-    where
-        [T]: HalfFloatSliceExt,
-    {
         let counts = [a.shape(), b.shape(), &self.shape].map(|shape| shape.elements());
         let count = counts.into_iter().fold(0, usize::saturating_add);
-        outputs.check_scratch(count.saturating_mul(size_of::<f32>()))?;
-        let [a, b] = [a, b].map(|x| elements::<T>(x).to_f32_vec());
-        let mut wide = vec![0.0; self.shape.elements()];
-        self.multiply(1.0, &a, &b, &mut wide);
-        outputs
-            .make::<T>(&self.shape)?
-            .convert_from_f32_slice(&wide);
+        outputs.check_scratch(widened_bytes::<T>(count))?;
+        let y = outputs.make::<T>(&self.shape)?;
+        let (a, b) = (T::widened(elements(a)), T::widened(elements(b)));
+        self.multiply::<T>(&a, &b, y);
         Ok(())
     }
 }
@@ -190,14 +171,8 @@ impl Operator for MatMul {
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
         let (a, b) = (required(inputs, 0), required(inputs, 1));
         let stack = Stack::new(("A", a), ("B", b))?;
-        match a.dtype() {
-            DType::F32 => stack.same(1f32, a, b, outputs),
-            DType::F64 => stack.same(1f64, a, b, outputs),
-            DType::F16 => stack.halves::<f16>(a, b, outputs),
-            DType::BF16 => stack.halves::<bf16>(a, b, outputs),
-            dtype => dispatch!(dtype, T in [i32, i64, u32, u64] =>
-                stack.same::<T>(T::from_i64(1), a, b, outputs)),
-        }
+        dispatch!(a.dtype(), T in [f32, f64, f16, bf16, i32, i64, u32, u64] =>
+            stack.run::<T>(a, b, outputs))
     }
 }
 

@@ -5,7 +5,8 @@
 
 use half::{bf16, f16};
 
-use super::axes::{self, Around};
+use super::around::Around;
+use super::axes;
 use super::convert::{self, Numeric, widened};
 use super::number::Float;
 use super::{Fact, Inputs, Op, Operator, Outputs, required};
@@ -112,7 +113,7 @@ impl Scales {
             return match scale_dims[..] {
                 [] | [Some(1)] => Ok(()),
                 [size] => {
-                    let axis = axes::resolve("axis", self.axis, dims.len())?;
+                    let axis = axes::axis("axis", self.axis, dims.len())?;
                     match (size, dims[axis]) {
                         (Some(size), Some(wanted)) if size != wanted => {
                             wrong(format!("have {wanted} elements, those of axis {axis},"))
@@ -123,7 +124,7 @@ impl Scales {
                 _ => wrong("have at most one axis without block_size".to_string()),
             };
         }
-        let axis = axes::resolve("axis", self.axis, dims.len())?;
+        let axis = axes::axis("axis", self.axis, dims.len())?;
         if scale_dims.len() != dims.len() {
             return wrong("have as many axes".to_string());
         }
@@ -155,7 +156,7 @@ impl Scales {
                 per_slice: false,
             });
         }
-        let axis = axes::resolve("axis", self.axis, shape.len())?;
+        let axis = axes::axis("axis", self.axis, shape.len())?;
         Ok(Layout {
             around: Around::new(shape, axis),
             block: self.block.max(1),

@@ -85,7 +85,7 @@ impl Reduce {
     fn mask(&self, axes: &[i64], rank: usize) -> Result<Vec<bool>, OpError> {
         match axes {
             [] => Ok(vec![!self.none_if_empty; rank]),
-            _ => axes::mask("axes", axes, rank),
+            _ => mask("axes", axes, rank),
         }
     }
 
@@ -108,7 +108,7 @@ impl Reduce {
             (Axes::Input, None) => return Ok(Some(&[])),
             (Axes::Input, Some(axes)) => axes,
         };
-        check(axes)?;
+        axes::list("axes", axes)?;
         match axes.shape()?.is_some_and(|shape| shape.elements() == 0) {
             true => Ok(Some(&[])),
             false => Ok(axes.ints()),
@@ -166,6 +166,15 @@ impl Reduce {
     }
 }
 
+/// Which axes are named.
+pub(super) fn mask(name: &str, named: &[i64], rank: usize) -> Result<Vec<bool>, OpError> {
+    let mut mask = vec![false; rank];
+    for axis in axes::axes(name, named, rank)? {
+        mask[axis] = true;
+    }
+    Ok(mask)
+}
+
 /// The attribute `keepdims`, which is set if it is absent.
 pub(super) fn keep_dims(attributes: &mut Attributes<'_>) -> Result<bool, OpError> {
     match attributes.int("keepdims") {
@@ -189,17 +198,6 @@ pub(super) fn reduced(dims: &[Option<usize>], mask: &[bool], keep: bool) -> Vec<
     .collect()
 }
 
-/// The input that names axes has one axis itself.
-fn check(axes: &Fact) -> Result<(), OpError> {
-    match axes.dims.as_deref() {
-        None | Some([_]) => Ok(()),
-        Some(_) => Err(OpError::invalid(
-            "axes",
-            format!("is {axes}, must have one axis"),
-        )),
-    }
-}
-
 impl Operator for Reduce {
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
         let data = required(inputs, 0);
@@ -213,7 +211,7 @@ impl Operator for Reduce {
             (Axes::Attribute(axes), _) => axes,
             (Axes::Input, None) => &[][..],
             (Axes::Input, Some(axes)) => {
-                check(&Fact::from(axes))?;
+                axes::list("axes", &Fact::from(axes))?;
                 elements(axes)
             }
         };
@@ -358,11 +356,8 @@ mod tests {
         let sum = |named: &[i64]| {
             node("ReduceSum", 13).error(&[Some(&iota(&[2, 3])), Some(&axes(named))])
         };
-        assert_eq!(
-            sum(&[2]),
-            "axes[0] is 2, must be in -2..2 for an input of 2 axes"
-        );
-        assert_eq!(sum(&[1, -1]), "axes[1] is -1, which names an axis again");
+        assert_eq!(sum(&[2]), "axes[0] is 2, must be in -2..=1");
+        assert_eq!(sum(&[1, -1]), "axes[1] is -1, the same axis as axes[0]");
         assert!(sum(&[i64::MIN]).starts_with("axes[0] is"));
         let matrix = tensor(&[1, 1], vec![0i64]);
         assert_eq!(

@@ -8,7 +8,8 @@
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
-use super::axes::{self, Around};
+use super::around::Around;
+use super::axes;
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
@@ -70,7 +71,7 @@ impl Softmax {
             // As for Flatten, the end is a place to cut too.
             let axis = match self.axis {
                 axis if axis == rank as i64 => rank,
-                axis => axes::resolve("axis", axis, rank)?,
+                axis => axes::axis("axis", axis, rank)?,
             };
             return Ok(Around {
                 size: shape[axis..].iter().product(),
@@ -79,7 +80,7 @@ impl Softmax {
         }
         match (rank, self.axis) {
             (0, -1 | 0) => Ok(Around::new(&[1], 0)),
-            _ => Ok(Around::new(shape, axes::resolve("axis", self.axis, rank)?)),
+            _ => Ok(Around::new(shape, axes::axis("axis", self.axis, rank)?)),
         }
     }
 }
@@ -239,7 +240,7 @@ mod tests {
             node("Softmax", 13)
                 .int("axis", 2)
                 .error(&[Some(&iota(&[2, 2]))]),
-            "axis is 2, must be in -2..2 for an input of 2 axes"
+            "axis is 2, must be in -2..=1"
         );
     }
 }

@@ -23,24 +23,29 @@ pub(super) fn read(attributes: &mut Attributes<'_>) -> Result<Window, OpError> {
     if let Some(pads) = attributes.ints("pads") {
         window = window.pads(pads);
     }
-    if let Some(name) = attributes.string("auto_pad")? {
-        let auto_pad = AutoPad::from_name(name).ok_or_else(|| {
-            OpError::invalid(
-                "auto_pad",
-                format!(
-                    "is {}, must be NOTSET, SAME_UPPER, SAME_LOWER or VALID",
-                    crate::error::Quoted(name)
-                ),
-            )
-        })?;
-        window = window.auto_pad(auto_pad);
-    }
+    let window = window.auto_pad(auto_pad(attributes)?);
     let window = window.ceil_mode(attributes.flag("ceil_mode")?);
     window.validate()?;
     if window.ignores_pads() {
         attributes.warn("auto_pad overrules the explicit pads");
     }
     Ok(window)
+}
+
+/// Reads `auto_pad`.
+pub(super) fn auto_pad(attributes: &mut Attributes<'_>) -> Result<AutoPad, OpError> {
+    let Some(name) = attributes.string("auto_pad")? else {
+        return Ok(AutoPad::NotSet);
+    };
+    AutoPad::from_name(name).ok_or_else(|| {
+        OpError::invalid(
+            "auto_pad",
+            format!(
+                "is {}, must be NOTSET, SAME_UPPER, SAME_LOWER or VALID",
+                crate::error::Quoted(name)
+            ),
+        )
+    })
 }
 
 /// Pools `x` into the first output.

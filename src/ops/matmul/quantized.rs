@@ -135,7 +135,7 @@ fn product(
         b.widened(Along::Columns, outputs)?,
     );
     let mut y = vec![0.0; stack.shape.elements()];
-    stack.multiply(1.0, &a, &b, &mut y);
+    stack.multiply::<f64>(&a, &b, &mut y);
     Ok(y)
 }
 

@@ -75,7 +75,7 @@ impl Layer {
         [scale, bias]: [Cycle; 2],
         outputs: &mut Outputs<'_, '_>,
     ) -> Result<(), OpError> {
-        let axis = axes::resolve("axis", self.axis, x.shape().len())?;
+        let axis = axes::axis("axis", self.axis, x.shape().len())?;
         let len = x.shape()[axis..].iter().product();
         let y = outputs.make::<Y>(x.shape())?;
         let measure = |_, x: &[f64]| self.measure.of(x, self.epsilon);
@@ -147,7 +147,7 @@ impl Operator for Layer {
         let statistics = match &x.dims {
             None => None,
             Some(dims) => {
-                let axis = axes::resolve("axis", self.axis, dims.len())?;
+                let axis = axes::axis("axis", self.axis, dims.len())?;
                 let dims = dims.iter().enumerate();
                 Some(
                     dims.map(|(at, dim)| if at < axis { *dim } else { Some(1) })
@@ -169,7 +169,7 @@ impl Operator for Layer {
 
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
         let (x, scale) = (required(inputs, 0), required(inputs, 1));
-        let axis = axes::resolve("axis", self.axis, x.shape().len())?;
+        let axis = axes::axis("axis", self.axis, x.shape().len())?;
         let [scale_name, bias_name] = self.names();
         let scales = spread(scale_name, scale, x.shape(), axis, outputs)?;
         let bias = match inputs.get(2).and_then(Option::as_ref) {
@@ -225,7 +225,7 @@ mod tests {
             node("RMSNormalization", 23)
                 .int("axis", 1)
                 .error(&[Some(&x), Some(&scale)]),
-            "axis is 1, must be in -1..1 for an input of 1 axes"
+            "axis is 1, must be in -1..=0"
         );
         let empty = tensor::<f32>(&[2, 0], vec![]);
         let none = tensor::<f32>(&[0], vec![]);

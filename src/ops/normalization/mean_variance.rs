@@ -6,7 +6,7 @@ use half::{bf16, f16};
 
 use crate::error::OpError;
 use crate::ops::convert::Numeric;
-use crate::ops::{Fact, Inputs, Op, Operator, Outputs, axes, elements, required};
+use crate::ops::{Fact, Inputs, Op, Operator, Outputs, elements, reduce, required};
 use crate::tensor::{Rounding, TensorView, dispatch};
 
 pub(in crate::ops) const MEAN_VARIANCE_NORMALIZATION: Op = Op {
@@ -37,7 +37,7 @@ impl MeanVariance {
         outputs: &mut Outputs<'_, '_>,
     ) -> Result<(), OpError> {
         let shape = x.shape();
-        let mask = axes::mask("axes", &self.axes, shape.len())?;
+        let mask = reduce::mask("axes", &self.axes, shape.len())?;
         // How far the set that an element belongs to goes with a step along each axis.
         let (mut steps, mut sets) = (vec![0; shape.len()], 1);
         for axis in (0..shape.len()).rev().filter(|axis| !mask[*axis]) {
@@ -80,7 +80,7 @@ impl Operator for MeanVariance {
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
         let x = required(inputs, 0);
         if let Some(dims) = &x.dims {
-            axes::mask("axes", &self.axes, dims.len())?;
+            reduce::mask("axes", &self.axes, dims.len())?;
         }
         Ok(vec![Fact::new(x.dtype, x.dims.clone())])
     }
@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(run(&[-1]), wanted([-1.0, 1.0, -1.0, 1.0]));
         assert_eq!(
             node("MeanVarianceNormalization", 13).error(&[Some(&iota(&[1, 2, 3]))]),
-            "axes[2] is 3, must be in -3..3 for an input of 3 axes"
+            "axes[2] is 3, must be in -3..=2"
         );
     }
 }

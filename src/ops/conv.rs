@@ -1,0 +1,245 @@
+//! Conv: a sum of weighted windows over all channels of a group.
+//!
+//! Specification: <https://onnx.ai/onnx/operators/onnx__Conv.html>
+
+use half::{bf16, f16};
+
+use super::convolution::{Convolution, check_each};
+use super::{Fact, Inputs, Known, Op, Operator, Outputs, elements, required};
+use crate::conv::convolve;
+use crate::error::OpError;
+use crate::gemm::Factor;
+use crate::onnx::attributes::Attributes;
+use crate::tensor::dispatch;
+
+pub(super) const CONV: Op = Op {
+    domain: "ai.onnx",
+    name: "Conv",
+    newest: 22,
+    read: |attributes| Ok(Box::new(Conv::read(attributes)?)),
+    exact: false,
+};
+
+/// `X: [N, C, D1..Dk]`, `W: [M, C / group, k1..kk]` and `B: [M]` to `Y: [N, M, O1..Ok]`.
+#[derive(Debug)]
+struct Conv(Convolution);
+
+impl Conv {
+    fn read(attributes: &mut Attributes<'_>) -> Result<Conv, OpError> {
+        Ok(Conv(Convolution::read(attributes)?))
+    }
+
+    fn convolve<T: Factor>(
+        &self,
+        inputs: Inputs<'_, '_>,
+        outputs: &mut Outputs<'_, '_>,
+    ) -> Result<(), OpError> {
+        let (x, w) = (required(inputs, 0), required(inputs, 1));
+        let shape = Known::of(inputs, &[]).shape(self)?;
+        let sizes = self.0.sizes(x.shape(), w.shape())?;
+        outputs.check_output(shape.elements().saturating_mul(size_of::<T>()))?;
+        outputs.check_scratch(sizes.scratch_bytes::<T>())?;
+        let bias = inputs.get(2).and_then(Option::as_ref);
+        let bias = bias.map(|bias| T::widened(elements::<T>(bias)));
+        let y = outputs.make::<T>(&shape)?;
+        convolve::<T>(&sizes, elements(x), elements(w), bias.as_deref(), y);
+        Ok(())
+    }
+}
+
+impl Operator for Conv {
+    fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
+        let (x, w) = (required(inputs, 0), required(inputs, 1));
+        let dims = self.0.infer(["X", "W"], x, w)?;
+        if let Some(bias) = inputs.get(2).copied().flatten() {
+            let outputs = w.dims.as_ref().and_then(|dims| dims[0]);
+            check_each("B", bias, outputs, false)?;
+        }
+        Ok(vec![Fact::new(x.dtype, dims)])
+    }
+
+    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
+        dispatch!(
+            required(inputs, 0).dtype(),
+            T in [f32, f64, f16, bf16] => self.convolve::<T>(inputs, outputs)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::testing::{Node, iota, node, tensor};
+    use crate::tensor::Tensor;
+    use crate::window::Window;
+
+    /// Small numbers of both signs, whose sums are exact in any order.
+    fn numbers(dims: &[usize]) -> Tensor {
+        let len: usize = dims.iter().product();
+        tensor(dims, (0..len).map(|i| (i * 7 % 11) as f32 - 5.0).collect())
+    }
+
+    /// The convolution by its definition, one element after the other.
+    fn plainly(x: &Tensor, w: &Tensor, b: &Tensor, window: &Window, group: usize) -> Vec<f32> {
+        let axes = window.axes(&x.shape()[2..]).expect("it fits");
+        let windows: usize = axes.iter().map(|axis| axis.output).product();
+        let (outputs, channels) = (w.shape()[0], w.shape()[1]);
+        let taps: usize = w.shape()[2..].iter().product();
+        let plane: usize = x.shape()[2..].iter().product();
+        let [x_data, w_data, b] = [x, w, b].map(|t| t.as_slice::<f32>().expect("f32"));
+        let mut y = Vec::new();
+        for image in 0..x.shape()[0] {
+            for output in 0..outputs {
+                for window in 0..windows {
+                    let mut sum = b[output];
+                    for channel in 0..channels {
+                        for tap in 0..taps {
+                            let (mut o, mut t) = (window, tap);
+                            let (mut place, mut stride, mut on) = (0, 1, true);
+                            for axis in axes.iter().rev() {
+                                let at = axis.start(o % axis.output)
+                                    + (t % axis.kernel * axis.dilation) as i64;
+                                on &= (0..axis.input as i64).contains(&at);
+                                place += at * stride;
+                                stride *= axis.input as i64;
+                                (o, t) = (o / axis.output, t / axis.kernel);
+                            }
+                            let input = image * x.shape()[1]
+                                + output / (outputs / group) * channels
+                                + channel;
+                            if on {
+                                sum += x_data[input * plane + place as usize]
+                                    * w_data[(output * channels + channel) * taps + tap];
+                            }
+                        }
+                    }
+                    y.push(sum);
+                }
+            }
+        }
+        y
+    }
+
+    #[test]
+    fn every_path_agrees_with_the_definition() {
+        // Input, weights, groups, strides, dilations, pads.
+        type Case<'a> = (
+            &'a [usize],
+            &'a [usize],
+            usize,
+            &'a [i64],
+            &'a [i64],
+            &'a [i64],
+        );
+        let cases: [Case<'_>; 9] = [
+            (&[2, 3, 9], &[4, 3, 3], 1, &[2], &[2], &[3, 1]),
+            (
+                &[1, 4, 7, 6],
+                &[6, 2, 3, 2],
+                2,
+                &[1, 2],
+                &[1, 1],
+                &[1, 0, 2, 1],
+            ),
+            (
+                &[1, 40, 60, 70],
+                &[8, 40, 3, 3],
+                1,
+                &[1, 1],
+                &[1, 1],
+                &[1, 1, 1, 1],
+            ),
+            (&[9, 4, 5, 5], &[4, 4, 1, 1], 1, &[1, 1], &[1, 1], &[0; 4]),
+            (&[1, 4, 5, 5], &[4, 4, 1, 1], 1, &[2, 2], &[1, 1], &[0; 4]),
+            (
+                &[2, 3, 9, 8],
+                &[6, 1, 3, 3],
+                3,
+                &[1, 2],
+                &[2, 1],
+                &[2, 0, 1, 1],
+            ),
+            (
+                &[1, 2, 4, 5, 6],
+                &[2, 2, 2, 3, 2],
+                1,
+                &[1, 2, 1],
+                &[1, 1, 2],
+                &[1, 0, 0, 0, 1, 2],
+            ),
+            (&[1, 0, 3, 3], &[2, 0, 2, 2], 1, &[1, 1], &[1, 1], &[0; 4]),
+            (
+                &[1, 2, 0, 3],
+                &[2, 2, 2, 2],
+                1,
+                &[1, 1],
+                &[1, 1],
+                &[1, 0, 2, 1],
+            ),
+        ];
+        for (x, w, group, strides, dilations, pads) in cases {
+            let (x, w) = (numbers(x), numbers(w));
+            let b = numbers(&[w.shape()[0]]);
+            let kernel: Vec<i64> = w.shape()[2..].iter().map(|&size| size as i64).collect();
+            let window = Window::new(kernel)
+                .strides(strides)
+                .dilations(dilations)
+                .pads(pads);
+            let y = node("Conv", 11)
+                .int("group", group as i64)
+                .ints("strides", strides)
+                .ints("dilations", dilations)
+                .ints("pads", pads)
+                .run(&[Some(&x), Some(&w), Some(&b)])
+                .expect("it runs");
+            let wanted = plainly(&x, &w, &b, &window, group);
+            assert!(
+                y[0].as_slice::<f32>().expect("f32") == wanted,
+                "{x} {w} {window:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_an_error() {
+        let error = |node: Node, x: &[usize], w: &[usize], b: usize| {
+            node.error(&[Some(&iota(x)), Some(&iota(w)), Some(&iota(&[b]))])
+        };
+        let conv = || node("Conv", 22);
+        assert_eq!(
+            error(conv(), &[1, 3, 4, 4], &[2, 2, 3, 3], 2),
+            "W is f32[2,2,3,3], must have the channels of X, which is f32[1,3,4,4], in 1 groups"
+        );
+        assert_eq!(
+            error(conv().int("group", 2), &[1, 4, 4, 4], &[3, 2, 3, 3], 3),
+            "W is f32[3,2,3,3], must have a multiple of 2 outputs, the groups"
+        );
+        assert_eq!(
+            error(
+                conv().ints("kernel_shape", &[2, 3]),
+                &[1, 2, 4, 4],
+                &[2, 2, 3, 3],
+                2
+            ),
+            "kernel_shape is [2, 3], must be that of W, which is f32[2,2,3,3]"
+        );
+        assert_eq!(
+            error(conv(), &[1, 2, 4, 4], &[2, 2, 3, 3], 3),
+            "B is f32[3], must have 2 elements, the output channels"
+        );
+        assert_eq!(
+            error(conv().int("group", 0), &[1, 2, 4, 4], &[2, 2, 3, 3], 2),
+            "group is 0, must be at least 1"
+        );
+        assert!(error(conv(), &[1, 2, 4], &[2, 2, 3, 3], 2).contains("must have the rank of X"));
+        assert!(
+            error(
+                conv().ints("strides", &[1]),
+                &[1, 2, 4, 4],
+                &[2, 2, 3, 3],
+                2
+            )
+            .contains("strides")
+        );
+        assert!(error(conv(), &[1, 2, 4, 4], &[2, 2, 0, 3], 2).contains("kernel_shape[0] is 0"));
+    }
+}

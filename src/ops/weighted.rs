@@ -1,0 +1,74 @@
+//! Element types that have weighted means, and the floats that these are summed up in.
+
+use half::{bf16, f16};
+
+use crate::gemm::Sum;
+use crate::tensor::Element;
+
+/// A type that weighted elements are summed up in.
+pub(super) trait Float: Sum {
+    fn of(value: f64) -> Self;
+}
+
+macro_rules! float {
+    ($($type:ty),*) => {
+        $(impl Float for $type {
+            #[inline(always)]
+            fn of(value: f64) -> $type {
+                value as $type
+            }
+        })*
+    };
+}
+float!(f32, f64);
+
+/// An element type that has means.
+pub(super) trait Weighted: Element + Copy {
+    type Float: Float;
+
+    fn widen(self) -> Self::Float;
+    /// Integers are cut off and saturate.
+    fn narrow(value: Self::Float) -> Self;
+}
+
+macro_rules! weighted {
+    ($($type:ty as $float:ty),* => |$x:ident| $widen:expr, |$value:ident| $narrow:expr) => {
+        $(impl Weighted for $type {
+            type Float = $float;
+
+            #[inline(always)]
+            fn widen(self) -> $float {
+                let $x = self;
+                $widen as $float
+            }
+
+            #[inline(always)]
+            fn narrow($value: $float) -> $type {
+                $narrow as $type
+            }
+        })*
+    };
+}
+weighted!(
+    f32 as f32, f64 as f64, u8 as f32, i8 as f32, u16 as f32, i16 as f32,
+    u32 as f64, i32 as f64, u64 as f64, i64 as f64
+    => |x| x, |value| value
+);
+macro_rules! weighted_half {
+    ($($type:ty),*) => {
+        $(impl Weighted for $type {
+            type Float = f32;
+
+            #[inline(always)]
+            fn widen(self) -> f32 {
+                self.to_f32()
+            }
+
+            #[inline(always)]
+            fn narrow(value: f32) -> $type {
+                <$type>::from_f32(value)
+            }
+        })*
+    };
+}
+weighted_half!(f16, bf16);
