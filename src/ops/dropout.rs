@@ -155,6 +155,15 @@ mod tests {
             let y = dropout.run(&[Some(&x)]).expect("it runs");
             assert_eq!(format!("{y:?}"), format!("{:?}", [&x]));
         }
+        let whole = |opset| {
+            node("Dropout", opset)
+                .outputs(2)
+                .run(&[Some(&x)])
+                .expect("it runs")
+                .remove(1)
+        };
+        assert_eq!(whole(7), tensor(&[3], vec![1f32; 3]));
+        assert_eq!(whole(10), tensor(&[3], vec![true; 3]));
         let ratio = |ratio: f32| tensor(&[], vec![ratio]);
         let training = tensor(&[], vec![true]);
         let dropout = node("Dropout", 13);

@@ -65,17 +65,19 @@ mod tests {
     fn the_range_holds_zero() {
         let run = |x: Vec<f32>| {
             let x = tensor(&[x.len()], x);
-            node("DynamicQuantizeLinear", 11).run(&[Some(&x)])
+            let quantize = node("DynamicQuantizeLinear", 11).outputs(3);
+            quantize.run(&[Some(&x)])
         };
-        assert_eq!(
-            run(vec![255.0, 10.0]),
-            Ok(vec![tensor(&[2], vec![255u8, 10])])
-        );
-        assert_eq!(
-            run(vec![-255.0, -10.0]),
-            Ok(vec![tensor(&[2], vec![0u8, 245])])
-        );
-        assert_eq!(run(vec![0.0]), Ok(vec![tensor(&[1], vec![0u8])]));
-        assert_eq!(run(vec![]), Ok(vec![tensor(&[0], Vec::<u8>::new())]));
+        let wanted = |y: Vec<u8>, scale: f32, zero: u8| {
+            Ok(vec![
+                tensor(&[y.len()], y),
+                tensor(&[], vec![scale]),
+                tensor(&[], vec![zero]),
+            ])
+        };
+        assert_eq!(run(vec![255.0, 10.0]), wanted(vec![255, 10], 1.0, 0));
+        assert_eq!(run(vec![-255.0, -10.0]), wanted(vec![0, 245], 1.0, 255));
+        assert_eq!(run(vec![0.0]), wanted(vec![0], 1.0, 0));
+        assert_eq!(run(vec![]), wanted(vec![], 1.0, 0));
     }
 }

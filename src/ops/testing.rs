@@ -129,7 +129,8 @@ impl Node {
 
     fn check(&self, inputs: &[Option<DType>]) -> Result<(), OpError> {
         let named: Vec<bool> = inputs.iter().map(Option::is_some).collect();
-        self.schema().check_arity(&named, &[true])?;
+        let outputs = vec![true; self.proto.output.len().max(1)];
+        self.schema().check_arity(&named, &outputs)?;
         self.schema().check_types(inputs)
     }
 

@@ -232,4 +232,26 @@ mod tests {
             "scale is f32[3], must be f32[2] for X, which is f32[1,2,2]"
         );
     }
+
+    #[test]
+    fn training_measures_the_batch() {
+        let x = tensor(&[2, 2, 1], vec![1f32, 10.0, 3.0, 30.0]);
+        let numbers = [1.0, 0.0, 4.0, 8.0].map(|x| tensor(&[2], vec![x; 2]));
+        let [scale, bias, mean, variance] = numbers.each_ref().map(Some);
+        let batch = node("BatchNormalization", 14)
+            .float("epsilon", 0.0)
+            .float("momentum", 0.5)
+            .outputs(3);
+        let inputs = [Some(&x), scale, bias, mean, variance];
+        assert_eq!(
+            batch.clone().int("training_mode", 1).run(&inputs),
+            Ok(vec![
+                tensor(&[2, 2, 1], vec![-1f32, -1.0, 1.0, 1.0]),
+                tensor(&[2], vec![3f32, 12.0]),
+                tensor(&[2], vec![4.5f32, 54.0]),
+            ])
+        );
+        let given = batch.run(&inputs).expect("it runs");
+        assert_eq!(&given[1..], &numbers[2..]);
+    }
 }

@@ -234,4 +234,16 @@ mod tests {
             Ok(vec![empty])
         );
     }
+
+    #[test]
+    fn statistics_are_outputs_too() {
+        let x = tensor(&[1, 2, 2], vec![1f32, 3.0, 10.0, 30.0]);
+        let layer = node("LayerNormalization", 17).float("epsilon", 0.0);
+        let y = layer
+            .outputs(3)
+            .run(&[Some(&x), Some(&tensor(&[], vec![1f32]))])
+            .expect("it runs");
+        assert_eq!(y[1], tensor(&[1, 2, 1], vec![2f32, 20.0]));
+        assert_eq!(y[2], tensor(&[1, 2, 1], vec![1f32, 0.1]));
+    }
 }
