@@ -4,6 +4,7 @@
 //! NaN in any input gives NaN. Sums and means add in f64 and round once.
 
 use half::{bf16, f16};
+use smallvec::SmallVec;
 
 use super::broadcast::{self, Broadcast};
 use super::elementwise::{self, Place, Run};
@@ -56,6 +57,9 @@ enum Function {
     Min,
     Sum,
 }
+
+/// Fills a row of the output from what it reads of each input.
+type Row<'f, T> = dyn Fn(&[Run<'_, T>], &mut [T]) + Sync + 'f;
 
 impl Variadic {
     fn read(
@@ -142,7 +146,7 @@ impl Variadic {
         &self,
         inputs: &[TensorView<'_>],
         outputs: &mut Outputs<'_, '_>,
-        row: &(dyn Fn(&[Run<'_, T>], &mut [T]) + Sync),
+        row: &Row<'_, T>,
     ) -> Result<(), OpError> {
         let facts: Vec<Fact> = inputs.iter().map(Fact::from).collect();
         let shape = fact::known(self.dims(&facts.iter().collect::<Vec<_>>())?)?;
@@ -155,7 +159,7 @@ impl Variadic {
         let shapes: Vec<&[usize]> = shapes.iter().map(Vec::as_slice).collect();
         elementwise::walk(&shapes, y, &|places: &[Place], y| {
             let runs = data.iter().zip(places);
-            let runs: Vec<Run<'_, T>> = runs
+            let runs: SmallVec<[Run<'_, T>; 4]> = runs
                 .map(|(data, place)| Run::new(data, *place, y.len()))
                 .collect();
             row(&runs, y);

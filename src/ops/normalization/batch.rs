@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn training_measures_the_batch() {
         let x = tensor(&[2, 2, 1], vec![1f32, 10.0, 3.0, 30.0]);
-        let numbers = [1.0, 0.0, 4.0, 8.0].map(|x| tensor(&[2], vec![x; 2]));
+        let numbers = [1f32, 0.0, 4.0, 8.0].map(|x| tensor(&[2], vec![x; 2]));
         let [scale, bias, mean, variance] = numbers.each_ref().map(Some);
         let batch = node("BatchNormalization", 14)
             .float("epsilon", 0.0)
