@@ -240,8 +240,8 @@ mod tests {
                 .contains("matrix")
         );
         let old = node("Gemm", 6);
-        let inputs = [iota(&[1, 1]), iota(&[1, 2]), iota(&[2])];
-        let inputs = inputs.each_ref().map(Some);
+        let matrices = [iota(&[1, 1]), iota(&[1, 2]), iota(&[2])];
+        let inputs = [&matrices[0], &matrices[1], &matrices[2]].map(Some);
         assert_eq!(old.error(&inputs), "C is f32[2], must be f32[1,2]");
         assert!(old.int("broadcast", 1).run(&inputs).is_ok());
         let empty = gemm.run(&[Some(&iota(&[2, 0])), Some(&iota(&[0, 1])), None]);
