@@ -13,7 +13,7 @@ use ndarray::ArrayViewMut2;
 
 use super::broadcast::{self, Broadcast};
 use super::fact::{self, Dims};
-use super::{Fact, Inputs, Op, Operator, Outputs, elements, required};
+use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
 use crate::error::OpError;
 use crate::gemm::{self, Factor, widened_bytes};
 use crate::tensor::{Shape, TensorView, dispatch};
@@ -137,13 +137,16 @@ impl Stack {
         if rows * columns == 0 {
             return;
         }
-        for ([in_a, in_b], y) in self.pairs.iter().zip(y.chunks_mut(rows * columns)) {
+        // Small products are worth a task together, large ones are cut themselves.
+        let work = rows.saturating_mul(inner).saturating_mul(columns) / 16;
+        elementwise::slabs(y, rows * columns, work, |index, y| {
+            let [in_a, in_b] = self.pairs[index];
             let (a_len, b_len) = (rows * inner, inner * columns);
             let a = gemm::matrix(&a[in_a * a_len..][..a_len], rows, inner, false);
             let b = gemm::matrix(&b[in_b * b_len..][..b_len], inner, columns, false);
             let y = ArrayViewMut2::from_shape((rows, columns), y).expect("it is as long");
             gemm::multiply_rows::<T>(&a, &b, None, y, gemm::multiply);
-        }
+        });
     }
 
     fn run<T: Factor>(
