@@ -13,6 +13,7 @@ pub(crate) mod schema;
 mod affine_grid;
 mod arg_extreme;
 mod around;
+mod attention;
 mod average_pool;
 mod binary;
 mod bit_cast;
@@ -69,6 +70,7 @@ mod resize;
 mod reverse_sequence;
 mod roi;
 mod roi_align;
+mod rotary_embedding;
 mod scatter;
 mod shape;
 mod slice;
@@ -137,6 +139,7 @@ pub(crate) const OPS: &[Op] = &[
     unary::ASINH,
     unary::ATAN,
     unary::ATANH,
+    attention::ATTENTION,
     average_pool::AVERAGE_POOL,
     normalization::BATCH_NORMALIZATION,
     bit_cast::BIT_CAST,
@@ -251,6 +254,7 @@ pub(crate) const OPS: &[Op] = &[
     resize::RESIZE,
     reverse_sequence::REVERSE_SEQUENCE,
     roi_align::ROI_ALIGN,
+    rotary_embedding::ROTARY_EMBEDDING,
     unary::ROUND,
     scatter::SCATTER,
     scatter::SCATTER_ELEMENTS,
