@@ -26,6 +26,7 @@ mod col2im;
 mod compress;
 mod concat;
 mod constant;
+mod constant_of_shape;
 mod conv;
 mod conv_integer;
 mod conv_transpose;
@@ -42,7 +43,6 @@ mod expand;
 mod flatten;
 mod gather;
 mod gemm;
-mod generate;
 mod global_pool;
 mod grid_sample;
 mod identity;
@@ -63,6 +63,7 @@ mod pad;
 mod pow;
 mod qlinear_average_pool;
 mod quantize;
+mod range;
 mod recurrent;
 mod reduce;
 mod reshape;
@@ -158,7 +159,7 @@ pub(crate) const OPS: &[Op] = &[
     compress::COMPRESS,
     concat::CONCAT,
     constant::CONSTANT,
-    generate::CONSTANT_OF_SHAPE,
+    constant_of_shape::CONSTANT_OF_SHAPE,
     conv::CONV,
     conv_integer::CONV_INTEGER,
     conv_transpose::CONV_TRANSPOSE,
@@ -178,7 +179,7 @@ pub(crate) const OPS: &[Op] = &[
     unary::ERF,
     unary::EXP,
     expand::EXPAND,
-    generate::EYE_LIKE,
+    constant_of_shape::EYE_LIKE,
     flatten::FLATTEN,
     unary::FLOOR,
     recurrent::GRU,
@@ -237,7 +238,7 @@ pub(crate) const OPS: &[Op] = &[
     quantize::QUANTIZE_LINEAR,
     normalization::RMS_NORMALIZATION,
     recurrent::RNN,
-    generate::RANGE,
+    range::RANGE,
     unary::RECIPROCAL,
     reduce::REDUCE_L1,
     reduce::REDUCE_L2,

@@ -3,13 +3,16 @@
 //! Specification: the page of each, as <https://onnx.ai/onnx/operators/onnx__Abs.html>
 //! 16-bit floats are computed in f32 and rounded once. NaN stays NaN.
 
+mod exact;
+
 use half::{bf16, f16};
 
-use super::number::{self, Erf, Float, Function, Integer, function};
+use super::number::{self, Erf, Float, Function, function};
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
 use crate::error::{OpError, Quoted};
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{DType, TensorView, dispatch};
+use exact::Exact;
 
 /// An attribute of type float and its default at a version of the operator.
 type Parameter = (&'static str, fn(version: i64) -> f32);
@@ -22,20 +25,6 @@ struct Unary {
     /// What it does to integers and truth values, where the schema admits any.
     exact: Option<Exact>,
     parameters: [f32; 2],
-}
-
-/// A function of integers.
-#[derive(Clone, Copy, Debug)]
-enum Exact {
-    /// The lowest integer, which has no negative, stays as it is, in `Neg` too.
-    Abs,
-    Neg,
-    Sign,
-    /// Towards 0, as numpy casts.
-    Erf,
-    Relu,
-    Not,
-    Shrink,
 }
 
 /// `CONST "Name" newest, parameters, function of floats, function of integers;`
@@ -188,72 +177,7 @@ impl Unary {
         number::apply(function, elements::<T>(x), y, self.parameters);
         Ok(())
     }
-
-    fn integers<T: Signs>(
-        &self,
-        function: Exact,
-        x: &TensorView<'_>,
-        outputs: &mut Outputs<'_, '_>,
-    ) -> Result<(), OpError> {
-        let [first, second] = self.parameters.map(f64::from);
-        let f: &(dyn Fn(T) -> T + Sync) = match function {
-            Exact::Abs => &Signs::absolute,
-            Exact::Neg => &|x| T::default().minus(x),
-            Exact::Sign => &Signs::sign,
-            Exact::Erf => &|x| T::truncate(x.to_f64().error_function()),
-            Exact::Relu => &|x| if x < T::default() { T::default() } else { x },
-            Exact::Not => &|x| x.xor(T::low_bits(-1)),
-            Exact::Shrink => &|x| {
-                let wide = x.to_f64();
-                if wide < -first {
-                    T::truncate(wide + second)
-                } else if wide > first {
-                    T::truncate(wide - second)
-                } else {
-                    T::default()
-                }
-            },
-        };
-        elementwise::map(elements(x), outputs.make(x.shape())?, |x, y| {
-            for (y, x) in y.iter_mut().zip(x) {
-                *y = f(*x);
-            }
-        });
-        Ok(())
-    }
 }
-
-/// An integer with or without a sign.
-trait Signs: Integer {
-    fn absolute(self) -> Self;
-    fn sign(self) -> Self;
-    fn to_f64(self) -> f64;
-    /// Towards 0; the nearest value where that is out of range.
-    fn truncate(x: f64) -> Self;
-}
-
-macro_rules! signs {
-    ($($type:ident)* => |$x:ident| $absolute:expr, $sign:expr) => {
-        $(impl Signs for $type {
-            fn absolute(self) -> Self {
-                let $x = self;
-                $absolute
-            }
-            fn sign(self) -> Self {
-                let $x = self;
-                $sign
-            }
-            fn to_f64(self) -> f64 {
-                self as f64
-            }
-            fn truncate(x: f64) -> Self {
-                x as $type
-            }
-        })*
-    };
-}
-signs! { i8 i16 i32 i64 => |x| x.wrapping_abs(), x.signum() }
-signs! { u8 u16 u32 u64 => |x| x, x.min(1) }
 
 impl Operator for Unary {
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
@@ -280,7 +204,11 @@ impl Operator for Unary {
             }
             (_, Some(function)) => {
                 dispatch!(dtype, T in [i8, i16, i32, i64, u8, u16, u32, u64] =>
-                    self.integers::<T>(function, x, outputs))
+                    {
+                    let y = outputs.make::<T>(x.shape())?;
+                    function.apply(elements(x), y, self.parameters.map(f64::from));
+                    Ok(())
+                })
             }
             _ => Err(OpError::unsupported(format!("element type {dtype}"))),
         }
