@@ -63,6 +63,8 @@ mod pad;
 mod pow;
 mod qlinear_average_pool;
 mod quantize;
+#[cfg(test)]
+mod random_nodes;
 mod range;
 mod recurrent;
 mod reduce;
