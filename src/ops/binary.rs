@@ -7,7 +7,7 @@ use half::{bf16, f16};
 
 use super::broadcast::Broadcast;
 use super::elementwise::{self, Zip, rows};
-use super::number::{Integer, Number};
+use super::number::{Integer, Number, is_float};
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, required};
 use crate::error::{OpError, Quoted};
 use crate::onnx::attributes::Attributes;
@@ -242,8 +242,7 @@ fn shift<T: Integer>(function: Shift) -> Zip<T, T, T> {
 impl Operator for Binary {
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
         let (a, b) = (required(inputs, 0), required(inputs, 1));
-        let is_float = matches!(a.dtype, DType::F32 | DType::F64 | DType::F16 | DType::BF16);
-        if is_float && matches!(self.function, Function::Arithmetic(Arithmetic::Modulo)) {
+        if is_float(a.dtype) && matches!(self.function, Function::Arithmetic(Arithmetic::Modulo)) {
             return Err(OpError::invalid(
                 "fmod",
                 format!("is 0, must be 1 for elements of type {}", a.dtype),

@@ -9,11 +9,11 @@ use half::{bf16, f16};
 use super::around::Around;
 use super::axes;
 use super::convert::{Numeric, one};
-use super::number::{Float, Integer};
+use super::number::{Float, Integer, is_float};
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
-use crate::tensor::{DType, Element, TensorView, dispatch};
+use crate::tensor::{Element, TensorView, dispatch};
 
 pub(super) const CUM_PROD: Op = Op {
     domain: "ai.onnx",
@@ -135,7 +135,7 @@ impl Operator for Cumulate {
             dispatch!(axis.dtype(), T in [i32, i64] => Ok(one::<T>("axis", axis)?.to_i64()))?;
         let axis = axes::axis("axis", axis, x.shape().len())?;
         match x.dtype() {
-            dtype @ (DType::F32 | DType::F64 | DType::F16 | DType::BF16) => {
+            dtype if is_float(dtype) => {
                 dispatch!(dtype, T in [f32, f64, f16, bf16] =>
                     self.run(x, axis, outputs, &self.floats::<T>()))
             }

@@ -4,7 +4,7 @@ use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
 use super::elementwise;
-use crate::tensor::Element;
+use crate::tensor::{DType, Element};
 
 /// Elements that are converted at a time, in a buffer that the first cache holds.
 pub(super) const BLOCK: usize = 512;
@@ -47,6 +47,11 @@ pub(super) trait Float: Number {
 
     /// The nearest value, ties to even.
     fn from_f64(x: f64) -> Self;
+}
+
+/// Whether elements of this type are a [`Float`].
+pub(super) fn is_float(dtype: DType) -> bool {
+    matches!(dtype, DType::F32 | DType::F64 | DType::F16 | DType::BF16)
 }
 
 /// `y[i] = function(x[i])` for tensors of any size.

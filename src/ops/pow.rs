@@ -7,8 +7,9 @@
 use half::{bf16, f16};
 
 use super::broadcast::Broadcast;
+use super::convert;
 use super::elementwise::{self, Run, Zip, rows};
-use super::number::{Float, Integer};
+use super::number::{Float, Integer, is_float};
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, required};
 use crate::error::OpError;
 use crate::tensor::{DType, Element, TensorView, dispatch};
@@ -46,14 +47,6 @@ impl Pow {
         elementwise::zip(x, y, outputs.make(&shape)?, function);
         Ok(())
     }
-}
-
-/// Exponents that are floats, or belong to floats.
-fn to_f64(y: &TensorView<'_>, outputs: &mut Outputs<'_, '_>) -> Result<Vec<f64>, OpError> {
-    outputs.check_scratch(y.shape().elements().saturating_mul(size_of::<f64>()))?;
-    dispatch!(y.dtype(), T in [f32, f64, f16, bf16] =>
-        Ok(elements::<T>(y).iter().map(|y| Float::to_f64(*y)).collect()))
-    .or_else(|_: OpError| Ok(to_i128(y, outputs)?.into_iter().map(|y| y as f64).collect()))
 }
 
 /// Exponents that are integers.
@@ -124,13 +117,13 @@ impl Operator for Pow {
         match (x.dtype(), y.dtype()) {
             (DType::F32, DType::F32) => self.zip(x, y, elements(y), outputs, f32_rows),
             (DType::F64, DType::F64) => self.zip(x, y, elements(y), outputs, f64_rows),
-            (dtype @ (DType::F32 | DType::F64 | DType::F16 | DType::BF16), _) => {
-                let exponents = to_f64(y, outputs)?;
+            (dtype, _) if is_float(dtype) => {
+                let exponents = convert::widened(y, outputs)?;
                 dispatch!(dtype, T in [f32, f64, f16, bf16] =>
                     self.zip(x, y, &exponents, outputs, wide_rows::<T>))
             }
-            (dtype, DType::F32 | DType::F64 | DType::F16 | DType::BF16) => {
-                let exponents = to_f64(y, outputs)?;
+            (dtype, exponent) if is_float(exponent) => {
+                let exponents = convert::widened(y, outputs)?;
                 dispatch!(dtype, T in [i32, i64] =>
                     self.zip(x, y, &exponents, outputs, cut_rows::<T>))
             }

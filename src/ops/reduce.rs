@@ -13,7 +13,7 @@ use half::{bf16, f16};
 use super::axes;
 use super::convert::Numeric;
 use super::fact::{self, Dims};
-use super::number::Integer;
+use super::number::{Integer, is_float};
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, required};
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
@@ -220,7 +220,7 @@ impl Operator for Reduce {
         let dtype = data.dtype();
         match (dtype, fold::of_integers(self.kind)) {
             (DType::Bool, _) => self.floats::<bool>(data, &mask, [0.0, 1.0], outputs),
-            (DType::F32 | DType::F64 | DType::F16 | DType::BF16, _) => {
+            (dtype, _) if is_float(dtype) => {
                 dispatch!(dtype, T in [f32, f64, f16, bf16] =>
                     self.floats::<T>(data, &mask, unbounded, outputs))
             }

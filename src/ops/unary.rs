@@ -7,11 +7,11 @@ mod exact;
 
 use half::{bf16, f16};
 
-use super::number::{self, Erf, Float, Function, function};
+use super::number::{self, Erf, Float, Function, function, is_float};
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
 use crate::error::{OpError, Quoted};
 use crate::onnx::attributes::Attributes;
-use crate::tensor::{DType, TensorView, dispatch};
+use crate::tensor::{TensorView, dispatch};
 use exact::Exact;
 
 /// An attribute of type float and its default at a version of the operator.
@@ -197,9 +197,8 @@ impl Operator for Unary {
             return Ok(());
         }
         let dtype = x.dtype();
-        let is_float = matches!(dtype, DType::F32 | DType::F64 | DType::F16 | DType::BF16);
         match (&self.float, self.exact) {
-            (Some(function), _) if is_float => {
+            (Some(function), _) if is_float(dtype) => {
                 dispatch!(dtype, T in [f32, f64, f16, bf16] => self.floats::<T>(function, x, outputs))
             }
             (_, Some(function)) => {
