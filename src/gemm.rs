@@ -4,6 +4,8 @@
 //! Large products are cut into pieces that run in parallel. The cuts depend on the sizes alone, so that
 //! the bits of the result are the same for all thread counts.
 
+mod row;
+
 use std::borrow::Cow;
 
 use half::{bf16, f16};
@@ -37,7 +39,7 @@ pub(crate) trait Sum: Element + Copy {
 }
 
 macro_rules! float_sums {
-    ($($type:ty),*) => {
+    ($($type:ty, $row:path);*) => {
         $(impl Sum for $type {
             const ZERO: $type = 0.0;
             const ONE: $type = 1.0;
@@ -53,12 +55,14 @@ macro_rules! float_sums {
                 add: bool,
                 c: &mut ArrayViewMut2<'_, $type>,
             ) {
-                general_mat_mul(1.0, a, b, if add { 1.0 } else { 0.0 }, c);
+                if !$row(a, b, add, c) {
+                    general_mat_mul(1.0, a, b, if add { 1.0 } else { 0.0 }, c);
+                }
             }
         })*
     };
 }
-float_sums!(f32, f64);
+float_sums!(f32, row::of_f32; f64, row::of_f64);
 
 macro_rules! integer_sums {
     ($($type:ty),*) => {

@@ -10,20 +10,33 @@ mod layout;
 mod outputs;
 pub(crate) mod schema;
 
-mod add;
 mod affine_grid;
+mod arg_extreme;
+mod around;
+mod attention;
 mod average_pool;
+mod binary;
+mod bit_cast;
+mod broadcast;
+mod cast;
 mod center_crop_pad;
+mod classify;
+mod clip;
 mod col2im;
 mod compress;
 mod concat;
 mod constant;
+mod constant_of_shape;
 mod conv;
 mod conv_integer;
 mod conv_transpose;
+mod convert;
 mod convolution;
+mod cumulate;
 mod deform_conv;
 mod depth_to_space;
+mod dropout;
+mod dynamic_quantize;
 mod einsum;
 mod elementwise;
 mod expand;
@@ -34,27 +47,37 @@ mod global_pool;
 mod grid_sample;
 mod identity;
 mod indices;
+mod lp_normalization;
 mod lp_pool;
+mod lrn;
+mod matmul;
 mod max_pool;
 mod max_roi_pool;
 mod max_unpool;
 mod nhwc_max_pool;
 mod non_max_suppression;
+mod normalization;
+mod number;
 mod one_hot;
 mod pad;
+mod pow;
 mod qlinear_average_pool;
+mod quantize;
 #[cfg(test)]
 mod random_nodes;
+mod range;
 mod recurrent;
-mod relu;
+mod reduce;
 mod reshape;
 mod resize;
 mod reverse_sequence;
 mod roi;
 mod roi_align;
+mod rotary_embedding;
 mod scatter;
 mod shape;
 mod slice;
+mod softmax;
 mod split;
 mod squeeze;
 #[cfg(test)]
@@ -62,8 +85,11 @@ mod testing;
 mod top_k;
 mod transpose;
 mod trilu;
+mod unary;
 mod unique;
+mod variadic;
 mod weighted;
+mod where_select;
 mod window;
 
 use std::fmt::Debug;
@@ -104,57 +130,160 @@ pub(crate) trait Operator: Debug + Send + Sync {
 
 /// Every operator, by domain and name.
 pub(crate) const OPS: &[Op] = &[
-    add::ADD,
+    unary::ABS,
+    unary::ACOS,
+    unary::ACOSH,
+    binary::ADD,
     affine_grid::AFFINE_GRID,
+    binary::AND,
+    arg_extreme::ARG_MAX,
+    arg_extreme::ARG_MIN,
+    unary::ASIN,
+    unary::ASINH,
+    unary::ATAN,
+    unary::ATANH,
+    attention::ATTENTION,
     average_pool::AVERAGE_POOL,
+    normalization::BATCH_NORMALIZATION,
+    bit_cast::BIT_CAST,
+    binary::BIT_SHIFT,
+    binary::BITWISE_AND,
+    unary::BITWISE_NOT,
+    binary::BITWISE_OR,
+    binary::BITWISE_XOR,
+    cast::CAST,
+    cast::CAST_LIKE,
+    unary::CEIL,
+    unary::CELU,
     center_crop_pad::CENTER_CROP_PAD,
+    clip::CLIP,
     col2im::COL2IM,
     compress::COMPRESS,
     concat::CONCAT,
     constant::CONSTANT,
+    constant_of_shape::CONSTANT_OF_SHAPE,
     conv::CONV,
     conv_integer::CONV_INTEGER,
     conv_transpose::CONV_TRANSPOSE,
+    unary::COS,
+    unary::COSH,
+    cumulate::CUM_PROD,
+    cumulate::CUM_SUM,
     deform_conv::DEFORM_CONV,
     depth_to_space::DEPTH_TO_SPACE,
+    quantize::DEQUANTIZE_LINEAR,
+    binary::DIV,
+    dropout::DROPOUT,
+    dynamic_quantize::DYNAMIC_QUANTIZE_LINEAR,
     einsum::EINSUM,
+    unary::ELU,
+    binary::EQUAL,
+    unary::ERF,
+    unary::EXP,
     expand::EXPAND,
+    constant_of_shape::EYE_LIKE,
     flatten::FLATTEN,
+    unary::FLOOR,
     recurrent::GRU,
     gather::GATHER,
     gather::GATHER_ELEMENTS,
     gather::GATHER_ND,
+    unary::GELU,
     gemm::GEMM,
     global_pool::GLOBAL_AVERAGE_POOL,
     global_pool::GLOBAL_LP_POOL,
     global_pool::GLOBAL_MAX_POOL,
+    binary::GREATER,
+    binary::GREATER_OR_EQUAL,
     grid_sample::GRID_SAMPLE,
+    normalization::GROUP_NORMALIZATION,
+    unary::HARD_SIGMOID,
+    unary::HARD_SWISH,
+    softmax::HARDMAX,
     identity::IDENTITY,
+    normalization::INSTANCE_NORMALIZATION,
+    classify::IS_INF,
+    classify::IS_NAN,
+    lrn::LRN,
     recurrent::LSTM,
+    normalization::LAYER_NORMALIZATION,
+    unary::LEAKY_RELU,
+    binary::LESS,
+    binary::LESS_OR_EQUAL,
+    unary::LOG,
+    softmax::LOG_SOFTMAX,
+    lp_normalization::LP_NORMALIZATION,
     lp_pool::LP_POOL,
+    matmul::MAT_MUL,
+    matmul::MAT_MUL_INTEGER,
+    variadic::MAX,
     max_pool::MAX_POOL,
     max_roi_pool::MAX_ROI_POOL,
     max_unpool::MAX_UNPOOL,
+    variadic::MEAN,
+    normalization::MEAN_VARIANCE_NORMALIZATION,
+    variadic::MIN,
+    unary::MISH,
+    binary::MOD,
+    binary::MUL,
+    unary::NEG,
     non_max_suppression::NON_MAX_SUPPRESSION,
     compress::NON_ZERO,
+    unary::NOT,
     one_hot::ONE_HOT,
+    binary::OR,
+    binary::PRELU,
     pad::PAD,
+    pow::POW,
     conv_integer::QLINEAR_CONV,
+    matmul::QLINEAR_MAT_MUL,
+    quantize::QUANTIZE_LINEAR,
+    normalization::RMS_NORMALIZATION,
     recurrent::RNN,
-    relu::RELU,
+    range::RANGE,
+    unary::RECIPROCAL,
+    reduce::REDUCE_L1,
+    reduce::REDUCE_L2,
+    reduce::REDUCE_LOG_SUM,
+    reduce::REDUCE_LOG_SUM_EXP,
+    reduce::REDUCE_MAX,
+    reduce::REDUCE_MEAN,
+    reduce::REDUCE_MIN,
+    reduce::REDUCE_PROD,
+    reduce::REDUCE_SUM,
+    reduce::REDUCE_SUM_SQUARE,
+    unary::RELU,
     reshape::RESHAPE,
     resize::RESIZE,
     reverse_sequence::REVERSE_SEQUENCE,
     roi_align::ROI_ALIGN,
+    rotary_embedding::ROTARY_EMBEDDING,
+    unary::ROUND,
     scatter::SCATTER,
     scatter::SCATTER_ELEMENTS,
     scatter::SCATTER_ND,
+    unary::SELU,
     shape::SHAPE,
+    unary::SHRINK,
+    unary::SIGMOID,
+    unary::SIGN,
+    unary::SIN,
+    unary::SINH,
     shape::SIZE,
     slice::SLICE,
+    softmax::SOFTMAX,
+    unary::SOFTPLUS,
+    unary::SOFTSIGN,
     depth_to_space::SPACE_TO_DEPTH,
     split::SPLIT,
+    unary::SQRT,
     squeeze::SQUEEZE,
+    binary::SUB,
+    variadic::SUM,
+    unary::SWISH,
+    unary::TAN,
+    unary::TANH,
+    unary::THRESHOLDED_RELU,
     expand::TILE,
     top_k::TOP_K,
     transpose::TRANSPOSE,
@@ -162,6 +291,8 @@ pub(crate) const OPS: &[Op] = &[
     unique::UNIQUE,
     squeeze::UNSQUEEZE,
     resize::UPSAMPLE,
+    where_select::WHERE,
+    binary::XOR,
     nhwc_max_pool::NHWC_MAX_POOL,
     qlinear_average_pool::QLINEAR_AVERAGE_POOL,
     qlinear_average_pool::QLINEAR_GLOBAL_AVERAGE_POOL,

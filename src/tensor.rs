@@ -16,6 +16,7 @@ use ndarray::{Array, ArrayView, ArrayViewD, ArrayViewMut, Dimension, IxDyn};
 use dtype::DataViewMut;
 pub use dtype::{DType, Element, Scalar};
 pub(crate) use dtype::{Data, DataView, Visitor, dispatch};
+pub(crate) use narrow::{Direction, Rounding};
 pub use narrow::{F4E2M1, F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, F8E8M0, I2, I4, U2, U4};
 pub use shape::{Shape, ShapeError};
 

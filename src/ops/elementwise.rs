@@ -1,112 +1,196 @@
-//! Loops over elements: one tensor, or two that broadcast; large ones in parallel.
+//! Loops over elements: of one tensor, or of several that broadcast; large ones in parallel.
 
 use rayon::prelude::*;
+use smallvec::SmallVec;
 
 /// Bytes of output that are worth a task of their own.
 const GRAIN: usize = 1 << 17;
 
-/// `y[i] = f(x[i])`.
-pub(super) fn map<T: Copy + Send + Sync>(x: &[T], y: &mut [T], f: impl Fn(T) -> T + Sync) {
-    in_chunks(y, |start, y| {
-        for (y, &x) in y.iter_mut().zip(&x[start..]) {
-            *y = f(x);
+/// Fills `y` from `x`, element by element, in parts: `run` gets parts of both that are as long.
+pub(super) fn map<T: Sync, Y: Send>(x: &[T], y: &mut [Y], run: impl Fn(&[T], &mut [Y]) + Sync) {
+    in_chunks(y, |start, y| run(&x[start..start + y.len()], y));
+}
+
+/// What a row of the output reads of one input: an element again and again, or one after the other.
+#[derive(Clone, Copy)]
+pub(super) enum Run<'a, T> {
+    One(&'a T),
+    Each(&'a [T]),
+}
+
+impl<'a, T> Run<'a, T> {
+    /// What `len` elements of output read at `place`.
+    pub(super) fn new(x: &'a [T], place: Place, len: usize) -> Run<'a, T> {
+        match place.step {
+            0 => Run::One(&x[place.start]),
+            _ => Run::Each(&x[place.start..place.start + len]),
         }
-    });
+    }
+
+    /// Element `index` of the row.
+    #[inline(always)]
+    pub(super) fn at(&self, index: usize) -> &'a T {
+        match *self {
+            Run::One(x) => x,
+            Run::Each(x) => &x[index],
+        }
+    }
+}
+
+/// A function of two elements over a row: `|a, b, y| rows(a, b, y, f)`. A pointer, so that the loop over rows
+/// is compiled once for each choice of types.
+pub(super) type Zip<A, B, Y> = fn(Run<'_, A>, Run<'_, B>, &mut [Y]);
+
+/// `y[i] = f(a[i], b[i])` along a row.
+#[inline(always)]
+pub(super) fn rows<A, B, Y>(
+    a: Run<'_, A>,
+    b: Run<'_, B>,
+    y: &mut [Y],
+    f: impl Fn(&A, &B) -> Y + Copy,
+) {
+    match (a, b) {
+        (Run::Each(a), Run::Each(b)) => {
+            for (y, (a, b)) in y.iter_mut().zip(a.iter().zip(b)) {
+                *y = f(a, b);
+            }
+        }
+        (Run::Each(a), Run::One(b)) => {
+            for (y, a) in y.iter_mut().zip(a) {
+                *y = f(a, b);
+            }
+        }
+        (Run::One(a), Run::Each(b)) => {
+            for (y, b) in y.iter_mut().zip(b) {
+                *y = f(a, b);
+            }
+        }
+        (Run::One(a), Run::One(b)) => {
+            for y in y {
+                *y = f(a, b);
+            }
+        }
+    }
 }
 
 /// `y = f(a, b)` with `a` and `b` of shapes of one rank, whose axes are equal or 1 and then repeated.
-pub(super) fn zip<T: Copy + Send + Sync>(
-    (a, a_shape): (&[T], &[usize]),
-    (b, b_shape): (&[T], &[usize]),
-    y: &mut [T],
-    f: impl Fn(T, T) -> T + Sync,
+pub(super) fn zip<A: Sync, B: Sync, Y: Send>(
+    (a, a_shape): (&[A], &[usize]),
+    (b, b_shape): (&[B], &[usize]),
+    y: &mut [Y],
+    f: Zip<A, B, Y>,
+) {
+    walk(&[a_shape, b_shape], y, &|places, y| {
+        let len = y.len();
+        f(Run::new(a, places[0], len), Run::new(b, places[1], len), y);
+    });
+}
+
+/// Where a row of the output reads an input: from `start` on, each element (step 1) or the same one (step 0).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) start: usize,
+    pub(super) step: usize,
+}
+
+/// Calls `row` with each row of `y` and where its inputs are read. The inputs have shapes of one rank, whose
+/// axes are equal or 1 and then repeated.
+pub(super) fn walk<Y: Send>(
+    shapes: &[&[usize]],
+    y: &mut [Y],
+    row: &(dyn Fn(&[Place], &mut [Y]) + Sync),
 ) {
     if y.is_empty() {
         return;
     }
-    let axes = strides(a_shape, b_shape);
-    let inner = axes[0];
+    let axes = strides(shapes);
+    let inner = &axes[0];
     in_chunks(y, |start, mut y| {
-        let (mut row, mut at) = (start / inner.size, start % inner.size);
+        let (mut index, mut at) = (start / inner.size, start % inner.size);
         while !y.is_empty() {
             let (in_row, rest) = y.split_at_mut(y.len().min(inner.size - at));
-            let (mut from_a, mut from_b) = (at * inner.a, at * inner.b);
-            let mut outer = row;
+            let place = |&step: &usize| Place {
+                start: at * step,
+                step,
+            };
+            let mut places: SmallVec<[Place; 4]> = inner.steps.iter().map(place).collect();
+            let mut outer = index;
             for axis in &axes[1..] {
-                from_a += outer % axis.size * axis.a;
-                from_b += outer % axis.size * axis.b;
+                for (place, step) in places.iter_mut().zip(&axis.steps) {
+                    place.start += outer % axis.size * step;
+                }
                 outer /= axis.size;
             }
-            let (a, b) = (&a[from_a..], &b[from_b..]);
-            match (inner.a, inner.b) {
-                (0, _) => {
-                    let a = a[0];
-                    for (y, &b) in in_row.iter_mut().zip(b) {
-                        *y = f(a, b);
-                    }
-                }
-                (_, 0) => {
-                    let b = b[0];
-                    for (y, &a) in in_row.iter_mut().zip(a) {
-                        *y = f(a, b);
-                    }
-                }
-                _ => {
-                    for (y, (&a, &b)) in in_row.iter_mut().zip(a.iter().zip(b)) {
-                        *y = f(a, b);
-                    }
-                }
-            }
-            (row, at, y) = (row + 1, 0, rest);
+            row(&places, in_row);
+            (index, at, y) = (index + 1, 0, rest);
         }
     });
 }
 
-/// Calls `run` with runs of `y` and where they start.
-fn in_chunks<T: Send>(y: &mut [T], run: impl Fn(usize, &mut [T]) + Sync) {
-    let grain = GRAIN / size_of::<T>();
-    if y.len() <= grain {
+/// Calls `run` with parts of `y` and where they start.
+pub(super) fn in_chunks<T: Send>(y: &mut [T], run: impl Fn(usize, &mut [T]) + Sync) {
+    parts(y, GRAIN / size_of::<T>(), &run);
+}
+
+/// Calls `run` with each slab of `len` elements of `y` and its number. A slab costs as much as `work` elements.
+pub(super) fn slabs<T: Send>(
+    y: &mut [T],
+    len: usize,
+    work: usize,
+    run: impl Fn(usize, &mut [T]) + Sync,
+) {
+    let together = (GRAIN / size_of::<f32>() / work.max(1)).max(1);
+    parts(y, len.saturating_mul(together), &|start, y| {
+        for (index, y) in y.chunks_mut(len).enumerate() {
+            run(start / len + index, y);
+        }
+    });
+}
+
+/// Calls `run` with parts of `y` of `len` elements and where they start; in parallel if there are several. Not
+/// generic over `run`, so that what distributes the parts is compiled once for each type.
+pub(super) fn parts<T: Send>(y: &mut [T], len: usize, run: &(dyn Fn(usize, &mut [T]) + Sync)) {
+    if y.len() <= len {
         return run(0, y);
     }
-    y.par_chunks_mut(grain)
+    y.par_chunks_mut(len)
         .enumerate()
-        .for_each(|(chunk, y)| run(chunk * grain, y));
+        .for_each(|(index, y)| run(index * len, y));
 }
 
-/// An axis of the output: its size, and how far `a` and `b` go with each step: 0 where they repeat.
-#[derive(Clone, Copy)]
-struct Stride {
+/// An axis of the output: its size, and how far each input goes with a step: 0 where it repeats.
+#[derive(Clone, Debug)]
+struct Axis {
     size: usize,
-    a: usize,
-    b: usize,
+    steps: SmallVec<[usize; 4]>,
 }
 
-/// The axes of the output, innermost first, as few as possible. The first has strides 0 or 1, not both 0.
-fn strides(a_shape: &[usize], b_shape: &[usize]) -> Vec<Stride> {
-    let mut axes: Vec<Stride> = Vec::new();
-    let (mut a, mut b) = (1, 1);
-    for (&a_size, &b_size) in a_shape.iter().zip(b_shape).rev() {
-        let size = a_size.max(b_size);
-        let axis = Stride {
-            size,
-            a: if a_size == 1 { 0 } else { a },
-            b: if b_size == 1 { 0 } else { b },
+/// The axes of the output, innermost first, as few as possible. The first has steps of 0 or 1.
+fn strides(shapes: &[&[usize]]) -> Vec<Axis> {
+    let mut axes: Vec<Axis> = Vec::new();
+    let mut strides: SmallVec<[usize; 4]> = shapes.iter().map(|_| 1).collect();
+    for axis in (0..shapes[0].len()).rev() {
+        let sizes = || shapes.iter().map(|shape| shape[axis]);
+        let size = sizes().max().unwrap_or(1);
+        let step = |(size, stride): (usize, &usize)| if size == 1 { 0 } else { *stride };
+        let steps: SmallVec<[usize; 4]> = sizes().zip(&strides).map(step).collect();
+        for (stride, size) in strides.iter_mut().zip(sizes()) {
+            *stride *= size;
+        }
+        let alike = |last: &Axis| {
+            let mut pairs = last.steps.iter().zip(&steps);
+            pairs.all(|(last, step)| (*last == 0) == (*step == 0))
         };
-        a *= a_size;
-        b *= b_size;
         match axes.last_mut() {
             _ if size == 1 => {}
-            Some(last) if (last.a == 0) == (axis.a == 0) && (last.b == 0) == (axis.b == 0) => {
-                last.size *= size;
-            }
-            _ => axes.push(axis),
+            Some(last) if alike(last) => last.size *= size,
+            _ => axes.push(Axis { size, steps }),
         }
     }
     if axes.is_empty() {
-        axes.push(Stride {
+        axes.push(Axis {
             size: 1,
-            a: 1,
-            b: 1,
+            steps: shapes.iter().map(|_| 1).collect(),
         });
     }
     axes
@@ -118,7 +202,7 @@ mod tests {
 
     #[test]
     fn axes_that_move_alike_are_one() {
-        let counts = |a: &[usize], b: &[usize]| strides(a, b).len();
+        let counts = |a: &[usize], b: &[usize]| strides(&[a, b]).len();
         assert_eq!(counts(&[2, 3, 4], &[2, 3, 4]), 1);
         assert_eq!(counts(&[2, 3, 4], &[1, 1, 1]), 1);
         assert_eq!(counts(&[2, 3, 1, 4], &[1, 3, 1, 1]), 3);
@@ -146,7 +230,9 @@ mod tests {
                 .map(|(&a, b)| a.max(b))
                 .collect();
             let mut y = vec![0; out.iter().product()];
-            zip((&a, &a_shape), (&b, &b_shape), &mut y, |a, b| a + b);
+            zip((&a, &a_shape), (&b, &b_shape), &mut y, |a, b, y| {
+                rows(a, b, y, |a, b| a + b);
+            });
             for (index, &y) in y.iter().enumerate() {
                 let mut rest = index;
                 let (mut in_a, mut in_b, mut a_step, mut b_step) = (0, 0, 1, 1);

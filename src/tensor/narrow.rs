@@ -18,6 +18,102 @@ fn small_float(bits: u8, exponent_bits: u32, mantissa_bits: u32, bias: i32) -> f
     }
 }
 
+/// The code of the small float nearest to the finite `magnitude`, ties to even; codes go on beyond the largest
+/// value as if exponents did.
+fn small_code(magnitude: f64, mantissa_bits: u32, bias: i32) -> u32 {
+    let lowest = 1 - bias;
+    let exponent = (magnitude.to_bits() >> 52) as i32 - 1023;
+    let exponent = exponent.max(lowest);
+    let steps = magnitude / 2f64.powi(exponent - mantissa_bits as i32);
+    // Below twice the number of mantissas, so that a carry becomes the next exponent.
+    let steps = steps.round_ties_even() as u32;
+    (((exponent - lowest) as u32) << mantissa_bits).saturating_add(steps)
+}
+
+/// How numbers become narrow floats.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rounding {
+    /// Whether what is too large becomes the largest value, or else infinity or NaN.
+    pub(crate) saturate: bool,
+    /// How a power of two is chosen for [`F8E8M0`].
+    pub(crate) power: Direction,
+}
+
+/// A direction of rounding.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Direction {
+    Up,
+    Down,
+    /// In the middle between two values up.
+    Nearest,
+}
+
+impl Default for Rounding {
+    fn default() -> Rounding {
+        Rounding {
+            saturate: true,
+            power: Direction::Up,
+        }
+    }
+}
+
+macro_rules! round {
+    ($($name:ident $mantissa_bits:literal $bias:literal largest $largest:literal
+        beyond $beyond:expr, $sign:ident => $signed:expr;)*) => {
+        $(impl $name {
+            /// The nearest element, ties to even. [`F4E2M1`], which has neither NaN nor infinities, saturates
+            /// in any case and has its negative zero for NaN.
+            pub(crate) fn round(x: f64, rounding: Rounding) -> Self {
+                let $sign = if x.is_sign_negative() { $signed } else { 0 };
+                if x.is_nan() {
+                    return Self($beyond(true, $sign));
+                }
+                let code = match x.is_infinite() {
+                    true => u32::MAX,
+                    false => small_code(x.abs(), $mantissa_bits, $bias),
+                };
+                match code {
+                    // A zero without a sign where the negative zero is NaN.
+                    0 if $beyond(true, 0) == 0x80 => Self(0),
+                    code if code <= $largest => Self(code as u8 | $sign),
+                    _ if rounding.saturate || $largest == 7 => Self($largest | $sign),
+                    _ => Self($beyond(false, $sign)),
+                }
+            }
+        })*
+    };
+}
+round! {
+    F8E4M3FN 3 7 largest 0x7e beyond |_, sign: u8| 0x7f | sign, sign => 0x80;
+    F8E4M3FNUZ 3 8 largest 0x7f beyond |_, _| 0x80, sign => 0x80;
+    F8E5M2 2 15 largest 0x7b beyond |nan, sign: u8| if nan { 0x7f } else { 0x7c } | sign, sign => 0x80;
+    F8E5M2FNUZ 2 16 largest 0x7f beyond |_, _| 0x80, sign => 0x80;
+    F4E2M1 1 1 largest 7 beyond |_, _| 8, sign => 8;
+}
+
+impl F8E8M0 {
+    /// The power of two that `rounding` chooses; the lowest for 0, NaN for negative numbers.
+    pub(crate) fn round(x: f64, rounding: Rounding) -> F8E8M0 {
+        if x.is_nan() || x < 0.0 {
+            return F8E8M0(0xff);
+        }
+        let bits = x.abs().to_bits();
+        // Below the normal numbers of f64 the exponent is lower than any that counts here.
+        let exponent = (bits >> 52) as i32 - 1023;
+        let fraction = bits & ((1 << 52) - 1);
+        let up = match rounding.power {
+            Direction::Up => fraction != 0,
+            Direction::Down => false,
+            Direction::Nearest => fraction >= 1 << 51,
+        };
+        match exponent + 127 + i32::from(up) {
+            code @ ..=254 => F8E8M0(code.max(0) as u8),
+            _ if rounding.saturate => F8E8M0(254),
+            _ => F8E8M0(0xff),
+        }
+    }
+}
+
 macro_rules! floats {
     ($($(#[$doc:meta])* $name:ident, $bits:ident => $value:expr;)*) => {
         $(

@@ -1,0 +1,222 @@
+//! MatMul, MatMulInteger, QLinearMatMul: products of stacks of matrices, as numpy's `matmul`.
+//!
+//! Specification: <https://onnx.ai/onnx/operators/onnx__MatMul.html>,
+//! <https://onnx.ai/onnx/operators/onnx__MatMulInteger.html>,
+//! <https://onnx.ai/onnx/operators/onnx__QLinearMatMul.html>
+//! 16-bit floats are computed in f32 and rounded once; 32-bit and 64-bit integers wrap. Quantized elements are
+//! multiplied in f64, which is exact for all but absurdly long rows.
+
+mod quantized;
+
+use half::{bf16, f16};
+use ndarray::ArrayViewMut2;
+
+use super::broadcast::{self, Broadcast};
+use super::fact::{self, Dims};
+use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
+use crate::error::OpError;
+use crate::gemm::{self, Factor, widened_bytes};
+use crate::tensor::{Shape, TensorView, dispatch};
+
+pub(super) use quantized::{MAT_MUL_INTEGER, QLINEAR_MAT_MUL};
+
+pub(super) const MAT_MUL: Op = Op {
+    domain: "ai.onnx",
+    name: "MatMul",
+    newest: 13,
+    read: |_| Ok(Box::new(MatMul)),
+    exact: false,
+};
+
+/// `A: [.., M, K]` and `B: [.., K, N]` to `Y: [.., M, N]`; the axes before the last two broadcast, and a vector
+/// is a matrix of one row or column that is dropped again.
+#[derive(Debug)]
+struct MatMul;
+
+/// What is called by what name.
+type Named<'a> = (&'a str, &'a Fact);
+
+/// The dimensions of the product.
+fn dims((a_name, a): Named<'_>, (b_name, b): Named<'_>) -> Result<Dims, OpError> {
+    let (Some(a_dims), Some(b_dims)) = (&a.dims, &b.dims) else {
+        return Ok(None);
+    };
+    for (name, x, dims) in [(a_name, a, a_dims), (b_name, b, b_dims)] {
+        if dims.is_empty() {
+            return Err(OpError::invalid(
+                name,
+                format!("is {x}, must have at least one axis"),
+            ));
+        }
+    }
+    let (a_batch, a_matrix) = a_dims.split_at(a_dims.len().saturating_sub(2));
+    let (b_batch, b_matrix) = b_dims.split_at(b_dims.len().saturating_sub(2));
+    if let (Some(Some(inner)), Some(Some(b_inner))) = (a_matrix.last(), b_matrix.first())
+        && inner != b_inner
+    {
+        return Err(OpError::invalid(
+            b_name,
+            format!("is {b}, must have the inner size {inner} of {a_name}, which is {a}"),
+        ));
+    }
+    let batch = |dims: &[Option<usize>]| Fact::new(a.dtype, Some(dims.to_vec()));
+    let batch = Broadcast::Both
+        .dims((a_name, &batch(a_batch)), (b_name, &batch(b_batch)))?
+        .expect("both are known");
+    let rows = (a_matrix.len() == 2).then(|| a_matrix[0]);
+    let columns = (b_matrix.len() == 2).then(|| b_matrix[1]);
+    Ok(Some(batch.into_iter().chain(rows).chain(columns).collect()))
+}
+
+/// The matrices of a product, one after the other.
+struct Stack {
+    shape: Shape,
+    rows: usize,
+    inner: usize,
+    columns: usize,
+    /// Which matrix of `A` and which of `B` make each one of `Y`.
+    pairs: Vec<[usize; 2]>,
+}
+
+impl Stack {
+    fn new(
+        (a_name, a): (&str, &TensorView<'_>),
+        (b_name, b): (&str, &TensorView<'_>),
+    ) -> Result<Stack, OpError> {
+        let (a_fact, b_fact) = (Fact::from(a), Fact::from(b));
+        let shape = fact::known(dims((a_name, &a_fact), (b_name, &b_fact))?)?;
+        let (a_batch, a_matrix) = a.shape().split_at(a.shape().len().saturating_sub(2));
+        let (b_batch, b_matrix) = b.shape().split_at(b.shape().len().saturating_sub(2));
+        let (rows, inner) = match *a_matrix {
+            [rows, inner] => (rows, inner),
+            _ => (1, a_matrix[0]),
+        };
+        let columns = b_matrix.get(1).copied().unwrap_or(1);
+        let rank = a_batch.len().max(b_batch.len());
+        let batch = &shape[..rank];
+        let count: usize = batch.iter().product();
+        // Rows of all matrices are rows of one where they meet the same matrix.
+        if b_batch.iter().all(|size| *size == 1) {
+            let pairs = if count == 0 { vec![] } else { vec![[0, 0]] };
+            let rows = rows * count;
+            return Ok(Stack {
+                shape,
+                rows,
+                inner,
+                columns,
+                pairs,
+            });
+        }
+        let padded = [a_batch, b_batch].map(|batch| broadcast::padded(batch, rank));
+        let pair = |index: usize| {
+            padded.each_ref().map(|own| {
+                let (mut rest, mut at, mut step) = (index, 0, 1);
+                for (&size, &own) in batch.iter().zip(own).rev() {
+                    if own != 1 {
+                        at += rest % size * step;
+                    }
+                    rest /= size;
+                    step *= own;
+                }
+                at
+            })
+        };
+        let pairs = (0..count).map(pair).collect();
+        Ok(Stack {
+            shape,
+            rows,
+            inner,
+            columns,
+            pairs,
+        })
+    }
+
+    /// `y = a b` for each pair of matrices.
+    fn multiply<T: Factor>(&self, a: &[T::Sum], b: &[T::Sum], y: &mut [T]) {
+        let (rows, inner, columns) = (self.rows, self.inner, self.columns);
+        if rows * columns == 0 {
+            return;
+        }
+        // Small products are worth a task together, large ones are cut themselves.
+        let work = rows.saturating_mul(inner).saturating_mul(columns) / 16;
+        elementwise::slabs(y, rows * columns, work, |index, y| {
+            let [in_a, in_b] = self.pairs[index];
+            let (a_len, b_len) = (rows * inner, inner * columns);
+            let a = gemm::matrix(&a[in_a * a_len..][..a_len], rows, inner, false);
+            let b = gemm::matrix(&b[in_b * b_len..][..b_len], inner, columns, false);
+            let y = ArrayViewMut2::from_shape((rows, columns), y).expect("it is as long");
+            gemm::multiply_rows::<T>(&a, &b, None, y, gemm::multiply);
+        });
+    }
+
+    fn run<T: Factor>(
+        &self,
+        a: &TensorView<'_>,
+        b: &TensorView<'_>,
+        outputs: &mut Outputs<'_, '_>,
+    ) -> Result<(), OpError> {
+        let counts = [a.shape(), b.shape(), &self.shape].map(|shape| shape.elements());
+        let count = counts.into_iter().fold(0, usize::saturating_add);
+        outputs.check_scratch(widened_bytes::<T>(count))?;
+        let y = outputs.make::<T>(&self.shape)?;
+        let (a, b) = (T::widened(elements(a)), T::widened(elements(b)));
+        self.multiply::<T>(&a, &b, y);
+        Ok(())
+    }
+}
+
+impl Operator for MatMul {
+    fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
+        let (a, b) = (required(inputs, 0), required(inputs, 1));
+        Ok(vec![Fact::new(a.dtype, dims(("A", a), ("B", b))?)])
+    }
+
+    fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
+        let (a, b) = (required(inputs, 0), required(inputs, 1));
+        let stack = Stack::new(("A", a), ("B", b))?;
+        dispatch!(a.dtype(), T in [f32, f64, f16, bf16, i32, i64, u32, u64] =>
+            stack.run::<T>(a, b, outputs))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::testing::{iota, node, tensor};
+
+    fn shape(a: &[usize], b: &[usize]) -> Result<Vec<usize>, String> {
+        node("MatMul", 13)
+            .run(&[Some(&iota(a)), Some(&iota(b))])
+            .map(|y| y[0].shape().to_vec())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn stacks_and_vectors() {
+        assert_eq!(shape(&[2, 1, 3, 4], &[5, 4, 6]), Ok(vec![2, 5, 3, 6]));
+        assert_eq!(shape(&[4], &[4]), Ok(vec![]));
+        assert_eq!(shape(&[4], &[3, 4, 5]), Ok(vec![3, 5]));
+        assert_eq!(shape(&[3, 2, 4], &[4]), Ok(vec![3, 2]));
+        assert_eq!(shape(&[0, 2, 4], &[4, 1]), Ok(vec![0, 2, 1]));
+        assert_eq!(shape(&[3, 2, 0], &[3, 0, 2]), Ok(vec![3, 2, 2]));
+        assert_eq!(
+            shape(&[2, 3], &[2, 3]).unwrap_err(),
+            "B is f32[2,3], must have the inner size 3 of A, which is f32[2,3]"
+        );
+        assert_eq!(
+            shape(&[], &[2]).unwrap_err(),
+            "A is f32[], must have at least one axis"
+        );
+        assert!(shape(&[2, 1, 1], &[3, 1, 1]).is_err());
+    }
+
+    #[test]
+    fn matrices_are_paired_as_axes_broadcast() {
+        let a = tensor(&[2, 1, 1, 1], vec![1i64, 10]);
+        let b = tensor(&[3, 1, 1], vec![1i64, 2, 3]);
+        let y = node("MatMul", 9).run(&[Some(&a), Some(&b)]);
+        assert_eq!(
+            y,
+            Ok(vec![tensor(&[2, 3, 1, 1], vec![1i64, 2, 3, 10, 20, 30])])
+        );
+    }
+}
