@@ -15,14 +15,22 @@ use super::sink::Sink;
 use crate::window::Axis;
 use down::{Strip, Windows, down};
 
-/// Whether windows over these two axes of elements of that many bytes can be folded here.
-pub(super) fn suits(rows: &Axis, columns: &Axis, element_bytes: usize) -> bool {
+/// Whether windows over these two axes can be folded here.
+pub(super) fn suits<T: Vectored, R: Reduction<T>>(rows: &Axis, columns: &Axis) -> bool {
     let shape = |axis: &Axis| (axis.kernel, axis.stride, axis.dilation);
-    // Of rows apart, those between are written later or earlier: none may write over the ends of others.
-    let wide = columns.output * element_bytes >= MOST_LANES;
-    shape(rows) == shape(columns)
-        && matches!(shape(rows), (3, 1, _) | (5, 1, 1) | (2..=3, 2, 1))
-        && (rows.dilation == 1 || (wide && rows.dilation <= rows.input))
+    let known = match shape(rows) {
+        (3, 1, 1) | (2..=3, 2, 1) => true,
+        (5, 1, 1) => R::IDEMPOTENT,
+        // Of rows apart, those between are written later or earlier: none may write over the ends of others.
+        (3, 1, apart) => {
+            let wide = columns.output * size_of::<T>() >= MOST_LANES;
+            R::IDEMPOTENT && wide && apart <= rows.input
+        }
+        _ => false,
+    };
+    R::STRIPS
+        && known
+        && shape(rows) == shape(columns)
         && !rows.has_bare_windows()
         && (columns.kernel == 2 || has_middle_taps(columns))
 }
@@ -67,7 +75,9 @@ pub(super) fn fold<T: Vectored, R: Reduction<T>>(
     spare: &mut [T],
     sink: impl Sink<T, R>,
 ) {
-    dispatch!(level, s => sized(s, reduction, slices, edges, spare, sink));
+    if R::STRIPS {
+        dispatch!(level, s => sized(s, reduction, slices, edges, spare, sink));
+    }
 }
 
 #[inline(always)]
@@ -83,10 +93,18 @@ fn sized<S: Simd, T: Vectored, R: Reduction<T>>(
     // What is known when compiled need not be checked in loops.
     match (axis.kernel, axis.stride, axis.dilation) {
         (3, 1, 1) => each::<S, T, R, 3, 1>(s, reduction, slices, 1, edges, spare, sink),
-        (3, 1, apart) => each::<S, T, R, 3, 1>(s, reduction, slices, apart, edges, spare, sink),
-        (5, ..) => each::<S, T, R, 5, 1>(s, reduction, slices, 1, edges, spare, sink),
-        (3, ..) => each::<S, T, R, 3, 2>(s, reduction, slices, 1, edges, spare, sink),
-        _ => each::<S, T, R, 2, 2>(s, reduction, slices, 1, edges, spare, sink),
+        (3, 2, 1) => each::<S, T, R, 3, 2>(s, reduction, slices, 1, edges, spare, sink),
+        (2, 2, 1) => each::<S, T, R, 2, 2>(s, reduction, slices, 1, edges, spare, sink),
+        (size, 1, apart) => {
+            if R::IDEMPOTENT {
+                if size == 3 {
+                    each::<S, T, R, 3, 1>(s, reduction, slices, apart, edges, spare, sink);
+                } else {
+                    each::<S, T, R, 5, 1>(s, reduction, slices, 1, edges, spare, sink);
+                }
+            }
+        }
+        _ => {}
     }
 }
 
