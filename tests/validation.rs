@@ -206,7 +206,7 @@ fn what_a_version_does_not_have() {
 fn what_is_not_supported_is_said_at_once() {
     let model = Build::new(21)
         .input("x", DType::F32, "1,1,4,4")
-        .node(node("Conv", &["x"], &["a"]).named("first"))
+        .node(node("Bernoulli", &["x"], &["a"]).named("first"))
         .node(node("MaxPool", &["a"], &["b"]).with(ints("kernel_shape", &[2, 2])))
         .node(node("If", &["b"], &["c"]))
         .node(node("Loop", &["c"], &["y"]).named("last"))
@@ -216,7 +216,7 @@ fn what_is_not_supported_is_said_at_once() {
     let text = error.to_string();
     for part in [
         "3 items",
-        "node 0 'first' (Conv",
+        "node 0 'first' (Bernoulli",
         "node 2 writing 'c' (If",
         "node 3 'last' (Loop",
     ] {

@@ -187,33 +187,55 @@ fn strips<S: Simd, T: Vectored, R: Reduction<T>, const SIZE: usize, const STRIDE
         strip.column = column.min(last);
         strip.start = columns.start(strip.column) as isize;
         // Of windows that read much more than they yield, one vector at a time is faster.
-        strip.apart = match STRIDE > 1 && SIZE > STRIDE {
+        strip.apart = match const { STRIDE > 1 && SIZE > STRIDE } {
             true => 0,
             false => (strip.column + len).min(last) - strip.column,
         };
         let (words, masked) = words::<SIZE>(edges, [strip.column, strip.column + strip.apart]);
-        if strip.apart == 0 {
-            let words = [words[0]];
-            // Masks cost little where each element is loaded for many windows.
-            if STRIDE == 1 || masked {
-                down::<S, T, R, SIZE, STRIDE, 1, true>(
-                    s, reduction, strip, words, windows, spare, sink,
-                );
-            } else {
-                down::<S, T, R, SIZE, STRIDE, 1, false>(
-                    s, reduction, strip, words, windows, spare, sink,
-                );
-            }
-        } else if STRIDE == 1 || masked {
-            down::<S, T, R, SIZE, STRIDE, 2, true>(
+        // Masks cost little where each element is loaded for many windows.
+        if const { STRIDE == 1 } || masked {
+            strip_of::<S, T, R, SIZE, STRIDE, true>(
                 s, reduction, strip, words, windows, spare, sink,
             );
-        } else {
-            down::<S, T, R, SIZE, STRIDE, 2, false>(
+        } else if const { STRIDE > 1 } {
+            strip_of::<S, T, R, SIZE, STRIDE, false>(
                 s, reduction, strip, words, windows, spare, sink,
             );
         }
         column += len + strip.apart;
+    }
+}
+
+/// Folds a strip of one vector, or of two.
+#[inline(always)]
+fn strip_of<
+    S: Simd,
+    T: Vectored,
+    R: Reduction<T>,
+    const SIZE: usize,
+    const STRIDE: usize,
+    const MASKED: bool,
+>(
+    s: S,
+    reduction: &R,
+    strip: Strip<'_, T>,
+    words: [[u64; SIZE]; 2],
+    windows: Windows<'_>,
+    spare: &mut [T],
+    sink: &mut impl Sink<T, R>,
+) {
+    if strip.apart == 0 {
+        down::<S, T, R, SIZE, STRIDE, 1, MASKED>(
+            s,
+            reduction,
+            strip,
+            [words[0]],
+            windows,
+            spare,
+            sink,
+        );
+    } else if const { STRIDE == 1 || SIZE == STRIDE } {
+        down::<S, T, R, SIZE, STRIDE, 2, MASKED>(s, reduction, strip, words, windows, spare, sink);
     }
 }
 
