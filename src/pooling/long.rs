@@ -5,12 +5,13 @@
 //! length are the digits of the window's length, the shortest last. No tap outside a window is ever folded, so sums
 //! neither drift nor carry a NaN along.
 
-use fearless_simd::{Level, Simd, dispatch};
+use fearless_simd::{Level, Simd};
 
 use super::lanes::{Accumulator, Vectored, lanes};
 use super::reduce::{Places, Reduction};
 use super::runs::Run;
 use super::sink::{Sink, store_first};
+use crate::simd::dispatch;
 
 /// The most runs that are folded into one at a time.
 const MOST: usize = 8;

@@ -5,13 +5,14 @@
 
 mod down;
 
-use fearless_simd::{Level, Simd, dispatch};
+use fearless_simd::{Level, Simd};
 
 use super::edges::Edges;
 use super::lanes::{MOST_LANES, Vectored, lanes};
 use super::reduce::Reduction;
 use super::runs::Run;
 use super::sink::Sink;
+use crate::simd::dispatch;
 use crate::window::Axis;
 use down::{Strip, Windows, down};
 
@@ -95,14 +96,11 @@ fn sized<S: Simd, T: Vectored, R: Reduction<T>>(
         (3, 1, 1) => each::<S, T, R, 3, 1>(s, reduction, slices, 1, edges, spare, sink),
         (3, 2, 1) => each::<S, T, R, 3, 2>(s, reduction, slices, 1, edges, spare, sink),
         (2, 2, 1) => each::<S, T, R, 2, 2>(s, reduction, slices, 1, edges, spare, sink),
-        (size, 1, apart) => {
-            if R::IDEMPOTENT {
-                if size == 3 {
-                    each::<S, T, R, 3, 1>(s, reduction, slices, apart, edges, spare, sink);
-                } else {
-                    each::<S, T, R, 5, 1>(s, reduction, slices, 1, edges, spare, sink);
-                }
-            }
+        (3, 1, apart) if R::IDEMPOTENT => {
+            each::<S, T, R, 3, 1>(s, reduction, slices, apart, edges, spare, sink)
+        }
+        (5, 1, _) if R::IDEMPOTENT => {
+            each::<S, T, R, 5, 1>(s, reduction, slices, 1, edges, spare, sink)
         }
         _ => {}
     }
