@@ -1,6 +1,7 @@
 //! Models: loading, looking at inputs and outputs, running.
 
 mod bind;
+mod nodes;
 mod outputs;
 mod plan;
 mod values;
@@ -20,6 +21,7 @@ use crate::onnx::external::Folder;
 use crate::simd::Simd;
 use crate::tensor::{TensorError, TensorView, TensorViewMut};
 use bind::Symbols;
+pub use nodes::{ModelInfo, NodeInfo, Totals};
 pub use outputs::Outputs;
 use plan::Plan;
 use values::{State, Values};
@@ -148,6 +150,15 @@ impl Model {
     pub fn check(path: impl AsRef<Path>) -> Result<Vec<Finding>, Error> {
         let path = path.as_ref();
         let built = build(read_file(path)?, &Folder::of(path), &Options::default())?;
+        Ok(built.findings)
+    }
+
+    /// As [`Model::check`], for a model in memory; it cannot have external data.
+    ///
+    /// # Errors
+    /// As [`Model::check`].
+    pub fn check_bytes(bytes: impl Into<Bytes>) -> Result<Vec<Finding>, Error> {
+        let built = build(bytes.into(), &Folder::none(), &Options::default())?;
         Ok(built.findings)
     }
 
