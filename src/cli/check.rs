@@ -117,6 +117,8 @@ impl Checked {
     fn text(&self) -> String {
         let model = Plain(&self.model);
         let mut text = match &self.error {
+            // The model is its file, which need not be named twice.
+            Some(Error::Io { source, .. }) => format!("{model}: {}: {source}\n", self.status()),
             Some(error) => format!("{model}: {}: {error}\n", self.status()),
             None => match self.unsupported().count() {
                 0 => format!("{model}: ok\n"),

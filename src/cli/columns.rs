@@ -71,6 +71,22 @@ pub(super) fn table(columns: &[Column], rows: &[Vec<String>], width: Option<usiz
     text
 }
 
+/// A text in lines of at most `width` characters, those after the first indented.
+pub(super) fn wrapped(text: &str, width: usize) -> String {
+    let (mut lines, mut line) = (String::new(), String::new());
+    for word in text.split_whitespace() {
+        if !line.trim().is_empty() && line.chars().count() + 1 + word.chars().count() > width {
+            lines += &format!("{line}\n");
+            line = " ".to_string();
+        }
+        if !line.is_empty() {
+            line += " ";
+        }
+        line += word;
+    }
+    lines + &line + "\n"
+}
+
 /// At most `width` characters of a name: its end, which tells it from others.
 fn cut(name: &str, width: usize) -> String {
     const DOTS: &str = "...";
@@ -129,6 +145,13 @@ mod tests {
     }
 
     #[test]
+    fn texts_are_wrapped_between_words() {
+        assert_eq!(wrapped("one two", 80), "one two\n");
+        assert_eq!(wrapped("one two three", 9), "one two\n  three\n");
+        assert_eq!(wrapped("one extraordinary", 5), "one\n  extraordinary\n");
+    }
+
+    #[test]
     fn names_give_way_from_their_start_and_empty_columns_are_left_out() {
         let row = |cells: [&str; 4]| cells.map(str::to_string).to_vec();
         let rows = [
@@ -139,7 +162,6 @@ mod tests {
         let whole = "n  name                 MACs\n0  a/long/path/to/conv  12 M\n";
         assert_eq!(table(&columns, &rows, None), whole);
         assert_eq!(table(&columns, &rows, Some(80)), whole);
-        let narrow = "n  name            MACs\n0  .../path/to/conv  12 M\n";
         let lines = table(&columns, &rows, Some(25));
         assert!(
             lines.ends_with("0  ...path/to/conv  12 M\n"),

@@ -4,7 +4,7 @@ use linn::text::Plain;
 use linn::{Dim, ModelInfo, NodeInfo, Totals, ValueInfo};
 use serde_json::{Value, json};
 
-use super::columns::{self, Column, short, table};
+use super::columns::{self, Column, short, table, wrapped};
 use super::engine::Engine;
 use super::model_file::ModelFile;
 use super::run::Format;
@@ -50,6 +50,9 @@ impl Args {
     }
 }
 
+/// The longest line of sentences.
+const TEXT_WIDTH: usize = 100;
+
 /// What is shown of a model.
 struct Shown<'a> {
     name: String,
@@ -68,8 +71,8 @@ impl Shown<'_> {
         text += &self.table(width);
         text += "\n";
         text += &self.sums();
-        text += &format!("counted: {}\n", NodeInfo::RULE);
-        text
+        let rule = format!("counted: {}", NodeInfo::RULE);
+        text + &wrapped(&rule, width.unwrap_or(TEXT_WIDTH).min(TEXT_WIDTH))
     }
 
     /// `ir_version 8, ai.onnx 17, written by pytorch 2.4.0`
@@ -107,7 +110,7 @@ impl Shown<'_> {
             Column::Right,
             Column::Left,
             Column::Name,
-            Column::Name,
+            Column::Left,
             Column::Right,
             Column::Right,
             Column::Right,
@@ -123,7 +126,8 @@ impl Shown<'_> {
         ];
         let mut rows = vec![head.map(str::to_string).to_vec()];
         for (index, node) in self.nodes.iter().enumerate() {
-            let outputs: Vec<String> = node.outputs.iter().flatten().map(shape_text).collect();
+            let outputs = node.outputs.iter().flatten();
+            let outputs: Vec<String> = outputs.map(ToString::to_string).collect();
             let work = |count: Option<u64>| count.map_or("-".to_string(), short);
             rows.push(vec![
                 index.to_string(),
@@ -198,10 +202,6 @@ fn node_text(node: &NodeInfo) -> String {
     let calls = node.name.calls.iter().map(|call| Plain(call).to_string());
     let parts: Vec<String> = calls.chain([Plain(name).to_string()]).collect();
     parts.join(" / ")
-}
-
-fn shape_text(info: &ValueInfo) -> String {
-    info.to_string()
 }
 
 /// `{"name":..,"dtype":..,"shape":[1,"N",null],"optional":..}`, the shape `null` where the rank is unknown.

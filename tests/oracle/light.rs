@@ -60,11 +60,13 @@ fn weights(random: &mut Random, operator: &str, input: usize, dims: &[i64]) -> T
             };
             // Of the variance that a Relu behind it needs. Softmax gets small numbers, so that it does not turn the
             // rounding of large ones into relative errors.
-            let gain = if dims.contains(&CLASSES) { 0.01 } else { 1.0 };
+            let gain = if dims.contains(&CLASSES) { 0.001 } else { 1.0 };
             noise(random, dims, 0.0, gain * (6.0 / fan_in as f64).sqrt())
         }
-        // Factors and variances.
-        ("BatchNormalization", 1 | 4) | ("Mul", 1) => noise(random, dims, 1.0, 0.25),
+        // Variances, a bit too large, to make up for sums of branches.
+        ("BatchNormalization", 4) => noise(random, dims, 2.0, 0.5),
+        // Factors.
+        ("BatchNormalization" | "Mul", 1) => noise(random, dims, 1.0, 0.25),
         // Summands and means.
         ("BatchNormalization", 2 | 3) | ("Add" | "Conv" | "Gemm", _) => {
             noise(random, dims, 0.0, 0.1)
