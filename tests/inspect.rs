@@ -135,7 +135,34 @@ fn inspect_says_what_is_not_known() {
     let text = linn_fed(&["inspect", "-"], &network().bytes())
         .works()
         .text();
-    assert!(text.contains("without the MACs of 2 nodes"), "{text}");
+    assert!(
+        text.contains("without the MACs of 2 nodes and the bytes of 4,"),
+        "{text}"
+    );
+    let settled = ["inspect", "-", "--dim", "N=2", "--format", "json"];
+    let document = linn_fed(&settled, &network().bytes()).works().json();
+    assert_eq!(document["totals"]["nodes_without_macs"], 0);
+    assert_eq!(document["inputs"][0]["shape"], json!([2, 3, 8, 8]));
+    let wrong = ["inspect", "-", "--dim", "M=2"];
+    linn_fed(&wrong, &network().bytes())
+        .fails(5, "the dimension 'M' is of no input; there are 'N'");
+    linn(&["inspect", "-", "--dim", "N"]).fails_as_usage("must be NAME=SIZE");
+}
+
+#[test]
+fn inspect_takes_inputs_with_a_default_for_constants() {
+    let squeezenet = format!(
+        "{}/models/light/squeezenet.onnx",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let text = linn(&["inspect", &squeezenet]).works().text();
+    assert!(
+        text.contains("\ninput   data_0        f32[1,3,224,224]\n"),
+        "{text}"
+    );
+    assert!(text.contains("taken for constants: 52\n"), "{text}");
+    assert!(text.contains("105 nodes, "), "{text}");
+    assert!(!text.contains("without the MACs"), "{text}");
 }
 
 #[test]

@@ -14,11 +14,16 @@ use super::{Failure, Verdict, print};
 /// Show what a model is: inputs, outputs, nodes, and how much work they are
 ///
 /// Types and shapes are those known before a run, ? standing for a dimension that is not. The work of a node
-/// is - where a shape that it depends on is not known. Functions of the model are shown as the nodes in them.
+/// is - where a shape that it depends on is not known; --dim settles dimensions that have names. Inputs with a
+/// default are taken for constants. Functions of the model are shown as the nodes in them.
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     model: ModelFile,
+
+    /// The size of a dimension that the inputs have a name for; may be repeated
+    #[arg(long, value_name = "NAME=SIZE", value_parser = parse_dim)]
+    dim: Vec<(String, usize)>,
 
     /// What is printed: text, or a document linn.inspect/1
     #[arg(long, value_enum, default_value_t)]
@@ -30,7 +35,9 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<Verdict, Failure> {
-        let options = self.engine.options()?;
+        let mut options = self.engine.options()?;
+        options.dims = self.dim;
+        options.fix_defaults = true;
         let mut loader = Loader::new(0, options.memory_limit);
         let model = self.model.load(&options, &mut loader)?.model;
         let nodes: Vec<NodeInfo> = model.nodes().collect();
@@ -48,6 +55,12 @@ impl Args {
         })?;
         Ok(Verdict::Passed)
     }
+}
+
+fn parse_dim(text: &str) -> Result<(String, usize), String> {
+    let (name, size) = text.rsplit_once('=').ok_or("must be NAME=SIZE")?;
+    let size = size.parse().map_err(|_| "SIZE is no whole number")?;
+    Ok((name.to_string(), size))
 }
 
 /// The longest line of sentences.
@@ -90,19 +103,18 @@ impl Shown<'_> {
 
     fn values(&self, width: Option<usize>) -> String {
         let row = |kind: &str, info: &ValueInfo| {
-            let default = if info.optional { "has a default" } else { "" };
-            vec![
-                kind.to_string(),
-                Plain(&info.name).to_string(),
-                info.to_string(),
-                default.to_string(),
-            ]
+            let name = Plain(&info.name).to_string();
+            vec![kind.to_string(), name, info.to_string()]
         };
         let inputs = self.inputs.iter().map(|info| row("input", info));
         let outputs = self.outputs.iter().map(|info| row("output", info));
         let rows: Vec<Vec<String>> = inputs.chain(outputs).collect();
-        let columns = [Column::Left, Column::Name, Column::Left, Column::Left];
-        table(&columns, &rows, width)
+        let mut text = table(&[Column::Left, Column::Name, Column::Left], &rows, width);
+        let fixed = self.info.fixed_inputs.len();
+        if fixed > 0 {
+            text += &format!("inputs with a default, taken for constants: {fixed}\n");
+        }
+        text
     }
 
     fn table(&self, width: Option<usize>) -> String {
@@ -158,8 +170,11 @@ impl Shown<'_> {
             short(totals.macs),
             short(totals.bytes),
         );
-        if totals.uncounted > 0 {
-            text += &format!("without the MACs of {} nodes\n", totals.uncounted);
+        if totals.uncounted + totals.unmeasured > 0 {
+            text += &format!(
+                "without the MACs of {} nodes and the bytes of {}, which depend on what is not known\n",
+                totals.uncounted, totals.unmeasured
+            );
         }
         text
     }
@@ -178,6 +193,7 @@ impl Shown<'_> {
             },
             "opsets": self.info.opsets.iter().map(opset).collect::<Vec<_>>(),
             "inputs": self.inputs.iter().map(value_json).collect::<Vec<_>>(),
+            "fixed_inputs": self.info.fixed_inputs,
             "outputs": self.outputs.iter().map(value_json).collect::<Vec<_>>(),
             "nodes": self.nodes.iter().map(node_json).collect::<Vec<_>>(),
             "totals": {
@@ -187,6 +203,7 @@ impl Shown<'_> {
                 "macs": self.totals.macs,
                 "nodes_without_macs": self.totals.uncounted,
                 "bytes": self.totals.bytes,
+                "nodes_without_bytes": self.totals.unmeasured,
             },
             "rule": NodeInfo::RULE,
         })
@@ -204,7 +221,7 @@ fn node_text(node: &NodeInfo) -> String {
     parts.join(" / ")
 }
 
-/// `{"name":..,"dtype":..,"shape":[1,"N",null],"optional":..}`, the shape `null` where the rank is unknown.
+/// `{"name":..,"dtype":..,"shape":[1,"N",null]}`, the shape `null` where the rank is unknown.
 fn value_json(info: &ValueInfo) -> Value {
     let size = |dim: &Dim| match dim {
         Dim::Known(size) => json!(size),
@@ -219,7 +236,6 @@ fn value_json(info: &ValueInfo) -> Value {
         "name": info.name,
         "dtype": info.dtype.name(),
         "shape": shape,
-        "optional": info.optional,
     })
 }
 

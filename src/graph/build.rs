@@ -31,6 +31,7 @@ impl Graph {
             producer_name: model.producer_name,
             producer_version: model.producer_version,
             opsets: opsets::listed(&model.opset_import),
+            fixed_inputs: Vec::new(),
         };
         let Some(mut graph) = model.graph else {
             return Err(Error::Invalid("the model has no graph".to_string()));

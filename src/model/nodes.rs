@@ -18,6 +18,8 @@ pub struct ModelInfo {
     pub producer_version: String,
     /// The imported domains and their versions, in the order of the file.
     pub opsets: Vec<(String, i64)>,
+    /// Inputs that have become constants by [`Options::fix_defaults`](super::Options::fix_defaults).
+    pub fixed_inputs: Vec<String>,
 }
 
 /// A node of a model, calls of its functions resolved, with what is known of it before a run.
@@ -52,8 +54,10 @@ pub struct Totals {
     pub macs: u64,
     /// How many nodes are not in `macs`.
     pub uncounted: usize,
-    /// The bytes that nodes read and write, as far as they are known.
+    /// The bytes that the nodes read and write of which they are known.
     pub bytes: u64,
+    /// How many nodes are not in `bytes`.
+    pub unmeasured: usize,
 }
 
 impl NodeInfo {
@@ -96,7 +100,10 @@ impl Model {
                 Some(macs) => totals.macs = totals.macs.saturating_add(macs),
                 None => totals.uncounted += 1,
             }
-            totals.bytes = totals.bytes.saturating_add(info.bytes.unwrap_or(0));
+            match info.bytes {
+                Some(bytes) => totals.bytes = totals.bytes.saturating_add(bytes),
+                None => totals.unmeasured += 1,
+            }
             read.extend(node.inputs.iter().flatten());
         }
         for (id, tensor) in &self.graph.initializers {
