@@ -184,8 +184,8 @@ fn inspect_cuts_long_names_where_the_terminal_is_narrow() {
         inspect("200").contains("  a/very/long/path/through/many/modules/to/the/convolution  ")
     );
     let narrow = inspect("80");
-    let table = narrow.lines().skip(2);
-    assert!(table.into_iter().all(|line| line.len() <= 80), "{narrow}");
+    let mut table = narrow.lines().filter(|line| line.contains("f32["));
+    assert!(table.all(|line| line.len() <= 80), "{narrow}");
     assert!(narrow.contains("/the/convolution  "), "{narrow}");
 }
 
@@ -226,7 +226,7 @@ fn check_takes_many_models_and_ends_with_the_worst() {
     let broken = write("broken.onnx", b"\x08");
     let absent = folder.path().join("absent.onnx");
     let absent = absent.to_string_lossy();
-    let check = |models: &[&str]| linn(&[&["check"], models].concat());
+    let check = |models: &[&str]| linn(&[&["check"][..], models].concat());
     assert_eq!(check(&[&fine]).works().text(), format!("{fine}: ok\n"));
     assert_eq!(check(&[&fine, &lacking]).code, Some(4));
     let ran = check(&[&fine, &broken, &lacking]);
