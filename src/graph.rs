@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::error::{Error, Finding, NodeName, Quoted, did_you_mean};
+use crate::model::ModelInfo;
 use crate::ops::Operator;
 use crate::tensor::Tensor;
 pub use declared::{Dim, ValueInfo};
@@ -21,8 +22,11 @@ pub(crate) type ValueId = usize;
 /// A model made ready to run.
 #[derive(Debug)]
 pub(crate) struct Graph {
+    pub(crate) info: ModelInfo,
     /// The name of each value.
     pub(crate) names: Vec<String>,
+    /// What is known of each value before a run, with the names that the file has for dimensions.
+    pub(crate) values: Vec<Option<ValueInfo>>,
     pub(crate) ids: HashMap<String, ValueId>,
     pub(crate) inputs: Vec<(ValueId, ValueInfo)>,
     pub(crate) outputs: Vec<(ValueId, ValueInfo)>,

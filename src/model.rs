@@ -1,6 +1,8 @@
 //! Models: loading, looking at inputs and outputs, running.
 
 mod bind;
+mod fix;
+mod nodes;
 mod outputs;
 mod plan;
 mod values;
@@ -20,6 +22,7 @@ use crate::onnx::external::Folder;
 use crate::simd::Simd;
 use crate::tensor::{TensorError, TensorView, TensorViewMut};
 use bind::Symbols;
+pub use nodes::{ModelInfo, NodeInfo, Totals};
 pub use outputs::Outputs;
 use plan::Plan;
 use values::{State, Values};
@@ -33,6 +36,20 @@ pub struct Options {
     /// The instruction set that runs use, `Auto` by default: the best, or what [`Simd::install`] has set around
     /// the run. A model is not loaded for one that the machine lacks.
     pub simd: Simd,
+    /// Sizes of dimensions that the inputs of the model have names for; none by default.
+    ///
+    /// ```
+    /// use linn::{Model, Options};
+    /// let mut options = Options::default();
+    /// options.dims = vec![("N".to_string(), 1)];
+    /// let model = Model::load_with("models/branches/model.onnx", &options)?;
+    /// assert_eq!(model.inputs()[0].to_string(), "f32[1,2,H,W]");
+    /// # Ok::<(), linn::Error>(())
+    /// ```
+    pub dims: Vec<(String, usize)>,
+    /// Whether inputs with a default are constants and no inputs, so that more is known before a run; not so by
+    /// default. Files of IR version 3 have all their weights as such inputs.
+    pub fix_defaults: bool,
 }
 
 impl Default for Options {
@@ -40,6 +57,8 @@ impl Default for Options {
         Options {
             memory_limit: usize::try_from(4u64 << 30).unwrap_or(usize::MAX),
             simd: Simd::Auto,
+            dims: Vec::new(),
+            fix_defaults: false,
         }
     }
 }
@@ -148,6 +167,15 @@ impl Model {
     pub fn check(path: impl AsRef<Path>) -> Result<Vec<Finding>, Error> {
         let path = path.as_ref();
         let built = build(read_file(path)?, &Folder::of(path), &Options::default())?;
+        Ok(built.findings)
+    }
+
+    /// As [`Model::check`], for a model in memory; it cannot have external data.
+    ///
+    /// # Errors
+    /// As [`Model::check`].
+    pub fn check_bytes(bytes: impl Into<Bytes>) -> Result<Vec<Finding>, Error> {
+        let built = build(bytes.into(), &Folder::none(), &Options::default())?;
         Ok(built.findings)
     }
 
@@ -383,7 +411,13 @@ fn read_file(path: &Path) -> Result<Bytes, Error> {
 }
 
 fn build(bytes: Bytes, folder: &Folder, options: &Options) -> Result<Built, Error> {
-    Graph::build(onnx::read(bytes)?, folder, options.memory_limit)
+    let mut proto = onnx::read(bytes)?;
+    let fixed = fix::fix(&mut proto, options)?;
+    let mut built = Graph::build(proto, folder, options.memory_limit)?;
+    if let Some(graph) = &mut built.graph {
+        graph.info.fixed_inputs = fixed;
+    }
+    Ok(built)
 }
 
 /// Inputs by name, of any types, for [`Model::run`]: `inputs! { "x" => x.view(), "n" => &tensor }`.

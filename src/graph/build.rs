@@ -8,6 +8,7 @@ use super::inline::{self, Call};
 use super::read::read;
 use super::{Built, Graph, Node, ValueId, inputs_text, opsets, order};
 use crate::error::{Class, Error, Finding, OpError, Quoted, Severity};
+use crate::model::ModelInfo;
 use crate::onnx::attributes::fits;
 use crate::onnx::external::Folder;
 use crate::onnx::proto::{GraphProto, ModelProto};
@@ -25,6 +26,13 @@ impl Graph {
         let mut findings = Vec::new();
         opsets::check_ir_version(model.ir_version, &mut findings)?;
         let imports = opsets::Imports::of_model(&model.opset_import, &mut findings)?;
+        let info = ModelInfo {
+            ir_version: model.ir_version.unwrap_or(0),
+            producer_name: model.producer_name,
+            producer_version: model.producer_version,
+            opsets: opsets::listed(&model.opset_import),
+            fixed_inputs: Vec::new(),
+        };
         let Some(mut graph) = model.graph else {
             return Err(Error::Invalid("the model has no graph".to_string()));
         };
@@ -55,9 +63,12 @@ impl Graph {
             .findings
             .iter()
             .all(|finding| finding.severity == Severity::Warning);
+        let values = builder.values(&inputs, declared);
         Ok(Built {
             graph: runs.then_some(Graph {
+                info,
                 names: builder.names,
+                values,
                 ids: builder.ids,
                 inputs,
                 outputs,
@@ -376,6 +387,28 @@ impl Builder<'_> {
             ));
         }
         Ok(outputs)
+    }
+
+    /// What is known of each value in the end.
+    fn values(
+        &self,
+        inputs: &[(ValueId, ValueInfo)],
+        mut declared: HashMap<ValueId, Declared>,
+    ) -> Vec<Option<ValueInfo>> {
+        let mut values: Vec<Option<ValueInfo>> = Vec::with_capacity(self.facts.len());
+        for (id, fact) in self.facts.iter().enumerate() {
+            let declared = declared.remove(&id);
+            values.push(fact.as_ref().map(|fact| ValueInfo {
+                name: self.names[id].clone(),
+                dtype: fact.dtype,
+                dims: Declared::merge(declared, Some(fact)),
+                optional: false,
+            }));
+        }
+        for (id, info) in inputs {
+            values[*id] = Some(info.clone());
+        }
+        values
     }
 
     fn warn(&mut self, reason: String) {
