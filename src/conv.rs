@@ -1,23 +1,25 @@
 //! Convolution: windows of the input multiplied with weights.
 //!
-//! A block of windows is written out as columns, whose product with the weights is a block of the output;
-//! a transposed convolution multiplies first and adds the columns to the output. Where each channel has
-//! weights of its own, plain loops are faster.
+//! The weights are the left matrix of a product, and windows written out as columns the right one: they are written
+//! straight into its panels. A transposed convolution multiplies first and adds the columns to the output. Where each
+//! channel has weights of its own, plain loops are faster.
 
 mod columns;
 mod depthwise;
 
-use ndarray::{ArrayView2, ArrayViewMut2, Axis as NdAxis, Slice};
+use std::borrow::Cow;
+
+use ndarray::{ArrayViewMut2, Axis as NdAxis, Slice};
 use rayon::prelude::*;
 
 use columns::Rows;
 pub(crate) use columns::add;
 
-use crate::gemm::{Factor, Sum, matrix, multiply, multiply_rows, widened_bytes};
+use crate::gemm::{
+    self, Factor, Left, ROWS, Right, Start, Sum, lay_left, left_len, matrix, multiply,
+    widened_bytes,
+};
 use crate::window::{Axes, Axis};
-
-/// Bytes of columns that a thread works on.
-const BLOCK_BYTES: usize = 1 << 19;
 
 /// Bytes of columns that a thread of a transposed convolution works on.
 const TRANSPOSED_BYTES: usize = 1 << 22;
@@ -65,13 +67,6 @@ impl Sizes {
         self.axes.iter().all(Axis::is_identity)
     }
 
-    /// Windows in a block.
-    fn block(&self, bytes: usize) -> usize {
-        let rows = self.channels.saturating_mul(self.taps()).max(1);
-        let block = BLOCK_BYTES / rows.saturating_mul(bytes).max(1);
-        block.next_multiple_of(32).clamp(64, self.windows().max(64))
-    }
-
     /// Bytes that [`convolve`] takes for itself.
     pub(crate) fn scratch_bytes<T: Factor>(&self) -> usize {
         if !self.is_depthwise() {
@@ -82,17 +77,21 @@ impl Sizes {
             .saturating_add(self.weight_bytes::<T>())
     }
 
-    /// Bytes that [`convolve_blocks`] takes for itself, with the weights in the type of sums.
+    /// Bytes that [`convolve_columns`] takes for itself, with the weights in the type of sums.
     pub(crate) fn block_scratch_bytes<T: Factor>(&self) -> usize {
-        let bytes = size_of::<T::Sum>();
-        let block = self.block(bytes).min(self.windows());
-        let rows = self.channels.saturating_mul(self.taps());
-        let columns = rows.saturating_mul(block).saturating_mul(bytes);
-        let narrow = widened_bytes::<T>(self.outputs.saturating_mul(block));
-        columns
-            .saturating_add(narrow)
+        let columns = gemm::scratch_bytes::<T::Sum>(self.inner(), self.windows());
+        let narrow = widened_bytes::<T>(self.outputs.saturating_mul(self.windows()));
+        let laid = left_len(self.outputs, self.inner()).saturating_mul(self.groups);
+        narrow
             .saturating_mul(rayon::current_num_threads())
+            .saturating_add(columns)
+            .saturating_add(laid.saturating_mul(size_of::<[T::Sum; ROWS]>()))
             .saturating_add(self.weight_bytes::<T>())
+    }
+
+    /// Weights of an output.
+    fn inner(&self) -> usize {
+        self.channels.saturating_mul(self.taps())
     }
 
     fn weight_bytes<T: Factor>(&self) -> usize {
@@ -127,101 +126,124 @@ impl Sizes {
     }
 }
 
+/// Weights laid out for products, one group after the other.
+#[derive(Clone, Debug)]
+pub(crate) struct Weights<S>(Vec<[S; ROWS]>);
+
+impl<S: Sum> Weights<S> {
+    /// Of `w: [groups * outputs, inner]`.
+    pub(crate) fn new(w: &[S], groups: usize, outputs: usize, inner: usize) -> Weights<S> {
+        let len = left_len(outputs, inner);
+        let mut panels = vec![[S::ZERO; ROWS]; groups * len];
+        for group in 0..groups {
+            let w = matrix(
+                &w[group * outputs * inner..][..outputs * inner],
+                outputs,
+                inner,
+                false,
+            );
+            lay_left(&w, &mut panels[group * len..][..len]);
+        }
+        Weights(panels)
+    }
+
+    /// Bytes that they take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.len() * size_of::<[S; ROWS]>()
+    }
+}
+
 /// `y: [batch, groups * outputs, windows..]` of `x: [batch, groups * channels, ..]` and
-/// `w: [groups * outputs, channels, taps..]`, with `bias` for each output channel.
+/// `w: [groups * outputs, channels, taps..]`, with `bias` for each output channel. `laid` are the weights, if they have
+/// been laid out before.
 pub(crate) fn convolve<T: Factor>(
     sizes: &Sizes,
     x: &[T],
     w: &[T],
+    laid: Option<&Weights<T::Sum>>,
     bias: Option<&[T::Sum]>,
     y: &mut [T],
 ) {
     if sizes.channels == 0 || y.is_empty() {
         return fill(bias, sizes.windows(), y);
     }
-    let w = T::widened(w);
     if sizes.is_depthwise() {
-        return depthwise::convolve(sizes, x, &w, bias, y);
+        return depthwise::convolve(sizes, x, &T::widened(w), bias, y);
     }
     let in_group = sizes.channels * sizes.plane();
-    let as_columns = match sizes.is_pointwise() && widened_bytes::<T>(1) == 0 {
-        true => Some(T::widened(x)),
-        false => None,
-    };
+    let laid = lay(sizes, w, laid);
+    if sizes.is_pointwise() && widened_bytes::<T>(1) == 0 {
+        let x = T::widened(x);
+        return convolve_columns::<T, _>(sizes, laid.as_ref(), bias, y, |at| {
+            let x = &x[at * in_group..][..in_group];
+            matrix(x, sizes.channels, sizes.windows(), false)
+        });
+    }
     let rows = Rows::new(&sizes.axes);
-    convolve_blocks::<T>(
-        sizes,
-        as_columns.as_deref(),
-        &w,
-        bias,
-        y,
-        |at, first, count, columns| {
-            rows.gather(&x[at * in_group..][..in_group], first, count, columns);
-        },
-    );
+    convolve_columns::<T, _>(sizes, laid.as_ref(), bias, y, |at| Windows {
+        rows: &rows,
+        x: &x[at * in_group..][..in_group],
+    });
 }
 
-/// As [`convolve`], with columns made by `gather` of group `at` of all images: `count` windows from the given
-/// one on; or with an input that is its own columns.
-pub(crate) fn convolve_blocks<T: Factor>(
+/// The weights as they were laid out, or are now.
+pub(crate) fn lay<'w, T: Factor>(
     sizes: &Sizes,
-    as_columns: Option<&[T::Sum]>,
-    w: &[T::Sum],
+    w: &[T],
+    laid: Option<&'w Weights<T::Sum>>,
+) -> Cow<'w, Weights<T::Sum>> {
+    match laid {
+        Some(laid) => Cow::Borrowed(laid),
+        None => Cow::Owned(Weights::new(
+            &T::widened(w),
+            sizes.groups,
+            sizes.outputs,
+            sizes.inner(),
+        )),
+    }
+}
+
+/// Windows of the channels of a group.
+struct Windows<'a, T> {
+    rows: &'a Rows<'a>,
+    x: &'a [T],
+}
+
+impl<T: Factor> Right<T::Sum> for Windows<'_, T> {
+    fn lay(&self, first: usize, count: usize, width: usize, panel: &mut [T::Sum]) {
+        self.rows.gather(self.x, first, count, width, panel);
+    }
+}
+
+/// As [`convolve`], with the columns that `columns` has of group `at` of all images.
+pub(crate) fn convolve_columns<T: Factor, R: Right<T::Sum>>(
+    sizes: &Sizes,
+    laid: &Weights<T::Sum>,
     bias: Option<&[T::Sum]>,
     y: &mut [T],
-    gather: impl Fn(usize, usize, usize, &mut [T::Sum]) + Sync,
+    columns: impl Fn(usize) -> R + Sync,
 ) {
     if sizes.channels == 0 || y.is_empty() {
         return fill(bias, sizes.windows(), y);
     }
-    let (windows, rows) = (sizes.windows(), sizes.channels * sizes.taps());
-    let block = sizes.block(size_of::<T::Sum>());
-    let mut pieces = Vec::new();
-    for (at, y) in y.chunks_mut(sizes.outputs * windows).enumerate() {
-        let y = ArrayViewMut2::from_shape((sizes.outputs, windows), y);
-        let mut y = y.expect("the group has as many elements");
-        let mut first = 0;
-        while first < windows {
-            let (piece, rest) = y.split_at(NdAxis(1), block.min(windows - first));
-            pieces.push((at, first, piece));
-            (first, y) = (first + block, rest);
-        }
-    }
-    let run = |columns: &mut Vec<T::Sum>,
-               (at, first, y): (usize, usize, ArrayViewMut2<'_, T>),
-               product: Product<T>| {
+    let (windows, inner) = (sizes.windows(), sizes.inner());
+    let len = left_len(sizes.outputs, inner);
+    let run = |(at, y): (usize, &mut [T])| {
         let group = at % sizes.groups;
-        let w = &w[group * sizes.outputs * rows..][..sizes.outputs * rows];
-        let w = matrix(w, sizes.outputs, rows, false);
-        let bias = bias.map(|bias| &bias[group * sizes.outputs..][..sizes.outputs]);
-        let count = y.ncols();
-        if let Some(x) = as_columns {
-            let x = matrix(
-                &x[at * rows * windows..][..rows * windows],
-                rows,
-                windows,
-                false,
-            );
-            let x = x.slice_axis(NdAxis(1), Slice::from(first..first + count));
-            return multiply_rows(&w, &x, bias, y, product);
-        }
-        columns.resize(columns.len().max(rows * count), T::Sum::ZERO);
-        let columns = &mut columns[..rows * count];
-        gather(at, first, count, columns);
-        multiply_rows(&w, &matrix(columns, rows, count, false), bias, y, product);
+        let left = Left::new(&laid.0[group * len..], sizes.outputs, inner);
+        let start = match bias {
+            Some(bias) => Start::Rows(&bias[group * sizes.outputs..][..sizes.outputs]),
+            None => Start::Zero,
+        };
+        let y = ArrayViewMut2::from_shape((sizes.outputs, windows), y);
+        gemm::with_sums(y.expect("a group has as many elements"), |y| {
+            gemm::multiply_panels(left, &columns(at), start, y);
+        });
     };
-    match pieces.len() >= ENOUGH {
-        true => pieces
-            .into_par_iter()
-            .for_each_init(Vec::new, |columns, piece| {
-                run(columns, piece, T::Sum::multiply);
-            }),
-        false => {
-            let mut columns = Vec::new();
-            for piece in pieces {
-                run(&mut columns, piece, multiply);
-            }
-        }
+    let groups = y.par_chunks_mut(sizes.outputs * windows).enumerate();
+    match groups.len() {
+        1 => run((0, y)),
+        _ => groups.for_each(run),
     }
 }
 
@@ -232,14 +254,6 @@ fn fill<T: Factor>(bias: Option<&[T::Sum]>, plane: usize, y: &mut [T]) {
         y.fill(T::narrow(bias));
     }
 }
-
-/// How blocks are multiplied.
-type Product<T> = fn(
-    &ArrayView2<'_, <T as Factor>::Sum>,
-    &ArrayView2<'_, <T as Factor>::Sum>,
-    bool,
-    &mut ArrayViewMut2<'_, <T as Factor>::Sum>,
-);
 
 /// `y: [batch, groups * outputs, ..]` of `x: [batch, groups * channels, windows..]` and
 /// `w: [groups * channels, outputs, taps..]`, with `bias` for each output channel.
@@ -262,9 +276,7 @@ pub(crate) fn transpose<T: Factor>(
             pieces.push((at, index * block, y));
         }
     }
-    let run = |columns: &mut Vec<T::Sum>,
-               (at, first, y): (usize, usize, &mut [T]),
-               product: Product<T>| {
+    let run = |columns: &mut Vec<T::Sum>, (at, first, y): (usize, usize, &mut [T])| {
         let group = at % sizes.groups;
         let outputs = y.len() / plane;
         let in_group = sizes.channels * windows;
@@ -284,7 +296,7 @@ pub(crate) fn transpose<T: Factor>(
         columns.resize(columns.len().max(outputs * taps * windows), T::Sum::ZERO);
         let columns = &mut columns[..outputs * taps * windows];
         let view = ArrayViewMut2::from_shape((outputs * taps, windows), &mut *columns);
-        product(&w, &x, false, &mut view.expect("it was made so"));
+        multiply(&w, &x, false, &mut view.expect("it was made so"));
         let mut sums = vec![T::Sum::ZERO; plane];
         for (index, y) in y.chunks_mut(plane).enumerate() {
             sums.fill(bias.map_or(T::Sum::ZERO, |bias| {
@@ -302,13 +314,11 @@ pub(crate) fn transpose<T: Factor>(
     match pieces.len() >= ENOUGH {
         true => pieces
             .into_par_iter()
-            .for_each_init(Vec::new, |columns, piece| {
-                run(columns, piece, T::Sum::multiply)
-            }),
+            .for_each_init(Vec::new, |columns, piece| run(columns, piece)),
         false => {
             let mut columns = Vec::new();
             for piece in pieces {
-                run(&mut columns, piece, multiply);
+                run(&mut columns, piece);
             }
         }
     }

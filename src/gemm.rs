@@ -1,110 +1,104 @@
-//! Products of matrices of any element type that has them: floats by ndarray's `general_mat_mul`, the
-//! 16-bit ones as f32, integers by plain loops that wrap.
+//! Products of matrices of any element type that has them; the 16-bit floats as f32. Integers wrap.
 //!
-//! Large products are cut into pieces that run in parallel. The cuts depend on the sizes alone, so that
-//! the bits of the result are the same for all thread counts.
+//! A left matrix is laid out in panels of rows and a right one in panels of columns, which register tiles multiply.
+//! Large products are cut into pieces that run in parallel; the bits of the result are the same for all thread counts.
 
-mod row;
+mod panels;
+mod plain;
+mod product;
+mod tile;
+mod vector;
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 
+use fearless_simd::Simd as Vectors;
 use half::{bf16, f16};
-use ndarray::linalg::general_mat_mul;
-use ndarray::{ArrayView2, ArrayViewMut2, Axis};
-use rayon::prelude::*;
+use ndarray::{ArrayView2, ArrayViewMut2};
 
 use crate::tensor::Element;
-
-/// Multiplications that are worth a task of their own.
-const GRAIN: usize = 1 << 21;
-
-/// The most pieces that a product is cut into.
-const PIECES: usize = 32;
+pub(crate) use panels::{Left, ROWS, Right, lay_left, left_len};
+pub(crate) use product::{multiply as multiply_panels, scratch_bytes};
+use tile::Panels;
+pub(crate) use tile::Start;
 
 /// An element type that products are summed up in.
 pub(crate) trait Sum: Element + Copy {
     const ZERO: Self;
     const ONE: Self;
 
+    /// `self + other`; integers wrap.
+    fn plus(self, other: Self) -> Self;
+
     /// `self + a * b`; integers wrap.
     fn plus_product(self, a: Self, b: Self) -> Self;
 
-    /// `c = a b`, or `c += a b`, on this thread.
-    fn multiply(
-        a: &ArrayView2<'_, Self>,
-        b: &ArrayView2<'_, Self>,
-        add: bool,
-        c: &mut ArrayViewMut2<'_, Self>,
+    /// Multiplies two panels, into the columns of `rows` from `column` on.
+    fn panel<S: Vectors>(
+        s: S,
+        panels: Panels<'_, Self>,
+        start: Start<'_, Self>,
+        rows: &mut [&mut [Self]],
+        column: usize,
     );
+
+    /// Lends `run` a buffer that the thread keeps, of `len` elements that may be anything.
+    fn with_scratch<R>(len: usize, run: impl FnOnce(&mut [Self]) -> R) -> R;
 }
 
-macro_rules! float_sums {
-    ($($type:ty, $row:path);*) => {
+macro_rules! sums {
+    ($($type:ty, $panel:path, |$a:ident, $b:ident| $plus:expr, $product:expr;)*) => {
         $(impl Sum for $type {
-            const ZERO: $type = 0.0;
-            const ONE: $type = 1.0;
+            const ZERO: $type = 0 as $type;
+            const ONE: $type = 1 as $type;
 
             #[inline(always)]
-            fn plus_product(self, a: $type, b: $type) -> $type {
-                self + a * b
+            fn plus(self, $b: $type) -> $type {
+                let $a = self;
+                $plus
             }
 
-            fn multiply(
-                a: &ArrayView2<'_, $type>,
-                b: &ArrayView2<'_, $type>,
-                add: bool,
-                c: &mut ArrayViewMut2<'_, $type>,
+            #[inline(always)]
+            fn plus_product(self, $a: $type, $b: $type) -> $type {
+                let $b = $product;
+                self.plus($b)
+            }
+
+            #[inline(always)]
+            fn panel<S: Vectors>(
+                s: S,
+                panels: Panels<'_, Self>,
+                start: Start<'_, Self>,
+                rows: &mut [&mut [Self]],
+                column: usize,
             ) {
-                if !$row(a, b, add, c) {
-                    general_mat_mul(1.0, a, b, if add { 1.0 } else { 0.0 }, c);
+                $panel(s, panels, start, rows, column);
+            }
+
+            fn with_scratch<R>(len: usize, run: impl FnOnce(&mut [Self]) -> R) -> R {
+                thread_local! {
+                    // As many as are lent at once.
+                    static KEPT: RefCell<Vec<Vec<$type>>> = const { RefCell::new(Vec::new()) };
                 }
+                let mut scratch = KEPT.with_borrow_mut(Vec::pop).unwrap_or_default();
+                if scratch.len() < len {
+                    scratch.resize(len, 0 as $type);
+                }
+                let result = run(&mut scratch[..len]);
+                KEPT.with_borrow_mut(|kept| kept.push(scratch));
+                result
             }
         })*
     };
 }
-float_sums!(f32, row::of_f32; f64, row::of_f64);
-
-macro_rules! integer_sums {
-    ($($type:ty),*) => {
-        $(impl Sum for $type {
-            const ZERO: $type = 0;
-            const ONE: $type = 1;
-
-            #[inline(always)]
-            fn plus_product(self, a: $type, b: $type) -> $type {
-                self.wrapping_add(a.wrapping_mul(b))
-            }
-
-            fn multiply(
-                a: &ArrayView2<'_, $type>,
-                b: &ArrayView2<'_, $type>,
-                add: bool,
-                c: &mut ArrayViewMut2<'_, $type>,
-            ) {
-                if !add {
-                    c.fill(0);
-                }
-                for (a, mut c) in a.rows().into_iter().zip(c.rows_mut()) {
-                    for (&a, b) in a.iter().zip(b.rows()) {
-                        match (c.as_slice_mut(), b.as_slice()) {
-                            (Some(c), Some(b)) => {
-                                for (c, &b) in c.iter_mut().zip(b) {
-                                    *c = c.plus_product(a, b);
-                                }
-                            }
-                            _ => {
-                                for (c, &b) in c.iter_mut().zip(b) {
-                                    *c = c.plus_product(a, b);
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        })*
-    };
+sums! {
+    f32, tile::floats, |a, b| a + b, a * b;
+    f64, tile::floats, |a, b| a + b, a * b;
+    i32, plain::panel, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
+    i64, plain::panel, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
+    u32, plain::panel, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
+    u64, plain::panel, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
 }
-integer_sums!(i32, i64, u32, u64);
 
 /// An element type that matrices are made of.
 pub(crate) trait Factor: Element + Copy {
@@ -208,67 +202,32 @@ pub(crate) fn multiply<S: Sum>(
     c: &mut ArrayViewMut2<'_, S>,
 ) {
     let (rows, columns) = c.dim();
-    if rows == 0 || columns == 0 {
-        return;
+    let start = if add { Start::Output } else { Start::Zero };
+    if let (1, Some(a), Some(c)) = (rows, a.as_slice(), c.as_slice_mut()) {
+        return vector::multiply(a, b, add, c);
     }
-    let work = rows.saturating_mul(columns).saturating_mul(a.ncols());
-    let pieces = (work / GRAIN).min(PIECES);
-    if pieces < 2 {
-        return S::multiply(a, b, add, c);
+    if let (1, Some(b), Some(c)) = (columns, b.t().as_slice(), c.as_slice_mut()) {
+        return vector::multiply(b, &a.t(), add, c);
     }
-    // Whole tiles of the kernels, so that few are cut.
-    let size = |len: usize| len.div_ceil(pieces).next_multiple_of(32);
-    match rows >= columns {
-        true => {
-            let pieces = c.axis_chunks_iter_mut(Axis(0), size(rows));
-            let pieces: Vec<_> = a
-                .axis_chunks_iter(Axis(0), size(rows))
-                .zip(pieces)
-                .collect();
-            pieces
-                .into_par_iter()
-                .for_each(|(a, mut c)| S::multiply(&a, b, add, &mut c));
-        }
-        false => {
-            let pieces = c.axis_chunks_iter_mut(Axis(1), size(columns));
-            let pieces: Vec<_> = b
-                .axis_chunks_iter(Axis(1), size(columns))
-                .zip(pieces)
-                .collect();
-            pieces
-                .into_par_iter()
-                .for_each(|(b, mut c)| S::multiply(a, &b, add, &mut c));
-        }
-    }
+    S::with_scratch(left_len(rows, a.ncols()) * ROWS, |panels| {
+        let (panels, _) = panels.as_chunks_mut::<ROWS>();
+        lay_left(a, panels);
+        let left = Left::new(panels, rows, a.ncols());
+        multiply_panels(left, b, start, c.view_mut());
+    });
 }
 
-/// `c = a b`, or `start[r]` more in each row `r`, by way of `multiply`. What is narrower than its sums goes
-/// through a copy of `c`.
-pub(crate) fn multiply_rows<T: Factor>(
-    a: &ArrayView2<'_, T::Sum>,
-    b: &ArrayView2<'_, T::Sum>,
-    start: Option<&[T::Sum]>,
+/// Lends `run` the matrix in the type of sums; what is narrower goes through a copy, whose elements are zero at first.
+pub(crate) fn with_sums<T: Factor>(
     c: ArrayViewMut2<'_, T>,
-    multiply: impl Fn(
-        &ArrayView2<'_, T::Sum>,
-        &ArrayView2<'_, T::Sum>,
-        bool,
-        &mut ArrayViewMut2<'_, T::Sum>,
-    ),
+    run: impl FnOnce(ArrayViewMut2<'_, T::Sum>),
 ) {
-    let run = |c: &mut ArrayViewMut2<'_, T::Sum>| {
-        for (row, &start) in c.rows_mut().into_iter().zip(start.unwrap_or_default()) {
-            let mut row = row;
-            row.fill(start);
-        }
-        multiply(a, b, start.is_some(), c);
-    };
     match T::sums(c) {
-        Ok(mut c) => run(&mut c),
+        Ok(c) => run(c),
         Err(mut c) => {
             let mut sums = vec![T::Sum::ZERO; c.len()];
             let dim = c.dim();
-            run(&mut ArrayViewMut2::from_shape(dim, &mut sums).expect("as many as c has"));
+            run(ArrayViewMut2::from_shape(dim, &mut sums).expect("as many as c has"));
             for (c, &sum) in c.iter_mut().zip(&sums) {
                 *c = T::narrow(sum);
             }
@@ -285,7 +244,10 @@ mod tests {
         for (rows, inner, columns) in [
             (3, 4, 5),
             (700, 33, 200),
-            (90, 100, 900),
+            (90, 400, 900),
+            (9, 5000, 130),
+            (1, 50, 70),
+            (70, 50, 1),
             (2, 0, 3),
             (0, 2, 2),
         ] {
@@ -327,13 +289,11 @@ mod tests {
         let mut c = [f16::ZERO];
         let view = ArrayViewMut2::from_shape((1, 1), &mut c).expect("it fits");
         let ones = [1.0; 3];
-        multiply_rows::<f16>(
-            &matrix(&a, 1, 3, false),
-            &matrix(&ones, 3, 1, false),
-            Some(&[2.0]),
-            view,
-            multiply,
-        );
+        with_sums::<f16>(view, |mut sums| {
+            let (a, b) = (matrix(&a, 1, 3, false), matrix(&ones, 3, 1, false));
+            sums.fill(2.0);
+            multiply(&a, &b, true, &mut sums);
+        });
         assert_eq!(c[0].to_f32(), 2052.0);
     }
 }

@@ -124,6 +124,11 @@ pub(crate) trait Operator: Debug + Send + Sync {
     /// Types and shapes of the outputs, as far as those of the inputs tell.
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError>;
 
+    /// Lays out inputs that are constants as runs want them, once before all runs: the bytes that takes.
+    fn prepare(&mut self, _inputs: &[Option<&Fact>]) -> usize {
+        0
+    }
+
     /// Computes the wanted outputs.
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError>;
 }

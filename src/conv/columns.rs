@@ -61,14 +61,21 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Writes out `count` windows from `first` on of all channels of `x`.
+    /// Writes out `count` windows from `first` on of all channels of `x`, `width` elements for each tap.
     pub(super) fn gather<T: Factor>(
         &self,
         x: &[T],
         first: usize,
         count: usize,
+        width: usize,
         columns: &mut [T::Sum],
     ) {
+        if count < width {
+            for line in columns.chunks_exact_mut(width) {
+                line[count..].fill(T::Sum::ZERO);
+            }
+        }
+        let channels = columns.len() / width / self.taps / self.last.kernel;
         let mut starts = Vec::with_capacity(self.taps);
         let mut done = 0;
         while done < count {
@@ -78,12 +85,12 @@ impl<'a> Rows<'a> {
             );
             let len = (self.last.output - at).min(count - done);
             self.starts(row, &mut starts);
-            let mut line = 0;
-            for channel in 0..columns.len() / count / self.taps / self.last.kernel {
+            let mut line = done;
+            for channel in 0..channels {
                 for start in &starts {
                     for (tap, range) in self.ranges.iter().enumerate() {
-                        let columns = &mut columns[line * count + done..][..len];
-                        line += 1;
+                        let columns = &mut columns[line..][..len];
+                        line += width;
                         let Some(start) = start else {
                             columns.fill(T::Sum::ZERO);
                             continue;

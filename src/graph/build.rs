@@ -298,7 +298,7 @@ impl Builder<'_> {
             }
             Ok((read, inferred))
         });
-        let (read, inferred) = match inferred {
+        let (mut read, inferred) = match inferred {
             Ok(both) => both,
             Err(error) if error.class == Class::Unsupported => {
                 self.findings.push(Finding {
@@ -321,6 +321,9 @@ impl Builder<'_> {
                 });
             }
         };
+        if known {
+            read.operator.prepare(&facts);
+        }
         for warning in read.warnings {
             self.findings.push(Finding {
                 severity: Severity::Warning,

@@ -2,15 +2,17 @@
 //!
 //! Specification: <https://onnx.ai/onnx/operators/onnx__Conv.html>
 
+use std::any::Any;
+
 use half::{bf16, f16};
 
 use super::convolution::{Convolution, check_each};
 use super::{Fact, Inputs, Known, Op, Operator, Outputs, elements, required};
-use crate::conv::convolve;
+use crate::conv::{Weights, convolve};
 use crate::error::OpError;
 use crate::gemm::Factor;
 use crate::onnx::attributes::Attributes;
-use crate::tensor::dispatch;
+use crate::tensor::{DType, Tensor, dispatch};
 
 pub(super) const CONV: Op = Op {
     domain: "ai.onnx",
@@ -22,11 +24,18 @@ pub(super) const CONV: Op = Op {
 
 /// `X: [N, C, D1..Dk]`, `W: [M, C / group, k1..kk]` and `B: [M]` to `Y: [N, M, O1..Ok]`.
 #[derive(Debug)]
-struct Conv(Convolution);
+struct Conv {
+    convolution: Convolution,
+    /// Constant weights as products want them: `Weights` of the type of sums.
+    laid: Option<Box<dyn Any + Send + Sync>>,
+}
 
 impl Conv {
     fn read(attributes: &mut Attributes<'_>) -> Result<Conv, OpError> {
-        Ok(Conv(Convolution::read(attributes)?))
+        Ok(Conv {
+            convolution: Convolution::read(attributes)?,
+            laid: None,
+        })
     }
 
     fn convolve<T: Factor>(
@@ -36,26 +45,55 @@ impl Conv {
     ) -> Result<(), OpError> {
         let (x, w) = (required(inputs, 0), required(inputs, 1));
         let shape = Known::of(inputs, &[]).shape(self)?;
-        let sizes = self.0.sizes(x.shape(), w.shape())?;
+        let sizes = self.convolution.sizes(x.shape(), w.shape())?;
         outputs.check_output(shape.elements().saturating_mul(size_of::<T>()))?;
         outputs.check_scratch(sizes.scratch_bytes::<T>())?;
         let bias = inputs.get(2).and_then(Option::as_ref);
         let bias = bias.map(|bias| T::widened(elements::<T>(bias)));
         let y = outputs.make::<T>(&shape)?;
-        convolve::<T>(&sizes, elements(x), elements(w), bias.as_deref(), y);
+        let laid = self.laid.as_ref().and_then(|laid| laid.downcast_ref());
+        convolve::<T>(&sizes, elements(x), elements(w), laid, bias.as_deref(), y);
         Ok(())
+    }
+
+    /// Lays out constant weights; those of single channels are read as they are.
+    fn lay<T: Factor>(&mut self, w: &Tensor) -> usize {
+        let (groups, outputs) = (self.convolution.group, w.shape()[0]);
+        let inner: usize = w.shape()[1..].iter().product();
+        if groups > 1 && w.shape()[1] == 1 {
+            return 0;
+        }
+        let view = w.as_view();
+        let weights = T::widened(elements::<T>(&view));
+        let laid = Weights::new(&weights, groups, outputs / groups, inner);
+        let bytes = laid.bytes();
+        self.laid = Some(Box::new(laid));
+        bytes
     }
 }
 
 impl Operator for Conv {
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
         let (x, w) = (required(inputs, 0), required(inputs, 1));
-        let dims = self.0.infer(["X", "W"], x, w)?;
+        let dims = self.convolution.infer(["X", "W"], x, w)?;
         if let Some(bias) = inputs.get(2).copied().flatten() {
             let outputs = w.dims.as_ref().and_then(|dims| dims[0]);
             check_each("B", bias, outputs, false)?;
         }
         Ok(vec![Fact::new(x.dtype, dims)])
+    }
+
+    fn prepare(&mut self, inputs: &[Option<&Fact>]) -> usize {
+        match required(inputs, 1).value.as_deref() {
+            Some(w) => match w.dtype() {
+                DType::F32 => self.lay::<f32>(w),
+                DType::F64 => self.lay::<f64>(w),
+                DType::F16 => self.lay::<f16>(w),
+                DType::BF16 => self.lay::<bf16>(w),
+                _ => 0,
+            },
+            None => 0,
+        }
     }
 
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {

@@ -102,11 +102,11 @@ impl Convolution {
         let w = less_zero_point(w, w_zero_point);
         if kept {
             let y = outputs.make::<i32>(shape)?;
-            convolve(&sizes, &x, &w, bias, y);
+            convolve(&sizes, &x, &w, None, bias, y);
             return Ok(Cow::Borrowed(y));
         }
         let mut y = vec![0; shape.elements()];
-        convolve(&sizes, &x, &w, bias, &mut y);
+        convolve(&sizes, &x, &w, None, bias, &mut y);
         Ok(Cow::Owned(y))
     }
 }

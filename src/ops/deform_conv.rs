@@ -8,9 +8,9 @@ use half::{bf16, f16};
 use super::convolution::{Convolution, check_each};
 use super::weighted::Float;
 use super::{Dims, Fact, Inputs, Known, Op, Operator, Outputs, elements, fact, required};
-use crate::conv::{Sizes, convolve_blocks, product};
+use crate::conv::{Sizes, convolve_columns, lay, product};
 use crate::error::OpError;
-use crate::gemm::Factor;
+use crate::gemm::{Factor, Right, Sum};
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{TensorView, dispatch};
 
@@ -96,7 +96,7 @@ impl DeformConv {
         outputs.check_output(shape.elements().saturating_mul(size_of::<T>()))?;
         outputs.check_scratch(sizes.block_scratch_bytes::<T>())?;
         let bias = given(3).map(|bias| T::widened(elements::<T>(bias)));
-        let w = T::widened(elements::<T>(w));
+        let w = lay(&sizes, elements::<T>(w), None);
         let sampler = Sampler {
             sizes: &sizes,
             offset_group: self.offset_group,
@@ -105,16 +105,10 @@ impl DeformConv {
             mask: given(4).map(|mask: &TensorView<'_>| elements::<T>(mask)),
         };
         let y = outputs.make::<T>(&shape)?;
-        convolve_blocks::<T>(
-            &sizes,
-            None,
-            &w,
-            bias.as_deref(),
-            y,
-            |at, first, count, columns| {
-                sampler.gather(at, first, count, columns);
-            },
-        );
+        convolve_columns::<T, _>(&sizes, &w, bias.as_deref(), y, |at| Sampled {
+            sampler: &sampler,
+            at,
+        });
         Ok(())
     }
 }
@@ -128,12 +122,30 @@ struct Sampler<'a, T> {
     mask: Option<&'a [T]>,
 }
 
+/// Windows of group `at` of all images.
+struct Sampled<'s, 'a, T> {
+    sampler: &'s Sampler<'a, T>,
+    at: usize,
+}
+
+impl<T: Factor> Right<T::Sum> for Sampled<'_, '_, T>
+where
+    T::Sum: Float + Into<f64>,
+{
+    fn lay(&self, first: usize, count: usize, width: usize, panel: &mut [T::Sum]) {
+        for line in panel.chunks_exact_mut(width) {
+            line[count..].fill(T::Sum::ZERO);
+        }
+        self.sampler.gather(self.at, first, count, width, panel);
+    }
+}
+
 impl<T: Factor> Sampler<'_, T>
 where
     T::Sum: Float + Into<f64>,
 {
-    /// The columns of `count` windows from `first` on, of group `at` of all images.
-    fn gather(&self, at: usize, first: usize, count: usize, columns: &mut [T::Sum]) {
+    /// The columns of `count` windows from `first` on, of group `at` of all images, `width` elements for each tap.
+    fn gather(&self, at: usize, first: usize, count: usize, width: usize, columns: &mut [T::Sum]) {
         let sizes = self.sizes;
         let (image, group) = (at / sizes.groups, at % sizes.groups);
         let taps = product(&sizes.axes, |axis| axis.kernel);
@@ -156,7 +168,7 @@ where
                         x * weight
                     });
                     let sum: f64 = sum.fold(0.0, |sum, term| sum + term);
-                    columns[(channel * taps + tap) * count + index] = Float::of(sum);
+                    columns[(channel * taps + tap) * width + index] = Float::of(sum);
                 }
             }
         }

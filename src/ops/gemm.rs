@@ -82,20 +82,14 @@ impl Gemm {
             matrix(&b, inner, columns, self.trans_b),
         );
         let view = ArrayViewMut2::from_shape((rows, columns), &mut *y);
-        gemm::multiply_rows::<T>(
-            &a,
-            &b,
-            None,
-            view.expect("Y has that shape"),
-            |a, b, add, sums| {
-                multiply(a, b, add, sums);
-                if (self.alpha, self.beta) != (1.0, 1.0) || c.is_some() {
-                    for (index, sum) in sums.iter_mut().enumerate() {
-                        *sum = finish(index, *sum);
-                    }
+        gemm::with_sums::<T>(view.expect("Y has that shape"), |mut sums| {
+            multiply(&a, &b, false, &mut sums);
+            if (self.alpha, self.beta) != (1.0, 1.0) || c.is_some() {
+                for (index, sum) in sums.iter_mut().enumerate() {
+                    *sum = finish(index, *sum);
                 }
-            },
-        );
+            }
+        });
         Ok(())
     }
 }

@@ -145,7 +145,7 @@ impl Stack {
             let a = gemm::matrix(&a[in_a * a_len..][..a_len], rows, inner, false);
             let b = gemm::matrix(&b[in_b * b_len..][..b_len], inner, columns, false);
             let y = ArrayViewMut2::from_shape((rows, columns), y).expect("it is as long");
-            gemm::multiply_rows::<T>(&a, &b, None, y, gemm::multiply);
+            gemm::with_sums::<T>(y, |mut y| gemm::multiply(&a, &b, false, &mut y));
         });
     }
 

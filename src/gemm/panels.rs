@@ -1,0 +1,109 @@
+//! How matrices lie in memory for tiles: in panels, whose elements are in the order in which tiles read them. The
+//! layout is the same for all instruction sets, so that constant matrices are laid out once.
+
+use ndarray::ArrayView2;
+
+/// Rows of a panel of a left matrix.
+pub(crate) const ROWS: usize = 8;
+/// Columns of a panel of a right matrix; the last one has fewer, a multiple of [`STEP`].
+pub(crate) const COLUMNS: usize = 48;
+/// No vector of floats has more elements.
+const STEP: usize = 16;
+
+/// The columns of the panel that begins at column `first` of `columns`, with those that fill it up.
+#[inline(always)]
+pub(super) fn width(first: usize, columns: usize) -> usize {
+    (columns - first).next_multiple_of(STEP).min(COLUMNS)
+}
+
+/// Elements of the panels of `columns` columns, for each row of the matrix.
+pub(super) fn all_columns(columns: usize) -> usize {
+    columns.next_multiple_of(STEP)
+}
+
+/// A left matrix in panels: each has all columns, one after the other.
+#[derive(Clone, Copy)]
+pub(crate) struct Left<'a, T> {
+    pub(super) panels: &'a [[T; ROWS]],
+    pub(super) inner: usize,
+}
+
+impl<'a, T> Left<'a, T> {
+    /// Of panels that [`lay_left`] has made.
+    pub(crate) fn new(panels: &'a [[T; ROWS]], rows: usize, inner: usize) -> Left<'a, T> {
+        let panels = &panels[..left_len(rows, inner)];
+        Left { panels, inner }
+    }
+}
+
+/// Steps of the panels of a left matrix.
+pub(crate) fn left_len(rows: usize, inner: usize) -> usize {
+    rows.div_ceil(ROWS).saturating_mul(inner)
+}
+
+/// Lays out a left matrix.
+pub(crate) fn lay_left<T: Copy + Default>(a: &ArrayView2<'_, T>, panels: &mut [[T; ROWS]]) {
+    let (rows, inner) = a.dim();
+    if inner == 0 {
+        return;
+    }
+    for (number, panel) in panels.chunks_exact_mut(inner).enumerate() {
+        let first = number * ROWS;
+        let count = ROWS.min(rows - first);
+        if count < ROWS {
+            panel.fill([T::default(); ROWS]);
+        }
+        match *a.strides() {
+            [1, _] if rows > 1 => {
+                for (step, column) in panel.iter_mut().zip(a.columns()) {
+                    let column = column
+                        .to_slice()
+                        .expect("elements of a column are neighbours");
+                    step[..count].copy_from_slice(&column[first..first + count]);
+                }
+            }
+            _ => {
+                for r in 0..count {
+                    for (step, &x) in panel.iter_mut().zip(a.row(first + r)) {
+                        step[r] = x;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A right matrix, whose panels are laid out as they are needed.
+pub(crate) trait Right<T>: Sync {
+    /// Lays out the panel of the columns from `first` on: for each row `width` elements, of which the first `count` are
+    /// the matrix's.
+    fn lay(&self, first: usize, count: usize, width: usize, panel: &mut [T]);
+}
+
+/// A right matrix in memory.
+impl<T: Copy + Default + Sync> Right<T> for ArrayView2<'_, T> {
+    fn lay(&self, first: usize, count: usize, width: usize, panel: &mut [T]) {
+        match *self.strides() {
+            [_, 1] => {
+                for (step, row) in panel.chunks_exact_mut(width).zip(self.rows()) {
+                    let row = row.to_slice().expect("elements of a row are neighbours");
+                    step[..count].copy_from_slice(&row[first..first + count]);
+                    step[count..].fill(T::default());
+                }
+            }
+            _ => {
+                for column in 0..count {
+                    let steps = panel.iter_mut().skip(column).step_by(width);
+                    for (y, &x) in steps.zip(self.column(first + column)) {
+                        *y = x;
+                    }
+                }
+                for column in count..width {
+                    for y in panel.iter_mut().skip(column).step_by(width) {
+                        *y = T::default();
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The product of a left matrix in panels and a right one that is laid out on the way.
+//!
+//! The sum for an element of the output is always taken in the same order, whatever is done in parallel.
+
+use fearless_simd::{Level, Simd as Vectors};
+use ndarray::{ArrayViewMut2, Axis};
+use rayon::prelude::*;
+
+use super::Sum;
+use super::panels::{COLUMNS, Left, ROWS, Right, all_columns, width};
+use super::tile::{Panels, Start};
+use crate::simd::{Simd, dispatch};
+
+/// Multiplications that are worth a task of their own.
+const GRAIN: usize = 1 << 20;
+
+/// Steps of the inner dimension that are multiplied at once: a right panel of as many is in the first cache.
+const DEPTH: usize = 192;
+
+/// Bytes of right panels that are laid out at once: as many are in the second cache.
+const LAID_BYTES: usize = 1 << 20;
+
+/// Bytes that [`multiply`] takes for itself.
+pub(crate) fn scratch_bytes<T>(inner: usize, columns: usize) -> usize {
+    let panel = inner.saturating_mul(COLUMNS * size_of::<T>());
+    let all = inner
+        .saturating_mul(all_columns(columns))
+        .saturating_mul(size_of::<T>());
+    let threads = rayon::current_num_threads();
+    all.min(panel.max(LAID_BYTES).saturating_mul(threads.max(2)))
+}
+
+/// `c = left right`, from `start` on; in parallel if it is large.
+pub(crate) fn multiply<T: Sum>(
+    left: Left<'_, T>,
+    right: &impl Right<T>,
+    start: Start<'_, T>,
+    mut c: ArrayViewMut2<'_, T>,
+) {
+    let (rows, columns) = c.dim();
+    if rows == 0 || columns == 0 {
+        return;
+    }
+    let level = Simd::installed();
+    let work = rows.saturating_mul(columns).saturating_mul(left.inner);
+    let threads = rayon::current_num_threads().min(work / GRAIN);
+    if threads < 2 {
+        return sweep(level, left, right, 0, start, c);
+    }
+    let panels = columns.div_ceil(COLUMNS);
+    if panels >= 2 * threads {
+        // Some pieces more than threads, since those are not always at hand.
+        let size = panels.div_ceil(panels.min(4 * threads)) * COLUMNS;
+        let pieces: Vec<_> = c.axis_chunks_iter_mut(Axis(1), size).enumerate().collect();
+        return pieces
+            .into_par_iter()
+            .for_each(|(number, c)| sweep(level, left, right, number * size, start, c));
+    }
+    T::with_scratch(left.inner * all_columns(columns), |laid| {
+        laid.par_chunks_mut((left.inner * COLUMNS).max(1))
+            .enumerate()
+            .for_each(|(number, panel)| {
+                let first = number * COLUMNS;
+                let count = COLUMNS.min(columns - first);
+                right.lay(first, count, width(first, columns), panel);
+            });
+        let size = rows.div_ceil(ROWS).div_ceil(4 * threads) * ROWS;
+        let laid = &*laid;
+        let pieces: Vec<_> = c.axis_chunks_iter_mut(Axis(0), size).enumerate().collect();
+        pieces.into_par_iter().for_each(|(number, c)| {
+            let part = Left {
+                panels: &left.panels[number * size / ROWS * left.inner..],
+                inner: left.inner,
+            };
+            block(level, part, laid, start.from_row(number * size), c);
+        });
+    });
+}
+
+/// Multiplies with the columns of `right` from `first` on, as many as `c` has.
+fn sweep<T: Sum>(
+    level: Level,
+    left: Left<'_, T>,
+    right: &impl Right<T>,
+    first: usize,
+    start: Start<'_, T>,
+    mut c: ArrayViewMut2<'_, T>,
+) {
+    let panel = left.inner * COLUMNS;
+    let columns = (LAID_BYTES / (panel * size_of::<T>()).max(1)).max(1) * COLUMNS;
+    let most = columns.min(c.ncols());
+    T::with_scratch(left.inner * all_columns(most), |laid| {
+        let mut done = 0;
+        for c in c.axis_chunks_iter_mut(Axis(1), columns) {
+            let mut at = 0;
+            while at < c.ncols() {
+                let width = width(at, c.ncols());
+                let count = width.min(c.ncols() - at);
+                let panel = &mut laid[at * left.inner..][..width * left.inner];
+                right.lay(first + done + at, count, width, panel);
+                at += width;
+            }
+            done += c.ncols();
+            block(level, left, laid, start, c);
+        }
+    });
+}
+
+/// Multiplies with right panels that are laid out.
+fn block<T: Sum>(
+    level: Level,
+    left: Left<'_, T>,
+    laid: &[T],
+    start: Start<'_, T>,
+    mut c: ArrayViewMut2<'_, T>,
+) {
+    let columns = c.ncols();
+    let rows = c.rows_mut().into_iter();
+    let mut rows: Vec<&mut [T]> = rows
+        .map(|row| row.into_slice().expect("elements of a row are neighbours"))
+        .collect();
+    dispatch!(level, s => tiles(s, left, laid, columns, start, &mut rows));
+}
+
+#[inline(always)]
+fn tiles<S: Vectors, T: Sum>(
+    s: S,
+    left: Left<'_, T>,
+    laid: &[T],
+    columns: usize,
+    start: Start<'_, T>,
+    rows: &mut [&mut [T]],
+) {
+    let mut from = 0;
+    let mut start = start;
+    while from == 0 || from < left.inner {
+        let to = (from + DEPTH).min(left.inner);
+        let mut first = 0;
+        while first < columns {
+            let width = width(first, columns);
+            let right = &laid[first * left.inner..][from * width..to * width];
+            let mut row = 0;
+            while row < rows.len() {
+                let end = (row + ROWS).min(rows.len());
+                let panels = Panels {
+                    left: &left.panels[row / ROWS * left.inner..][from..to],
+                    right,
+                    width,
+                    columns: width.min(columns - first),
+                };
+                T::panel(s, panels, start.from_row(row), &mut rows[row..end], first);
+                row = end;
+            }
+            first += width;
+        }
+        start = Start::Output;
+        from += DEPTH;
+    }
+}

@@ -1,0 +1,134 @@
+//! The product of one row with a matrix, whose elements are each read once.
+
+use fearless_simd::Simd as Vectors;
+use ndarray::{ArrayView2, Axis};
+use rayon::prelude::*;
+
+use super::Sum;
+use crate::simd::{Simd, dispatch};
+
+/// Multiplications that are worth a task of their own.
+const GRAIN: usize = 1 << 18;
+
+/// Sums that the products of a column are dealt to; they are joined in order.
+const LANES: usize = 64;
+
+/// Rows of the matrix that are multiplied at once.
+const TOGETHER: usize = 4;
+
+/// `c = a b`, or `c += a b`; in parallel if it is large.
+pub(super) fn multiply<T: Sum>(a: &[T], b: &ArrayView2<'_, T>, add: bool, c: &mut [T]) {
+    let level = Simd::installed();
+    let run = |b: ArrayView2<'_, T>, c: &mut [T]| {
+        dispatch!(level, s => product(s, a, b, add, c));
+    };
+    let tasks = a.len().saturating_mul(c.len()) / GRAIN;
+    let threads = rayon::current_num_threads().min(tasks);
+    if threads < 2 {
+        return run(b.view(), c);
+    }
+    let size = c.len().div_ceil(4 * threads).next_multiple_of(LANES);
+    let pieces: Vec<_> = b
+        .axis_chunks_iter(Axis(1), size)
+        .zip(c.chunks_mut(size))
+        .collect();
+    pieces.into_par_iter().for_each(|(b, c)| run(b, c));
+}
+
+#[inline(always)]
+fn product<S: Vectors, T: Sum>(_: S, a: &[T], b: ArrayView2<'_, T>, add: bool, c: &mut [T]) {
+    if !add {
+        c.fill(T::ZERO);
+    }
+    if b.strides()[1] != 1 && b.nrows() > 0 {
+        for (column, c) in c.iter_mut().enumerate() {
+            match b.column(column).to_slice() {
+                Some(b) => *c = c.plus(dot(a, b)),
+                None => {
+                    for (k, &a) in a.iter().enumerate() {
+                        *c = c.plus_product(a, b[[k, column]]);
+                    }
+                }
+            }
+        }
+        return;
+    }
+    let mut k = 0;
+    while k < a.len() {
+        let count = TOGETHER.min(a.len() - k);
+        let row = |k: usize| b.index_axis(Axis(0), k).to_slice().expect("neighbours");
+        if count == TOGETHER {
+            let rows = [row(k), row(k + 1), row(k + 2), row(k + 3)];
+            four([a[k], a[k + 1], a[k + 2], a[k + 3]], rows, c);
+        } else {
+            for k in k..k + count {
+                let b = &row(k)[..c.len()];
+                for column in 0..c.len() {
+                    c[column] = c[column].plus_product(a[k], b[column]);
+                }
+            }
+        }
+        k += count;
+    }
+}
+
+/// Adds the products of four rows.
+#[inline(always)]
+fn four<T: Sum>(a: [T; TOGETHER], b: [&[T]; TOGETHER], c: &mut [T]) {
+    let [b0, b1, b2, b3] = b;
+    let len = c.len();
+    let (b0, b1, b2, b3) = (&b0[..len], &b1[..len], &b2[..len], &b3[..len]);
+    for column in 0..len {
+        let sum = c[column].plus_product(a[0], b0[column]);
+        let sum = sum.plus_product(a[1], b1[column]);
+        let sum = sum.plus_product(a[2], b2[column]);
+        c[column] = sum.plus_product(a[3], b3[column]);
+    }
+}
+
+/// The sum of the products of neighbours.
+#[inline(always)]
+fn dot<T: Sum>(a: &[T], b: &[T]) -> T {
+    let mut lanes = [T::ZERO; LANES];
+    let (a, a_rest) = a.as_chunks::<LANES>();
+    let (b, b_rest) = b.as_chunks::<LANES>();
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..LANES {
+            lanes[lane] = lanes[lane].plus_product(a[lane], b[lane]);
+        }
+    }
+    for (lane, (&a, &b)) in a_rest.iter().zip(b_rest).enumerate() {
+        lanes[lane] = lanes[lane].plus_product(a, b);
+    }
+    let mut count = LANES;
+    while count > 1 {
+        count /= 2;
+        for lane in 0..count {
+            lanes[lane] = lanes[lane].plus(lanes[lane + count]);
+        }
+    }
+    lanes[0]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::matrix;
+    use super::*;
+
+    #[test]
+    fn rows_agree_with_sums_of_products() {
+        for (inner, columns) in [(1, 1), (5, 7), (140, 3), (0, 2), (600, 900)] {
+            let a: Vec<f64> = (0..inner).map(|i| (i % 9) as f64 - 3.0).collect();
+            let elements: Vec<f64> = (0..inner * columns).map(|i| (i * 5 % 13) as f64).collect();
+            for (transposed, add) in [(false, false), (false, true), (true, false), (true, true)] {
+                let b = matrix(&elements, inner, columns, transposed);
+                let mut c = vec![1.0; columns];
+                multiply(&a, &b, add, &mut c);
+                for (column, c) in c.iter().enumerate() {
+                    let sum: f64 = (0..inner).map(|k| a[k] * b[[k, column]]).sum();
+                    assert_eq!(*c, sum + f64::from(u8::from(add)));
+                }
+            }
+        }
+    }
+}
