@@ -1,6 +1,8 @@
 //! The graph that runs: names resolved to numbers, nodes checked and in execution order.
 
+mod bodies;
 mod build;
+mod captures;
 mod declared;
 mod inline;
 mod opsets;
@@ -37,7 +39,10 @@ pub(crate) struct Graph {
 pub(crate) struct Node {
     pub(crate) name: NodeName,
     pub(crate) operator: Box<dyn Operator>,
+    /// Its inputs, and then the values that graphs among its attributes read from this one.
     pub(crate) inputs: Vec<Option<ValueId>>,
+    /// How many of them are inputs of the node.
+    pub(crate) own: usize,
     pub(crate) outputs: Vec<Option<ValueId>>,
     /// Whether its outputs hold input elements and fixed values only.
     pub(crate) exact: bool,
@@ -47,6 +52,8 @@ pub(crate) struct Node {
 pub(crate) struct Built {
     /// `None` if any finding says so.
     pub(crate) graph: Option<Graph>,
+    /// What its initializers take, those of graphs in nodes included.
+    pub(crate) constant_bytes: usize,
     pub(crate) findings: Vec<Finding>,
 }
 

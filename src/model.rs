@@ -1,6 +1,7 @@
 //! Models: loading, looking at inputs and outputs, running.
 
 mod bind;
+mod body;
 mod outputs;
 mod plan;
 mod values;
@@ -14,12 +15,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 use crate::error::{Error, Finding, OpError, Severity};
-use crate::graph::{Built, Graph, Node, ValueId, ValueInfo, inputs_text};
+use crate::graph::{Built, Graph, ValueId, ValueInfo};
 use crate::onnx;
 use crate::onnx::external::Folder;
 use crate::simd::Simd;
 use crate::tensor::{TensorError, TensorView, TensorViewMut};
 use bind::Symbols;
+pub(crate) use body::{Body, Kept};
 pub use outputs::Outputs;
 use plan::Plan;
 use values::{State, Values};
@@ -70,7 +72,7 @@ pub struct Model {
     symbols: Symbols,
     /// Whether a node computes a value.
     computed: Vec<bool>,
-    initializer_bytes: usize,
+    constant_bytes: usize,
     memory_limit: usize,
     simd: Simd,
     /// What runs leave for the next ones: as many as have run at once.
@@ -171,13 +173,12 @@ impl Model {
         for id in graph.nodes.iter().flat_map(|node| &node.outputs).flatten() {
             computed[*id] = true;
         }
-        let initializers = graph.initializers.iter();
         Ok(Model {
             plan: Plan::new(&graph, &results),
             names: outputs.iter().map(|info| info.name.clone()).collect(),
             symbols: Symbols::new(&inputs),
             computed,
-            initializer_bytes: initializers.map(|(_, tensor)| tensor.bytes()).sum(),
+            constant_bytes: built.constant_bytes,
             states: Mutex::new(Vec::new()),
             peak_bytes: AtomicUsize::new(0),
             inputs,
@@ -337,33 +338,12 @@ impl Model {
     }
 
     fn values<'v>(&'v self, state: &'v mut State) -> Values<'v> {
-        Values::new(&self.graph.initializers, self.initializer_bytes, state)
+        Values::new(&self.graph.initializers, self.constant_bytes, state)
     }
 
     fn execute(&self, plan: &Plan, values: &mut Values<'_>) -> Result<(), Error> {
-        self.simd.install_checked(|| self.steps(plan, values))
-    }
-
-    fn steps(&self, plan: &Plan, values: &mut Values<'_>) -> Result<(), Error> {
-        for step in &plan.steps {
-            let node = &self.graph.nodes[step.node];
-            values
-                .run(node, step)
-                .map_err(|(source, inputs)| node_error(node, source, &inputs))?;
-            for id in &step.last_uses {
-                values.free(*id);
-            }
-        }
-        Ok(())
-    }
-}
-
-fn node_error(node: &Node, source: OpError, inputs: &[String]) -> Error {
-    Error::Node {
-        node: Box::new(node.name.clone()),
-        source: Box::new(source),
-        inputs: inputs_text(inputs),
-        running: true,
+        self.simd
+            .install_checked(|| values.steps(&self.graph, plan))
     }
 }
 

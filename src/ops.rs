@@ -46,7 +46,9 @@ mod gemm;
 mod global_pool;
 mod grid_sample;
 mod identity;
+mod if_else;
 mod indices;
+mod loops;
 mod lp_normalization;
 mod lp_pool;
 mod lrn;
@@ -74,12 +76,14 @@ mod reverse_sequence;
 mod roi;
 mod roi_align;
 mod rotary_embedding;
+mod scan;
 mod scatter;
 mod shape;
 mod slice;
 mod softmax;
 mod split;
 mod squeeze;
+mod stack;
 #[cfg(test)]
 mod testing;
 mod top_k;
@@ -201,6 +205,7 @@ pub(crate) const OPS: &[Op] = &[
     unary::HARD_SWISH,
     softmax::HARDMAX,
     identity::IDENTITY,
+    if_else::IF,
     normalization::INSTANCE_NORMALIZATION,
     classify::IS_INF,
     classify::IS_NAN,
@@ -212,6 +217,7 @@ pub(crate) const OPS: &[Op] = &[
     binary::LESS_OR_EQUAL,
     unary::LOG,
     softmax::LOG_SOFTMAX,
+    loops::LOOP,
     lp_normalization::LP_NORMALIZATION,
     lp_pool::LP_POOL,
     matmul::MAT_MUL,
@@ -259,6 +265,7 @@ pub(crate) const OPS: &[Op] = &[
     roi_align::ROI_ALIGN,
     rotary_embedding::ROTARY_EMBEDDING,
     unary::ROUND,
+    scan::SCAN,
     scatter::SCATTER,
     scatter::SCATTER_ELEMENTS,
     scatter::SCATTER_ND,

@@ -206,19 +206,19 @@ fn what_a_version_does_not_have() {
 fn what_is_not_supported_is_said_at_once() {
     let model = Build::new(21)
         .input("x", DType::F32, "1,1,4,4")
-        .node(node("Conv", &["x"], &["a"]).named("first"))
+        .node(node("Bernoulli", &["x"], &["a"]).named("first"))
         .node(node("MaxPool", &["a"], &["b"]).with(ints("kernel_shape", &[2, 2])))
-        .node(node("If", &["b"], &["c"]))
-        .node(node("Loop", &["c"], &["y"]).named("last"))
+        .node(node("SequenceConstruct", &["b"], &["c"]))
+        .node(node("StringNormalizer", &["c"], &["y"]).named("last"))
         .output("y");
     let error = Model::from_bytes(model.bytes()).unwrap_err();
     assert_eq!(error.class(), Class::Unsupported);
     let text = error.to_string();
     for part in [
         "3 items",
-        "node 0 'first' (Conv",
-        "node 2 writing 'c' (If",
-        "node 3 'last' (Loop",
+        "node 0 'first' (Bernoulli",
+        "node 2 writing 'c' (SequenceConstruct",
+        "node 3 'last' (StringNormalizer",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
