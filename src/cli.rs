@@ -3,12 +3,16 @@
 //! One file a subcommand; each has an `Args` and a `run` that returns whether all its checks passed.
 
 mod bench;
+mod check;
+mod columns;
 mod data_set;
 mod engine;
 mod generate;
 mod grid;
 mod inputs;
+mod inspect;
 mod literal;
+mod model_file;
 mod npy;
 mod npz;
 mod number;
@@ -43,6 +47,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Args),
+    Inspect(inspect::Args),
+    Check(check::Args),
     Bench(bench::Args),
     Test(test::Args),
     Pool(pool::Args),
@@ -53,6 +59,8 @@ enum Command {
 pub(crate) fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(args) => args.run(),
+        Command::Inspect(args) => args.run(),
+        Command::Check(args) => args.run(),
         Command::Bench(args) => args.run(),
         Command::Test(args) => args.run(),
         Command::Pool(args) => args.run(),
@@ -61,6 +69,7 @@ pub(crate) fn main() -> ExitCode {
     match outcome {
         Ok(Verdict::Passed) => ExitCode::SUCCESS,
         Ok(Verdict::Failed) => ExitCode::from(1),
+        Ok(Verdict::Code(code)) => ExitCode::from(code),
         Err(Failure::BrokenPipe) => ExitCode::SUCCESS,
         Err(failure) => {
             say("error", &failure);
@@ -78,6 +87,8 @@ enum Verdict {
     Passed,
     /// It ran, and a check said no.
     Failed,
+    /// It ran, and what it found has this exit code.
+    Code(u8),
 }
 
 /// Why a subcommand did not run to its end.
@@ -136,15 +147,7 @@ impl Failure {
             Failure::Unsupported(_) => 4,
             Failure::Input(_) => 5,
             Failure::Io { .. } => 8,
-            Failure::Linn { error, .. } => match error.class() {
-                Class::Invalid => 3,
-                Class::Unsupported => 4,
-                Class::Input => 5,
-                Class::Run => 6,
-                Class::Limit => 7,
-                Class::Io => 8,
-                _ => 101,
-            },
+            Failure::Linn { error, .. } => exit_code(error.class()),
         }
     }
 
@@ -175,6 +178,19 @@ impl fmt::Display for Failure {
             Failure::Io { file, error } => write!(f, "{file}: {error}"),
             Failure::BrokenPipe => f.write_str("broken pipe"),
         }
+    }
+}
+
+/// The exit code for an error of the library.
+fn exit_code(class: Class) -> u8 {
+    match class {
+        Class::Invalid => 3,
+        Class::Unsupported => 4,
+        Class::Input => 5,
+        Class::Run => 6,
+        Class::Limit => 7,
+        Class::Io => 8,
+        _ => 101,
     }
 }
 

@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::error::{Error, Finding, NodeName, Quoted, did_you_mean};
+use crate::model::ModelInfo;
 use crate::ops::Operator;
 use crate::tensor::Tensor;
 pub use declared::{Dim, ValueInfo};
@@ -25,6 +26,8 @@ pub(crate) type ValueId = usize;
 pub(crate) struct Graph {
     /// The name of each value.
     pub(crate) names: Vec<String>,
+    /// What is known of each value before a run, with the names that the file has for dimensions.
+    pub(crate) values: Vec<Option<ValueInfo>>,
     pub(crate) ids: HashMap<String, ValueId>,
     pub(crate) inputs: Vec<(ValueId, ValueInfo)>,
     pub(crate) outputs: Vec<(ValueId, ValueInfo)>,
@@ -50,6 +53,7 @@ pub(crate) struct Node {
 
 /// A graph, or what keeps it from running.
 pub(crate) struct Built {
+    pub(crate) info: ModelInfo,
     /// `None` if any finding says so.
     pub(crate) graph: Option<Graph>,
     /// What its initializers take, those of graphs in nodes included.

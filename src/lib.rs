@@ -1,6 +1,11 @@
-// In the documentation of the crate, links to the file go to the module that shows it.
-#![doc = "[docs/pooling.md]: crate::semantics\n"]
-#![doc = include_str!("../README.md")]
+// In the documentation of the crate, links to the file go to the module that shows it. Elsewhere the page is left out,
+// so that a word in it does not compile the kernels again.
+#![cfg_attr(
+    any(doc, doctest),
+    doc = "[docs/pooling.md]: crate::semantics\n[docs/operators.md]: crate::operators\n"
+)]
+#![cfg_attr(any(doc, doctest), doc = include_str!("../README.md"))]
+#![cfg_attr(not(any(doc, doctest)), doc = "A runtime for ONNX models.")]
 #![forbid(unsafe_code)]
 
 // The way of a model: bytes, messages, graph, runs.
@@ -24,12 +29,13 @@ mod window;
 mod error;
 mod tensor;
 
-#[doc = include_str!("../docs/pooling.md")]
+#[cfg_attr(any(doc, doctest), doc = include_str!("../docs/pooling.md"))]
+#[cfg_attr(not(any(doc, doctest)), doc = "What pools compute.")]
 pub mod semantics {}
 
 pub use error::{Class, Error, Finding, NodeName, OpError, Severity};
 pub use graph::{Dim, ValueInfo};
-pub use model::{Model, Options, Outputs};
+pub use model::{Model, ModelInfo, NodeInfo, Options, Outputs, Totals};
 pub use onnx::{proto, read_tensor, write_tensor};
 pub use ops::{OperatorInfo, operators};
 pub use simd::Simd;

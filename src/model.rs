@@ -2,6 +2,8 @@
 
 mod bind;
 mod body;
+mod fix;
+mod nodes;
 mod outputs;
 mod plan;
 mod values;
@@ -22,6 +24,7 @@ use crate::simd::Simd;
 use crate::tensor::{TensorError, TensorView, TensorViewMut};
 use bind::Symbols;
 pub(crate) use body::{Body, Kept};
+pub use nodes::{ModelInfo, NodeInfo, Totals};
 pub use outputs::Outputs;
 use plan::Plan;
 use values::{State, Values};
@@ -35,6 +38,20 @@ pub struct Options {
     /// The instruction set that runs use, `Auto` by default: the best, or what [`Simd::install`] has set around
     /// the run. A model is not loaded for one that the machine lacks.
     pub simd: Simd,
+    /// Sizes of dimensions that the inputs of the model have names for; none by default.
+    ///
+    /// ```
+    /// use linn::{Model, Options};
+    /// let mut options = Options::default();
+    /// options.dims = vec![("N".to_string(), 1)];
+    /// let model = Model::load_with("models/branches/model.onnx", &options)?;
+    /// assert_eq!(model.inputs()[0].to_string(), "f32[1,2,H,W]");
+    /// # Ok::<(), linn::Error>(())
+    /// ```
+    pub dims: Vec<(String, usize)>,
+    /// Whether inputs with a default are constants and no inputs, so that more is known before a run; not so by
+    /// default. Files of IR version 3 have all their weights as such inputs.
+    pub fix_defaults: bool,
 }
 
 impl Default for Options {
@@ -42,6 +59,8 @@ impl Default for Options {
         Options {
             memory_limit: usize::try_from(4u64 << 30).unwrap_or(usize::MAX),
             simd: Simd::Auto,
+            dims: Vec::new(),
+            fix_defaults: false,
         }
     }
 }
@@ -61,6 +80,7 @@ impl Default for Options {
 /// ```
 #[derive(Debug)]
 pub struct Model {
+    info: ModelInfo,
     graph: Graph,
     warnings: Vec<Finding>,
     /// What a plain run computes.
@@ -153,6 +173,15 @@ impl Model {
         Ok(built.findings)
     }
 
+    /// As [`Model::check`], for a model in memory; it cannot have external data.
+    ///
+    /// # Errors
+    /// As [`Model::check`].
+    pub fn check_bytes(bytes: impl Into<Bytes>) -> Result<Vec<Finding>, Error> {
+        let built = build(bytes.into(), &Folder::none(), &Options::default())?;
+        Ok(built.findings)
+    }
+
     fn new(built: Built, options: &Options) -> Result<Model, Error> {
         options.simd.check().map_err(lacks)?;
         let Some(graph) = built.graph else {
@@ -174,6 +203,7 @@ impl Model {
             computed[*id] = true;
         }
         Ok(Model {
+            info: built.info,
             plan: Plan::new(&graph, &results),
             names: outputs.iter().map(|info| info.name.clone()).collect(),
             symbols: Symbols::new(&inputs),
@@ -363,7 +393,11 @@ fn read_file(path: &Path) -> Result<Bytes, Error> {
 }
 
 fn build(bytes: Bytes, folder: &Folder, options: &Options) -> Result<Built, Error> {
-    Graph::build(onnx::read(bytes)?, folder, options.memory_limit)
+    let mut proto = onnx::read(bytes)?;
+    let fixed = fix::fix(&mut proto, options)?;
+    let mut built = Graph::build(proto, folder, options.memory_limit)?;
+    built.info.fixed_inputs = fixed;
+    Ok(built)
 }
 
 /// Inputs by name, of any types, for [`Model::run`]: `inputs! { "x" => x.view(), "n" => &tensor }`.

@@ -99,6 +99,7 @@ mod window;
 use std::fmt::Debug;
 
 use crate::error::OpError;
+use crate::model::Body;
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{DType, TensorView};
 use schema::Schema;
@@ -130,6 +131,11 @@ pub(crate) trait Operator: Debug + Send + Sync {
 
     /// Computes the wanted outputs.
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError>;
+
+    /// The graphs among its attributes.
+    fn bodies(&self) -> Vec<&Body> {
+        Vec::new()
+    }
 }
 
 /// Every operator, by domain and name.

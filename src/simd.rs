@@ -7,6 +7,23 @@ use fearless_simd::Level;
 
 use crate::error::{Class, OpError};
 
+/// `dispatch!(level, s => work)`: `work` compiled for every instruction set, with `s` of the one that `level` names.
+#[cfg(not(test))]
+pub(crate) use fearless_simd::dispatch;
+
+/// Kernels are most of what there is to compile, and tests/pooling runs them on every instruction set: the unit
+/// tests have them as plain loops alone.
+#[cfg(test)]
+macro_rules! dispatch {
+    ($level:expr, $s:ident => $work:expr) => {{
+        let _: fearless_simd::Level = $level;
+        let $s = fearless_simd::Fallback::new();
+        $work
+    }};
+}
+#[cfg(test)]
+pub(crate) use dispatch;
+
 /// An instruction set that pools use. All of them give the same bits.
 ///
 /// ```

@@ -72,8 +72,11 @@ fn the_readme_of_the_models_lists_them() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// The folders of models, without that of the light ones, which are not written here.
 fn folders(path: &Path) -> std::io::Result<Vec<String>> {
-    names(path, true)
+    let mut names = names(path, true)?;
+    names.retain(|name| name != "light");
+    Ok(names)
 }
 
 /// The files of a model's folder, by their path in it.

@@ -1,6 +1,6 @@
-//! What README.md shows is what the program prints: the sessions, and the table of operators.
+//! What README.md and docs/operators.md show is what the program prints: the sessions, and the table of operators.
 //!
-//! `UPDATE_README=1 cargo test --test readme` writes the present output into it.
+//! `UPDATE_README=1 cargo test --test readme` writes the present output into them.
 #![cfg(feature = "cli")]
 
 use std::process::{Command, Output};
@@ -11,16 +11,26 @@ const SESSION: [&str; 2] = ["```console\n", "```\n"];
 
 #[test]
 fn the_readme_shows_what_the_program_prints() {
-    let file = format!("{FOLDER}/README.md");
-    let shown = std::fs::read_to_string(&file).expect("the README can be read");
-    let printed = between(&shown, TABLE, |_| stdout(&["ops".to_string()]));
-    let printed = between(&printed, SESSION, session);
+    check("README.md", |shown| between(shown, SESSION, session));
+}
+
+#[test]
+fn the_table_of_operators_is_what_the_program_prints() {
+    let table = |_: &str| stdout(&["ops".to_string()]);
+    check("docs/operators.md", |shown| between(shown, TABLE, table));
+}
+
+/// Compares a page with what it should be, or writes that.
+fn check(page: &str, print: impl Fn(&str) -> String) {
+    let file = format!("{FOLDER}/{page}");
+    let shown = std::fs::read_to_string(&file).expect("the page can be read");
+    let printed = print(&shown);
     if std::env::var_os("UPDATE_README").is_some() {
-        std::fs::write(&file, printed).expect("the README can be written");
+        std::fs::write(&file, printed).expect("the page can be written");
         return;
     }
     for (number, (shown, printed)) in shown.lines().zip(printed.lines()).enumerate() {
-        assert_eq!(shown, printed, "README.md, line {}", number + 1);
+        assert_eq!(shown, printed, "{page}, line {}", number + 1);
     }
     assert_eq!(shown, printed);
 }
@@ -33,7 +43,7 @@ fn between(text: &str, marks: [&str; 2], replace: impl Fn(&str) -> String) -> St
         out += &[before, marks[0], &replace(inside), marks[1]].concat();
         rest = after;
     }
-    assert!(!out.is_empty(), "{} is not in the README", marks[0]);
+    assert!(!out.is_empty(), "{} is not in the page", marks[0]);
     out + rest
 }
 

@@ -1,20 +1,18 @@
 //! What is run: a model, and where its inputs come from.
 
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
-
 use linn::text::Plain;
-use linn::{Error, Model, Options};
+use linn::{Model, Options};
 
 use super::inputs::{self, Inputs};
+use super::model_file::{Loaded, ModelFile};
 use super::source::Loader;
-use super::{Failure, data_set, note, say};
+use super::{Failure, data_set, note};
 
 /// A model and its inputs, as arguments name them.
 #[derive(clap::Args)]
 pub(super) struct Subject {
-    /// An .onnx file, a folder with a model.onnx, or - for stdin
-    model: PathBuf,
+    #[command(flatten)]
+    model: ModelFile,
 
     /// Where an input comes from; NAME may be left out if the model has one input
     #[arg(
@@ -30,47 +28,15 @@ pub(super) struct Subject {
     seed: u64,
 }
 
-/// A model that is ready to run.
-pub(super) struct Loaded {
-    pub(super) model: Model,
-    /// How long loading took; waiting for stdin is not part of it.
-    pub(super) load_time: Duration,
-    /// The file that messages name.
-    file: PathBuf,
-}
-
 impl Subject {
     /// The model as the user named it.
     pub(super) fn model(&self) -> String {
-        self.model.to_string_lossy().into_owned()
+        self.model.text()
     }
 
     /// Loads the model, and says what looks wrong in it.
     pub(super) fn load(&self, options: &Options, loader: &mut Loader) -> Result<Loaded, Failure> {
-        let (file, start, model) = if self.model == Path::new("-") {
-            let bytes = loader.read(None)?;
-            let start = Instant::now();
-            let model = Model::from_bytes_with(bytes, options);
-            (PathBuf::from("stdin"), start, model)
-        } else {
-            let file = match self.folder() {
-                Some(folder) => folder.join("model.onnx"),
-                None => self.model.clone(),
-            };
-            let start = Instant::now();
-            let model = Model::load_with(&file, options);
-            (file, start, model)
-        };
-        let load_time = start.elapsed();
-        let model = model.map_err(Failure::of(&file))?;
-        for warning in model.warnings() {
-            say("warning", warning);
-        }
-        Ok(Loaded {
-            model,
-            load_time,
-            file,
-        })
+        self.model.load(options, loader)
     }
 
     /// A loader of the inputs.
@@ -85,7 +51,7 @@ impl Subject {
         if !self.input.is_empty() {
             return inputs::load(&self.input, infos, loader);
         }
-        if let Some(folder) = self.folder() {
+        if let Some(folder) = self.model.folder() {
             let data = folder.join("test_data_set_0");
             if let Some(inputs) = data_set::inputs(&data, infos, loader)? {
                 let shown = data.to_string_lossy();
@@ -97,17 +63,5 @@ impl Subject {
             note(format!("the inputs are random, from seed {}", self.seed));
         }
         inputs::random(infos, loader)
-    }
-
-    /// The folder that was named instead of a file.
-    fn folder(&self) -> Option<&Path> {
-        self.model.is_dir().then_some(&self.model)
-    }
-}
-
-impl Loaded {
-    /// A failure of this model.
-    pub(super) fn blame(&self, error: Error) -> Failure {
-        Failure::of(&self.file)(error)
     }
 }

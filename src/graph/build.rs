@@ -12,6 +12,7 @@ use super::opsets::Imports;
 use super::read::read;
 use super::{Built, Graph, Node, ValueId, captures, inputs_text, opsets, order};
 use crate::error::{Class, Error, Finding, NodeName, Quoted, Severity};
+use crate::model::ModelInfo;
 use crate::onnx::external::Folder;
 use crate::onnx::proto::{GraphProto, ModelProto};
 use crate::ops::Fact;
@@ -27,6 +28,13 @@ impl Graph {
         let mut findings = Vec::new();
         opsets::check_ir_version(model.ir_version, &mut findings)?;
         let imports = Imports::of_model(&model.opset_import, &mut findings)?;
+        let info = ModelInfo {
+            ir_version: model.ir_version.unwrap_or(0),
+            producer_name: model.producer_name,
+            producer_version: model.producer_version,
+            opsets: opsets::listed(&model.opset_import),
+            fixed_inputs: Vec::new(),
+        };
         let Some(mut graph) = model.graph else {
             return Err(Error::Invalid("the model has no graph".to_string()));
         };
@@ -54,6 +62,7 @@ impl Graph {
         let mut findings = shared.findings.iter();
         let runs = findings.all(|finding| finding.severity == Severity::Warning);
         Ok(Built {
+            info,
             graph: runs.then_some(built),
             constant_bytes: shared.constant_bytes,
             findings: shared.findings,
@@ -145,6 +154,7 @@ impl<'s, 'a> Builder<'s, 'a> {
         });
         let facts = facts.collect();
         let graph = Graph {
+            values: self.values(&inputs, declared),
             names: self.names,
             ids: self.ids,
             inputs,
@@ -354,6 +364,28 @@ impl<'s, 'a> Builder<'s, 'a> {
             ));
         }
         Ok(outputs)
+    }
+
+    /// What is known of each value in the end.
+    fn values(
+        &self,
+        inputs: &[(ValueId, ValueInfo)],
+        mut declared: HashMap<ValueId, Declared>,
+    ) -> Vec<Option<ValueInfo>> {
+        let mut values: Vec<Option<ValueInfo>> = Vec::with_capacity(self.facts.len());
+        for (id, fact) in self.facts.iter().enumerate() {
+            let declared = declared.remove(&id);
+            values.push(fact.as_ref().map(|fact| ValueInfo {
+                name: self.names[id].clone(),
+                dtype: fact.dtype,
+                dims: Declared::merge(declared, Some(fact)),
+                optional: false,
+            }));
+        }
+        for (id, info) in inputs {
+            values[*id] = Some(info.clone());
+        }
+        values
     }
 
     fn warn(&mut self, reason: String) {

@@ -273,7 +273,8 @@ fn enter<'a>(
         attributes.insert(attribute.name.clone(), attribute.clone());
     }
     // Its names would have to be those of the call, its opsets too.
-    if let Some(attribute) = attributes.values().find(|attribute| attribute.g.is_some()) {
+    let holds = |attribute: &&AttributeProto| attribute.g.is_some() || !attribute.graphs.is_empty();
+    if let Some(attribute) = attributes.values().find(holds) {
         let graph = format!("the graph {} given to a function", Quoted(&attribute.name));
         return Err(Error::Unsupported(vec![Finding {
             severity: Severity::Unsupported,

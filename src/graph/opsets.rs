@@ -98,6 +98,16 @@ impl Imports {
     }
 }
 
+/// The imported domains and versions in their order.
+pub(super) fn listed(list: &[OperatorSetIdProto]) -> Vec<(String, i64)> {
+    list.iter()
+        .map(|import| {
+            let version = import.version.unwrap_or(0);
+            (canonical(&import.domain).to_string(), version)
+        })
+        .collect()
+}
+
 /// The one name of a domain: the standard one may be written in two ways.
 pub(super) fn canonical(domain: &str) -> &str {
     match domain {

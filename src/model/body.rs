@@ -37,6 +37,15 @@ impl Body {
         }
     }
 
+    pub(super) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The inputs of the node that are values of the graph around it, and what they are called here.
+    pub(super) fn captures(&self) -> &[(usize, ValueId)] {
+        &self.captures
+    }
+
     /// What is known of each output; `None` behind a node that is not supported.
     pub(crate) fn facts(&self) -> &[Option<Fact>] {
         &self.facts

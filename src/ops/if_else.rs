@@ -45,6 +45,10 @@ impl If {
 }
 
 impl Operator for If {
+    fn bodies(&self) -> Vec<&Body> {
+        vec![&self.then_branch, &self.else_branch]
+    }
+
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
         let cond = &required(inputs, 0).value;
         if let Some(cond) = cond.as_ref().and_then(|value| value.as_slice::<bool>())

@@ -76,6 +76,10 @@ impl Loop {
 }
 
 impl Operator for Loop {
+    fn bodies(&self) -> Vec<&Body> {
+        vec![&self.body]
+    }
+
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
         let mut results = self.body.facts().iter().flatten().skip(1);
         let mut facts = Vec::with_capacity(self.body.outputs());

@@ -165,6 +165,10 @@ impl Scan {
 }
 
 impl Operator for Scan {
+    fn bodies(&self) -> Vec<&Body> {
+        vec![&self.body]
+    }
+
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
         let own = self.scanned(inputs);
         let own: Vec<&Fact> = own.into_iter().copied().collect();

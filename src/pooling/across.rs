@@ -1,12 +1,13 @@
 //! The fold across rows: neighbouring windows share the same taps of neighbouring rows, vector by vector.
 
-use fearless_simd::{Level, Simd, dispatch};
+use fearless_simd::{Level, Simd};
 
 use super::lanes::{Vectored, lanes};
 use super::reduce::Reduction;
 use super::runs::Run;
 use super::sink::Sink;
 use super::source::{Source, absent};
+use crate::simd::dispatch;
 
 /// An axis to fold: blocks of rows of `unit` accumulators.
 #[derive(Clone, Copy)]

@@ -130,7 +130,7 @@ impl Geometry {
         let mut geometry = Geometry {
             strips: last > 0
                 && ways[last - 1..] == [Way::Across, Way::Rows]
-                && strips::suits(&axes[last - 1], &axes[last], size_of::<T>()),
+                && strips::suits::<T, R>(&axes[last - 1], &axes[last]),
             ways,
             runs: SmallVec::new(),
             inner,

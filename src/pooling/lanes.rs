@@ -1,10 +1,11 @@
 //! Lanes: the elements and accumulators of several windows side by side, in the vectors of any instruction set.
 
-use fearless_simd::{Level, Select, Simd, SimdBase, SimdMask, dispatch};
+use fearless_simd::{Level, Select, Simd, SimdBase, SimdMask};
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
 use super::buffer::Item;
+use crate::simd::dispatch;
 
 /// The most lanes that a vector of elements has.
 pub(super) const MOST_LANES: usize = 64;

@@ -5,17 +5,19 @@
 //! length are the digits of the window's length, the shortest last. No tap outside a window is ever folded, so sums
 //! neither drift nor carry a NaN along.
 
-use fearless_simd::{Level, Simd, dispatch};
+use fearless_simd::{Level, Simd};
 
 use super::lanes::{Accumulator, Vectored, lanes};
 use super::reduce::{Places, Reduction};
 use super::runs::Run;
 use super::sink::{Sink, store_first};
+use crate::simd::dispatch;
 
 /// The most runs that are folded into one at a time.
 const MOST: usize = 8;
 
-/// The vectors of windows that are folded at a time, where there are as many.
+/// The vectors of windows that are folded at a time, where there are as many, and their elements are not so small that
+/// each vector makes several of accumulators.
 const BLOCK: usize = 4;
 
 /// The taps of windows: `count`, `step` items apart.
@@ -190,16 +192,18 @@ fn lengthen<S: Simd, T: Vectored, R: Reduction<T>>(
         let end = (first + width).min(whole);
         let mut at = first;
         // Ascending, so that what lies behind a run is not lengthened yet.
-        while at + BLOCK * len <= end {
-            let accs = gather::<S, T, R, BLOCK>(s, reduction, source, offsets, single, at);
-            let (items, part) = (
-                &mut source.runs.items[source.runs.at + at..],
-                source.runs.part,
-            );
-            for v in 0..BLOCK {
-                accs[v].store(items, part, v * len);
+        if const { size_of::<T>() >= 4 } {
+            while at + BLOCK * len <= end {
+                let accs = gather::<S, T, R, BLOCK>(s, reduction, source, offsets, single, at);
+                let (items, part) = (
+                    &mut source.runs.items[source.runs.at + at..],
+                    source.runs.part,
+                );
+                for v in 0..BLOCK {
+                    accs[v].store(items, part, v * len);
+                }
+                at += BLOCK * len;
             }
-            at += BLOCK * len;
         }
         while at < end {
             let accs = gather::<S, T, R, 1>(s, reduction, source, offsets, single, at);
@@ -286,19 +290,21 @@ fn finish<S: Simd, T: Vectored, R: Reduction<T>>(
         let (at, carried_at) = (into.at + stretch * into.pitch, stretch * field.len);
         let mut column = into.column;
         let mut i = 0;
-        while i + BLOCK * len <= width && i + BLOCK * len <= sink.room(at) {
-            let mut accs =
-                gather::<S, T, R, BLOCK>(s, reduction, source, offsets, single, from + i);
-            for v in 0..BLOCK {
-                if more {
-                    let behind = carried::<S, T, R>(s, source, carried_at + i + v * len);
-                    accs[v] = reduction.fold(s, accs[v], behind);
+        if const { size_of::<T>() >= 4 } {
+            while i + BLOCK * len <= width && i + BLOCK * len <= sink.room(at) {
+                let mut accs =
+                    gather::<S, T, R, BLOCK>(s, reduction, source, offsets, single, from + i);
+                for v in 0..BLOCK {
+                    if more {
+                        let behind = carried::<S, T, R>(s, source, carried_at + i + v * len);
+                        accs[v] = reduction.fold(s, accs[v], behind);
+                    }
+                    let divisor = sink.divisor(s, reduction, share, column);
+                    sink.put_whole(s, reduction, accs[v], divisor, at + i + v * len);
+                    column = next_column(column + len, into.columns);
                 }
-                let divisor = sink.divisor(s, reduction, share, column);
-                sink.put_whole(s, reduction, accs[v], divisor, at + i + v * len);
-                column = next_column(column + len, into.columns);
+                i += BLOCK * len;
             }
-            i += BLOCK * len;
         }
         while i < width {
             let accs = gather::<S, T, R, 1>(s, reduction, source, offsets, single, from + i);

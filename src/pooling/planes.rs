@@ -149,7 +149,8 @@ fn run<T: Vectored + PartialEq, R: Reduction<T>>(
         };
         let pieces = match rayon::current_num_threads() {
             1 => 1,
-            threads => (bytes / GRAIN_BYTES).min(4 * threads),
+            // As many as there are threads, so that each finds its part in its own cache the next time.
+            threads => (bytes / GRAIN_BYTES).min(threads),
         };
         part(&job, bands, pieces);
     });

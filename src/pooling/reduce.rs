@@ -44,6 +44,8 @@ pub(crate) trait Reduction<T: Vectored>: Sync {
     const PARTS: usize;
     /// Whether a tap may be folded twice.
     const IDEMPOTENT: bool;
+    /// Whether small square windows have a kernel of their own: all that is compiled for each instruction set takes its time.
+    const STRIPS: bool = false;
     /// Whether results are divided by the number of taps.
     const DIVIDES: bool = false;
     /// Whether places are yielded beside values.

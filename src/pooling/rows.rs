@@ -3,13 +3,14 @@
 //! Rows that lie one behind the other, and whose windows do too, are one long row: narrow planes fill vectors as
 //! wide ones do.
 
-use fearless_simd::{Level, Simd, dispatch};
+use fearless_simd::{Level, Simd};
 
 use super::edges::{Edges, is_narrow};
 use super::lanes::{Accumulator, MOST_LANES, Vectored, lanes};
 use super::reduce::{Places, Reduction};
 use super::source::{absent, copy_present};
 use super::taps::{span, window_at};
+use crate::simd::dispatch;
 use crate::window::Axis;
 
 /// The most taps that are folded one by one.

@@ -1,10 +1,11 @@
 //! Where accumulators go: a buffer, or the results of a pool.
 
-use fearless_simd::{Level, Simd, dispatch};
+use fearless_simd::{Level, Simd};
 
 use super::lanes::{Accumulator, MOST_LANES, Vectored, lanes};
 use super::reduce::Reduction;
 use super::source::absent;
+use crate::simd::dispatch;
 
 /// Where accumulators go, in ascending order: what is written beyond the last window of a row is written again.
 pub(super) trait Sink<T: Vectored, R: Reduction<T>> {

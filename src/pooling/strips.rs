@@ -5,24 +5,33 @@
 
 mod down;
 
-use fearless_simd::{Level, Simd, dispatch};
+use fearless_simd::{Level, Simd};
 
 use super::edges::Edges;
 use super::lanes::{MOST_LANES, Vectored, lanes};
 use super::reduce::Reduction;
 use super::runs::Run;
 use super::sink::Sink;
+use crate::simd::dispatch;
 use crate::window::Axis;
 use down::{Strip, Windows, down};
 
-/// Whether windows over these two axes of elements of that many bytes can be folded here.
-pub(super) fn suits(rows: &Axis, columns: &Axis, element_bytes: usize) -> bool {
+/// Whether windows over these two axes can be folded here.
+pub(super) fn suits<T: Vectored, R: Reduction<T>>(rows: &Axis, columns: &Axis) -> bool {
     let shape = |axis: &Axis| (axis.kernel, axis.stride, axis.dilation);
-    // Of rows apart, those between are written later or earlier: none may write over the ends of others.
-    let wide = columns.output * element_bytes >= MOST_LANES;
-    shape(rows) == shape(columns)
-        && matches!(shape(rows), (3, 1, _) | (5, 1, 1) | (2..=3, 2, 1))
-        && (rows.dilation == 1 || (wide && rows.dilation <= rows.input))
+    let known = match shape(rows) {
+        (3, 1, 1) | (2..=3, 2, 1) => true,
+        (5, 1, 1) => R::IDEMPOTENT,
+        // Of rows apart, those between are written later or earlier: none may write over the ends of others.
+        (3, 1, apart) => {
+            let wide = columns.output * size_of::<T>() >= MOST_LANES;
+            R::IDEMPOTENT && wide && apart <= rows.input
+        }
+        _ => false,
+    };
+    R::STRIPS
+        && known
+        && shape(rows) == shape(columns)
         && !rows.has_bare_windows()
         && (columns.kernel == 2 || has_middle_taps(columns))
 }
@@ -67,7 +76,9 @@ pub(super) fn fold<T: Vectored, R: Reduction<T>>(
     spare: &mut [T],
     sink: impl Sink<T, R>,
 ) {
-    dispatch!(level, s => sized(s, reduction, slices, edges, spare, sink));
+    if R::STRIPS {
+        dispatch!(level, s => sized(s, reduction, slices, edges, spare, sink));
+    }
 }
 
 #[inline(always)]
@@ -83,10 +94,15 @@ fn sized<S: Simd, T: Vectored, R: Reduction<T>>(
     // What is known when compiled need not be checked in loops.
     match (axis.kernel, axis.stride, axis.dilation) {
         (3, 1, 1) => each::<S, T, R, 3, 1>(s, reduction, slices, 1, edges, spare, sink),
-        (3, 1, apart) => each::<S, T, R, 3, 1>(s, reduction, slices, apart, edges, spare, sink),
-        (5, ..) => each::<S, T, R, 5, 1>(s, reduction, slices, 1, edges, spare, sink),
-        (3, ..) => each::<S, T, R, 3, 2>(s, reduction, slices, 1, edges, spare, sink),
-        _ => each::<S, T, R, 2, 2>(s, reduction, slices, 1, edges, spare, sink),
+        (3, 2, 1) => each::<S, T, R, 3, 2>(s, reduction, slices, 1, edges, spare, sink),
+        (2, 2, 1) => each::<S, T, R, 2, 2>(s, reduction, slices, 1, edges, spare, sink),
+        (3, 1, apart) if R::IDEMPOTENT => {
+            each::<S, T, R, 3, 1>(s, reduction, slices, apart, edges, spare, sink)
+        }
+        (5, 1, _) if R::IDEMPOTENT => {
+            each::<S, T, R, 5, 1>(s, reduction, slices, 1, edges, spare, sink)
+        }
+        _ => {}
     }
 }
 
@@ -169,33 +185,55 @@ fn strips<S: Simd, T: Vectored, R: Reduction<T>, const SIZE: usize, const STRIDE
         strip.column = column.min(last);
         strip.start = columns.start(strip.column) as isize;
         // Of windows that read much more than they yield, one vector at a time is faster.
-        strip.apart = match STRIDE > 1 && SIZE > STRIDE {
+        strip.apart = match const { STRIDE > 1 && SIZE > STRIDE } {
             true => 0,
             false => (strip.column + len).min(last) - strip.column,
         };
         let (words, masked) = words::<SIZE>(edges, [strip.column, strip.column + strip.apart]);
-        if strip.apart == 0 {
-            let words = [words[0]];
-            // Masks cost little where each element is loaded for many windows.
-            if STRIDE == 1 || masked {
-                down::<S, T, R, SIZE, STRIDE, 1, true>(
-                    s, reduction, strip, words, windows, spare, sink,
-                );
-            } else {
-                down::<S, T, R, SIZE, STRIDE, 1, false>(
-                    s, reduction, strip, words, windows, spare, sink,
-                );
-            }
-        } else if STRIDE == 1 || masked {
-            down::<S, T, R, SIZE, STRIDE, 2, true>(
+        // Masks cost little where each element is loaded for many windows.
+        if const { STRIDE == 1 } || masked {
+            strip_of::<S, T, R, SIZE, STRIDE, true>(
                 s, reduction, strip, words, windows, spare, sink,
             );
-        } else {
-            down::<S, T, R, SIZE, STRIDE, 2, false>(
+        } else if const { STRIDE > 1 } {
+            strip_of::<S, T, R, SIZE, STRIDE, false>(
                 s, reduction, strip, words, windows, spare, sink,
             );
         }
         column += len + strip.apart;
+    }
+}
+
+/// Folds a strip of one vector, or of two.
+#[inline(always)]
+fn strip_of<
+    S: Simd,
+    T: Vectored,
+    R: Reduction<T>,
+    const SIZE: usize,
+    const STRIDE: usize,
+    const MASKED: bool,
+>(
+    s: S,
+    reduction: &R,
+    strip: Strip<'_, T>,
+    words: [[u64; SIZE]; 2],
+    windows: Windows<'_>,
+    spare: &mut [T],
+    sink: &mut impl Sink<T, R>,
+) {
+    if strip.apart == 0 {
+        down::<S, T, R, SIZE, STRIDE, 1, MASKED>(
+            s,
+            reduction,
+            strip,
+            [words[0]],
+            windows,
+            spare,
+            sink,
+        );
+    } else if const { STRIDE == 1 || SIZE == STRIDE } {
+        down::<S, T, R, SIZE, STRIDE, 2, MASKED>(s, reduction, strip, words, windows, spare, sink);
     }
 }
 

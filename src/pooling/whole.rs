@@ -1,10 +1,11 @@
 //! Global pools: the fold of a whole plane into one result.
 
-use fearless_simd::{Level, Simd, dispatch};
+use fearless_simd::{Level, Simd};
 
 use super::lanes::{Accumulator, MOST_LANES, Vectored, lanes};
 use super::reduce::{Places, Reduction};
 use super::source::{absent, copy_present};
+use crate::simd::dispatch;
 
 /// Bytes of elements that are folded side by side, whatever the vectors: sums are the same for all of them.
 const ABREAST: usize = 128;

@@ -160,7 +160,7 @@ impl Builder<'_, '_> {
                 let info = ValueInfo {
                     name: proto.name.clone(),
                     dtype: fact.dtype,
-                    dims: declared.and_then(|declared| declared.dims),
+                    dims: Declared::merge(declared, Some(fact)),
                     optional: false,
                 };
                 inputs.push((id, info));

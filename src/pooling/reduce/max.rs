@@ -200,6 +200,7 @@ impl<T: MaxElement> Reduction<T> for Max {
     type Divisor<S: Simd> = ();
     const PARTS: usize = 1;
     const IDEMPOTENT: bool = true;
+    const STRIPS: bool = true;
 
     fn absent(&self) -> T {
         T::LEAST

@@ -80,6 +80,7 @@ impl<T: Located> Reduction<T> for MaxWithIndex {
     type Divisor<S: Simd> = ();
     const PARTS: usize = 2;
     const IDEMPOTENT: bool = true;
+    const STRIPS: bool = size_of::<T>() == 4;
     const PLACES: bool = true;
 
     fn absent(&self) -> T {

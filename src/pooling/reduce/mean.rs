@@ -26,6 +26,7 @@ impl<T: SumElement> Reduction<T> for Mean {
     type Divisor<S: Simd> = T::Wide<S>;
     const PARTS: usize = T::SUM_PARTS;
     const IDEMPOTENT: bool = false;
+    const STRIPS: bool = size_of::<T>() == 4;
     const DIVIDES: bool = true;
 
     fn absent(&self) -> T {

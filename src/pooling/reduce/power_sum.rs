@@ -78,6 +78,7 @@ impl<T: SumElement> Reduction<T> for PowerSum {
     type Divisor<S: Simd> = ();
     const PARTS: usize = T::SUM_PARTS;
     const IDEMPOTENT: bool = false;
+    const STRIPS: bool = size_of::<T>() == 4;
 
     fn absent(&self) -> T {
         T::from_f64(0.0)

@@ -1,0 +1,172 @@
+//! `linn check`: what keeps models from running, all of it at once.
+
+use std::path::{Path, PathBuf};
+
+use linn::text::Plain;
+use linn::{Class, Error, Finding, Model, Options, Severity};
+use serde_json::{Value, json};
+
+use super::model_file::{file_of, is_stdin};
+use super::run::Format;
+use super::source::Loader;
+use super::{Failure, Verdict, exit_code, print};
+
+/// Check whether models run, and list all that keeps them from it
+///
+/// Lists for each model every node that is not supported, and what looks wrong. Nothing is run, so an error
+/// that depends on values or on shapes that the file leaves open is not found.
+///
+/// The exit code is the first of these that holds for any model: 8 its file cannot be read, 7 a limit, 3 it is
+/// invalid, 4 something in it is not supported; else 0.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// An .onnx file, a folder with a model.onnx, or - for stdin
+    #[arg(required = true, value_name = "MODEL")]
+    models: Vec<PathBuf>,
+
+    /// What is printed: text, or a document linn.check/1
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// The exit codes from the worst on.
+const WORST_FIRST: [u8; 4] = [8, 7, 3, 4];
+
+impl Args {
+    pub(super) fn run(self) -> Result<Verdict, Failure> {
+        if self.models.iter().filter(|model| is_stdin(model)).count() > 1 {
+            return Err(Failure::Usage("stdin can be read only once".to_string()));
+        }
+        let checked: Vec<Checked> = self
+            .models
+            .iter()
+            .map(|model| check(model))
+            .collect::<Result<_, _>>()?;
+        print(match self.format {
+            Format::Text => checked.iter().map(Checked::text).collect(),
+            Format::Json => format!("{}\n", document(&checked)),
+        })?;
+        let codes: Vec<u8> = checked.iter().filter_map(Checked::code).collect();
+        let rank = |code: &u8| WORST_FIRST.iter().position(|worst| worst == code);
+        Ok(
+            match codes.into_iter().min_by_key(|code| rank(code).unwrap_or(0)) {
+                Some(code) => Verdict::Code(code),
+                None => Verdict::Passed,
+            },
+        )
+    }
+}
+
+/// A model and what was found in it.
+struct Checked {
+    model: String,
+    findings: Vec<Finding>,
+    /// What kept the rest of it from being looked at.
+    error: Option<Error>,
+}
+
+fn check(model: &Path) -> Result<Checked, Failure> {
+    let found = match is_stdin(model) {
+        true => {
+            let limit = Options::default().memory_limit;
+            Model::check_bytes(Loader::new(0, limit).read(None)?)
+        }
+        false => Model::check(file_of(model)),
+    };
+    let (findings, error) = match found {
+        Ok(findings) => (findings, None),
+        Err(Error::Unsupported(findings)) => (findings, None),
+        Err(error) => (Vec::new(), Some(error)),
+    };
+    Ok(Checked {
+        model: model.to_string_lossy().into_owned(),
+        findings,
+        error,
+    })
+}
+
+impl Checked {
+    fn unsupported(&self) -> impl Iterator<Item = &Finding> {
+        let findings = self.findings.iter();
+        findings.filter(|finding| finding.severity == Severity::Unsupported)
+    }
+
+    /// The exit code, unless the model is fine.
+    fn code(&self) -> Option<u8> {
+        match &self.error {
+            Some(error) => Some(exit_code(error.class())),
+            None => self
+                .unsupported()
+                .next()
+                .map(|_| exit_code(Class::Unsupported)),
+        }
+    }
+
+    fn status(&self) -> &'static str {
+        match self.error.as_ref().map(Error::class) {
+            Some(Class::Io) => "unreadable",
+            Some(Class::Limit) => "limit",
+            Some(_) => "invalid",
+            None => match self.unsupported().next() {
+                Some(_) => "unsupported",
+                None => "ok",
+            },
+        }
+    }
+
+    fn text(&self) -> String {
+        let model = Plain(&self.model);
+        let mut text = match &self.error {
+            // The model is its file, which need not be named twice.
+            Some(Error::Io { source, .. }) => format!("{model}: {}: {source}\n", self.status()),
+            Some(error) => format!("{model}: {}: {error}\n", self.status()),
+            None => match self.unsupported().count() {
+                0 => format!("{model}: ok\n"),
+                1 => format!("{model}: 1 item is not supported\n"),
+                count => format!("{model}: {count} items are not supported\n"),
+            },
+        };
+        for finding in &self.findings {
+            text += &match finding.severity {
+                Severity::Warning => format!("  warning: {finding}\n"),
+                Severity::Unsupported => format!("  {finding}\n"),
+            };
+        }
+        text
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "model": self.model,
+            "status": self.status(),
+            "error": self.error.as_ref().map(Error::to_string),
+            "findings": self.findings.iter().map(finding_json).collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn finding_json(finding: &Finding) -> Value {
+    let severity = match finding.severity {
+        Severity::Warning => "warning",
+        Severity::Unsupported => "unsupported",
+    };
+    let node = finding.node.as_ref().map(|node| {
+        json!({
+            "index": node.index,
+            "name": node.name,
+            "output": node.output,
+            "operator": node.operator,
+            "opset": node.opset,
+            "calls": node.calls.to_vec(),
+        })
+    });
+    json!({ "severity": severity, "node": node, "reason": finding.reason })
+}
+
+fn document(checked: &[Checked]) -> Value {
+    json!({
+        "schema": "linn.check/1",
+        "linn": env!("CARGO_PKG_VERSION"),
+        "models": checked.iter().map(Checked::json).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,262 @@
+//! `linn inspect`: what a model is: inputs, outputs, nodes, and how much work they are.
+
+use linn::text::Plain;
+use linn::{Dim, ModelInfo, NodeInfo, Totals, ValueInfo};
+use serde_json::{Value, json};
+
+use super::columns::{self, Column, short, table, wrapped};
+use super::engine::Engine;
+use super::model_file::ModelFile;
+use super::run::Format;
+use super::source::Loader;
+use super::{Failure, Verdict, print};
+
+/// Show what a model is: inputs, outputs, nodes, and how much work they are
+///
+/// Types and shapes are those known before a run, ? standing for a dimension that is not. The work of a node
+/// is - where a shape that it depends on is not known; --dim settles dimensions that have names. Inputs with a
+/// default are taken for constants. Functions of the model are shown as the nodes in them; the nodes of the
+/// graphs in a node follow it.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    model: ModelFile,
+
+    /// The size of a dimension that the inputs have a name for; may be repeated
+    #[arg(long, value_name = "NAME=SIZE", value_parser = parse_dim)]
+    dim: Vec<(String, usize)>,
+
+    /// What is printed: text, or a document linn.inspect/1
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+
+    #[command(flatten)]
+    engine: Engine,
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<Verdict, Failure> {
+        let mut options = self.engine.options()?;
+        options.dims = self.dim;
+        options.fix_defaults = true;
+        let mut loader = Loader::new(0, options.memory_limit);
+        let model = self.model.load(&options, &mut loader)?.model;
+        let nodes: Vec<NodeInfo> = model.nodes().collect();
+        let shown = Shown {
+            name: self.model.text(),
+            info: model.info(),
+            inputs: model.inputs(),
+            outputs: model.outputs(),
+            nodes: &nodes,
+            totals: model.totals(),
+        };
+        print(match self.format {
+            Format::Text => shown.text(columns::width()),
+            Format::Json => format!("{}\n", shown.document()),
+        })?;
+        Ok(Verdict::Passed)
+    }
+}
+
+fn parse_dim(text: &str) -> Result<(String, usize), String> {
+    let (name, size) = text.rsplit_once('=').ok_or("must be NAME=SIZE")?;
+    let size = size.parse().map_err(|_| "SIZE is no whole number")?;
+    Ok((name.to_string(), size))
+}
+
+/// The longest line of sentences.
+const TEXT_WIDTH: usize = 100;
+
+/// What is shown of a model.
+struct Shown<'a> {
+    name: String,
+    info: &'a ModelInfo,
+    inputs: &'a [ValueInfo],
+    outputs: &'a [ValueInfo],
+    nodes: &'a [NodeInfo],
+    totals: Totals,
+}
+
+impl Shown<'_> {
+    fn text(&self, width: Option<usize>) -> String {
+        let mut text = format!("{}\n{}\n\n", Plain(&self.name), self.origin());
+        text += &self.values(width);
+        text += "\n";
+        text += &self.table(width);
+        text += "\n";
+        text += &self.sums();
+        let rule = format!("counted: {}", NodeInfo::RULE);
+        text + &wrapped(&rule, width.unwrap_or(TEXT_WIDTH).min(TEXT_WIDTH))
+    }
+
+    /// `ir_version 8, ai.onnx 17, written by pytorch 2.4.0`
+    fn origin(&self) -> String {
+        let mut parts = vec![format!("ir_version {}", self.info.ir_version)];
+        let opsets = self.info.opsets.iter();
+        parts.extend(opsets.map(|(domain, version)| format!("{} {version}", Plain(domain))));
+        let (name, version) = (&self.info.producer_name, &self.info.producer_version);
+        if !name.is_empty() || !version.is_empty() {
+            let producer = format!("written by {} {}", Plain(name), Plain(version));
+            parts.push(producer.trim_end().to_string());
+        }
+        parts.join(", ")
+    }
+
+    fn values(&self, width: Option<usize>) -> String {
+        let row = |kind: &str, info: &ValueInfo| {
+            let name = Plain(&info.name).to_string();
+            vec![kind.to_string(), name, info.to_string()]
+        };
+        let inputs = self.inputs.iter().map(|info| row("input", info));
+        let outputs = self.outputs.iter().map(|info| row("output", info));
+        let rows: Vec<Vec<String>> = inputs.chain(outputs).collect();
+        let mut text = table(&[Column::Left, Column::Name, Column::Left], &rows, width);
+        let fixed = self.info.fixed_inputs.len();
+        if fixed > 0 {
+            text += &format!("inputs with a default, taken for constants: {fixed}\n");
+        }
+        text
+    }
+
+    fn table(&self, width: Option<usize>) -> String {
+        let columns = [
+            Column::Right,
+            Column::Left,
+            Column::Name,
+            Column::Left,
+            Column::Right,
+            Column::Right,
+            Column::Right,
+        ];
+        let head = [
+            "",
+            "operator",
+            "name",
+            "output",
+            "parameters",
+            "MACs",
+            "bytes",
+        ];
+        let mut rows = vec![head.map(str::to_string).to_vec()];
+        for (index, node) in self.nodes.iter().enumerate() {
+            let outputs = node.outputs.iter().flatten();
+            let outputs: Vec<String> = outputs.map(ToString::to_string).collect();
+            let work = |count: Option<u64>| count.map_or("-".to_string(), short);
+            rows.push(vec![
+                index.to_string(),
+                Plain(&node.name.operator).to_string(),
+                node_text(node),
+                outputs.join(" "),
+                match node.parameters {
+                    0 => String::new(),
+                    parameters => short(parameters),
+                },
+                match node.macs {
+                    Some(0) => String::new(),
+                    macs => work(macs),
+                },
+                work(node.bytes),
+            ]);
+        }
+        table(&columns, &rows, width)
+    }
+
+    fn sums(&self) -> String {
+        let totals = &self.totals;
+        let mut text = format!(
+            "{} nodes, {} parameters of {} bytes, {} MACs, {} bytes read and written\n",
+            totals.nodes,
+            short(totals.parameters),
+            short(totals.parameter_bytes),
+            short(totals.macs),
+            short(totals.bytes),
+        );
+        if totals.uncounted + totals.unmeasured > 0 {
+            text += &format!(
+                "without the MACs of {} nodes and the bytes of {}, which depend on what is not known\n",
+                totals.uncounted, totals.unmeasured
+            );
+        }
+        text
+    }
+
+    fn document(&self) -> Value {
+        let opset =
+            |(domain, version): &(String, i64)| json!({"domain": domain, "version": version});
+        json!({
+            "schema": "linn.inspect/1",
+            "linn": env!("CARGO_PKG_VERSION"),
+            "model": self.name,
+            "ir_version": self.info.ir_version,
+            "producer": {
+                "name": self.info.producer_name,
+                "version": self.info.producer_version,
+            },
+            "opsets": self.info.opsets.iter().map(opset).collect::<Vec<_>>(),
+            "inputs": self.inputs.iter().map(value_json).collect::<Vec<_>>(),
+            "fixed_inputs": self.info.fixed_inputs,
+            "outputs": self.outputs.iter().map(value_json).collect::<Vec<_>>(),
+            "nodes": self.nodes.iter().map(node_json).collect::<Vec<_>>(),
+            "totals": {
+                "nodes": self.totals.nodes,
+                "parameters": self.totals.parameters,
+                "parameter_bytes": self.totals.parameter_bytes,
+                "macs": self.totals.macs,
+                "nodes_without_macs": self.totals.uncounted,
+                "bytes": self.totals.bytes,
+                "nodes_without_bytes": self.totals.unmeasured,
+            },
+            "rule": NodeInfo::RULE,
+        })
+    }
+}
+
+/// The name of a node, or where it has none, of what it writes; behind the functions that hold it.
+fn node_text(node: &NodeInfo) -> String {
+    let name = match node.name.name.as_str() {
+        "" => &node.name.output,
+        name => name,
+    };
+    let calls = node.name.calls.iter().map(|call| Plain(call).to_string());
+    let parts: Vec<String> = calls.chain([Plain(name).to_string()]).collect();
+    parts.join(" / ")
+}
+
+/// `{"name":..,"dtype":..,"shape":[1,"N",null]}`, the shape `null` where the rank is unknown.
+fn value_json(info: &ValueInfo) -> Value {
+    let size = |dim: &Dim| match dim {
+        Dim::Known(size) => json!(size),
+        Dim::Symbol(name) => json!(name),
+        Dim::Unknown => Value::Null,
+    };
+    let shape = info
+        .dims
+        .as_ref()
+        .map(|dims| dims.iter().map(size).collect::<Vec<_>>());
+    json!({
+        "name": info.name,
+        "dtype": info.dtype.name(),
+        "shape": shape,
+    })
+}
+
+fn node_json(node: &NodeInfo) -> Value {
+    let values = |infos: &[Option<ValueInfo>]| -> Vec<Value> {
+        infos
+            .iter()
+            .map(|info| info.as_ref().map_or(Value::Null, value_json))
+            .collect()
+    };
+    json!({
+        "index": node.name.index,
+        "name": node.name.name,
+        "operator": node.name.operator,
+        "opset": node.name.opset,
+        "calls": node.name.calls.to_vec(),
+        "inputs": values(&node.inputs),
+        "outputs": values(&node.outputs),
+        "parameters": node.parameters,
+        "macs": node.macs,
+        "bytes": node.bytes,
+    })
+}

@@ -1,0 +1,243 @@
+//! `linn inspect` and `linn check`: what they print, and their exit codes.
+#![cfg(feature = "cli")]
+
+#[path = "support/mod.rs"]
+mod support;
+
+use std::process::Command;
+
+use linn::proto::NodeProto;
+use linn::{DType, Model};
+use serde_json::{Value, json};
+use support::model::{Build, With, ints, node};
+use support::program::{linn, linn_fed};
+use support::{counting, f32s};
+
+/// A convolution with a bias, a pool and a matrix product, of an open batch.
+fn network() -> Build {
+    let weights = counting(DType::F32, &[4, 3, 3, 3]);
+    let bias = f32s(&[4], &[0.0; 4]);
+    let matrix = counting(DType::F32, &[4, 10]);
+    let mut build = Build::new(13)
+        .input("x", DType::F32, "N,3,8,8")
+        .initializer("w", &weights)
+        .initializer("b", &bias)
+        .initializer("m", &matrix)
+        .node(node("Conv", &["x", "w", "b"], &["conv"]))
+        .node(node("MaxPool", &["conv"], &["pool"]).with(ints("kernel_shape", &[6, 6])))
+        .node(node("Flatten", &["pool"], &["flat"]))
+        .node(node("MatMul", &["flat", "m"], &["y"]))
+        .output("y");
+    build.0.producer_name = "a test".to_string();
+    build
+}
+
+fn with_batch(build: Build, batch: &str) -> Build {
+    let mut build = build;
+    let x = Build::new(13)
+        .input("x", DType::F32, &format!("{batch},3,8,8"))
+        .0;
+    build.graph().input = x.graph.expect("it has a graph").input;
+    build
+}
+
+fn unknown(output: &str) -> NodeProto {
+    NodeProto {
+        name: format!("node of {output}"),
+        domain: "com.example".to_string(),
+        ..node("Frobnicate", &["x"], &[output])
+    }
+}
+
+fn unsupported() -> Build {
+    Build::new(13)
+        .import("com.example", 1)
+        .input("x", DType::F32, "2")
+        .node(unknown("a"))
+        .node(unknown("b"))
+        .output("a")
+        .output("b")
+}
+
+#[test]
+fn work_is_counted_where_shapes_are_known() {
+    let bytes = with_batch(network(), "2").bytes();
+    let model = Model::from_bytes(bytes).unwrap();
+    let nodes: Vec<_> = model.nodes().collect();
+    let conv = 2 * 4 * 36 * 27;
+    let product = 2 * 4 * 10;
+    let macs: Vec<_> = nodes.iter().map(|node| node.macs).collect();
+    assert_eq!(macs, [Some(conv), Some(0), Some(0), Some(product)]);
+    let parameters: Vec<_> = nodes.iter().map(|node| node.parameters).collect();
+    assert_eq!(parameters, [4 * 27 + 4, 0, 0, 40]);
+    let (x, y) = (2 * 3 * 64, 2 * 4 * 36);
+    assert_eq!(nodes[0].bytes, Some(4 * (x + y + 4 * 27 + 4)));
+    let output = nodes[1].outputs[0].as_ref().unwrap();
+    assert_eq!(output.to_string(), "f32[2,4,1,1]");
+    let totals = model.totals();
+    assert_eq!(
+        (totals.nodes, totals.macs, totals.uncounted),
+        (4, conv + product, 0)
+    );
+    assert_eq!((totals.parameters, totals.parameter_bytes), (152, 608));
+}
+
+#[test]
+fn inspect_prints_a_table() {
+    let ran = linn_fed(&["inspect", "-"], &with_batch(network(), "2").bytes()).works();
+    let text = ran.text();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[1].contains("ai.onnx 13, written by a test"), "{text}");
+    assert_eq!(lines[3], "input   x  f32[2,3,8,8]");
+    let conv = lines.iter().find(|line| line.contains("Conv ")).unwrap();
+    let cells: Vec<&str> = conv.split_whitespace().collect();
+    assert_eq!(
+        cells,
+        [
+            "0",
+            "Conv",
+            "conv",
+            "f32[2,4,6,6]",
+            "112",
+            "7.78",
+            "k",
+            "3.14",
+            "k"
+        ]
+    );
+    assert!(text.contains("4 nodes, 152 parameters of 608 bytes, 7.86 k MACs, "));
+    assert!(text.contains("counted: a MAC is one multiplication with its addition"));
+    assert!(lines.iter().all(|line| line.len() <= 100));
+}
+
+#[test]
+fn inspect_says_what_is_not_known() {
+    let ran = linn_fed(&["inspect", "-", "--format", "json"], &network().bytes()).works();
+    let document = ran.json();
+    assert_eq!(document["schema"], "linn.inspect/1");
+    assert_eq!(document["producer"]["name"], "a test");
+    assert_eq!(
+        document["opsets"],
+        json!([{"domain": "ai.onnx", "version": 13}])
+    );
+    assert_eq!(document["inputs"][0]["shape"], json!(["N", 3, 8, 8]));
+    let conv = &document["nodes"][0];
+    assert_eq!(conv["operator"], "Conv");
+    assert_eq!(conv["outputs"][0]["shape"], json!([null, 4, 6, 6]));
+    assert_eq!(
+        (&conv["macs"], &conv["bytes"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert_eq!(document["nodes"][1]["macs"], 0);
+    assert_eq!(document["totals"]["nodes_without_macs"], 2);
+    assert_eq!(document["totals"]["parameters"], 152);
+
+    let text = linn_fed(&["inspect", "-"], &network().bytes())
+        .works()
+        .text();
+    assert!(
+        text.contains("without the MACs of 2 nodes and the bytes of 4,"),
+        "{text}"
+    );
+    let settled = ["inspect", "-", "--dim", "N=2", "--format", "json"];
+    let document = linn_fed(&settled, &network().bytes()).works().json();
+    assert_eq!(document["totals"]["nodes_without_macs"], 0);
+    assert_eq!(document["inputs"][0]["shape"], json!([2, 3, 8, 8]));
+    let wrong = ["inspect", "-", "--dim", "M=2"];
+    linn_fed(&wrong, &network().bytes())
+        .fails(5, "the dimension 'M' is of no input; there are 'N'");
+    linn(&["inspect", "-", "--dim", "N"]).fails_as_usage("must be NAME=SIZE");
+}
+
+#[test]
+fn inspect_takes_inputs_with_a_default_for_constants() {
+    let squeezenet = format!(
+        "{}/models/light/squeezenet.onnx",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let text = linn(&["inspect", &squeezenet]).works().text();
+    assert!(
+        text.contains("\ninput   data_0        f32[1,3,224,224]\n"),
+        "{text}"
+    );
+    assert!(text.contains("taken for constants: 52\n"), "{text}");
+    assert!(text.contains("105 nodes, "), "{text}");
+    assert!(!text.contains("without the MACs"), "{text}");
+}
+
+#[test]
+fn inspect_cuts_long_names_where_the_terminal_is_narrow() {
+    let mut build = with_batch(network(), "2");
+    build.graph().node[0].name = "a/very/long/path/through/many/modules/to/the/convolution".into();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), build.bytes()).unwrap();
+    let inspect = |columns: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_linn"))
+            .arg("inspect")
+            .arg(file.path())
+            .env("COLUMNS", columns)
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(
+        inspect("200").contains("  a/very/long/path/through/many/modules/to/the/convolution  ")
+    );
+    let narrow = inspect("80");
+    let mut table = narrow.lines().filter(|line| line.contains("f32["));
+    assert!(table.all(|line| line.len() <= 80), "{narrow}");
+    assert!(narrow.contains("/the/convolution  "), "{narrow}");
+}
+
+#[test]
+fn inspect_refuses_what_does_not_load() {
+    linn_fed(&["inspect", "-"], &unsupported().bytes()).fails(4, "2 items are not supported");
+    linn_fed(&["inspect", "-"], b"\x08").fails(3, "stdin: not an ONNX model");
+}
+
+#[test]
+fn check_lists_everything_at_once() {
+    let ran = linn_fed(&["check", "-"], &unsupported().bytes());
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(4), ""));
+    assert_eq!(
+        ran.text(),
+        "-: 2 items are not supported\n\
+         \x20 node 0 'node of a' (com.example.Frobnicate, opset 1): the operator 'Frobnicate' is not supported by linn\n\
+         \x20 node 1 'node of b' (com.example.Frobnicate, opset 1): the operator 'Frobnicate' is not supported by linn\n"
+    );
+    let document = linn_fed(&["check", "-", "--format", "json"], &unsupported().bytes()).json();
+    assert_eq!(document["schema"], "linn.check/1");
+    let model = &document["models"][0];
+    assert_eq!(model["status"], "unsupported");
+    assert_eq!(model["findings"][1]["node"]["name"], "node of b");
+    assert_eq!(model["findings"][1]["severity"], "unsupported");
+}
+
+#[test]
+fn check_takes_many_models_and_ends_with_the_worst() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.to_string_lossy().into_owned()
+    };
+    let fine = write("fine.onnx", &network().bytes());
+    let lacking = write("lacking.onnx", &unsupported().bytes());
+    let broken = write("broken.onnx", b"\x08");
+    let absent = folder.path().join("absent.onnx");
+    let absent = absent.to_string_lossy();
+    let check = |models: &[&str]| linn(&[&["check"][..], models].concat());
+    assert_eq!(check(&[&fine]).works().text(), format!("{fine}: ok\n"));
+    assert_eq!(check(&[&fine, &lacking]).code, Some(4));
+    let ran = check(&[&fine, &broken, &lacking]);
+    assert_eq!(ran.code, Some(3));
+    let text = ran.text();
+    assert!(text.contains(": invalid: not an ONNX model"), "{text}");
+    assert!(text.contains("lacking.onnx: 2 items"), "{text}");
+    let ran = check(&[&broken, &absent]);
+    assert_eq!(ran.code, Some(8));
+    assert!(ran.text().contains("absent.onnx: unreadable: "));
+    check(&["-", "-"]).fails(2, "stdin can be read only once");
+    let folder = format!("{}/models/branches", env!("CARGO_MANIFEST_DIR"));
+    check(&[&folder]).works();
+}
