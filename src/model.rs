@@ -20,6 +20,7 @@ use crate::error::{Error, Finding, OpError, Severity};
 use crate::graph::{Built, Graph, ValueId, ValueInfo};
 use crate::onnx;
 use crate::onnx::external::Folder;
+use crate::ops::Memory;
 use crate::simd::Simd;
 use crate::tensor::{TensorError, TensorView, TensorViewMut};
 use bind::Symbols;
@@ -35,6 +36,9 @@ use values::{State, Values};
 pub struct Options {
     /// The most bytes that the tensors of a model, or of one run, may take. 4 GiB by default.
     pub memory_limit: usize,
+    /// The most rounds that the loops of one run (Loop, Scan) may take together; one that has no end stops there.
+    /// 10 million by default.
+    pub round_limit: usize,
     /// The instruction set that runs use, `Auto` by default: the best, or what [`Simd::install`] has set around
     /// the run. A model is not loaded for one that the machine lacks.
     pub simd: Simd,
@@ -58,6 +62,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             memory_limit: usize::try_from(4u64 << 30).unwrap_or(usize::MAX),
+            round_limit: 10_000_000,
             simd: Simd::Auto,
             dims: Vec::new(),
             fix_defaults: false,
@@ -94,6 +99,7 @@ pub struct Model {
     computed: Vec<bool>,
     constant_bytes: usize,
     memory_limit: usize,
+    round_limit: usize,
     simd: Simd,
     /// What runs leave for the next ones: as many as have run at once.
     states: Mutex<Vec<State>>,
@@ -215,6 +221,7 @@ impl Model {
             outputs,
             warnings: built.findings,
             memory_limit: options.memory_limit,
+            round_limit: options.round_limit,
             simd: options.simd,
             graph,
         })
@@ -355,8 +362,10 @@ impl Model {
     fn with_state<R>(&self, run: impl FnOnce(&mut State) -> R) -> R {
         let states = || self.states.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = states().pop();
-        let mut state =
-            kept.unwrap_or_else(|| State::new(self.graph.names.len(), self.memory_limit));
+        let mut state = kept.unwrap_or_else(|| {
+            let memory = Memory::new(self.memory_limit).with_rounds(self.round_limit);
+            State::new(self.graph.names.len(), memory)
+        });
         let result = run(&mut state);
         // Most runs take what the ones before took, and need not write.
         if state.peak_bytes() > self.peak_bytes() {

@@ -5,9 +5,9 @@
 mod support;
 
 use linn::proto::attribute_proto::AttributeType;
-use linn::proto::{AttributeProto, FunctionProto, GraphProto, NodeProto};
+use linn::proto::{FunctionProto, GraphProto, NodeProto};
 use linn::{Class, DType, Error, Model, Options, Tensor, inputs};
-use support::model::{Build, With, attribute, import, int, ints, node, reference, value_info};
+use support::model::{Build, With, body, import, int, ints, node, reference, value_info};
 use support::{f32s, i64s, numbers};
 
 /// A graph of nodes, from inputs to outputs whose types are not declared.
@@ -25,13 +25,6 @@ fn graph(inputs: &[&str], nodes: Vec<NodeProto>, outputs: &[&str]) -> GraphProto
         node: nodes,
         output: infos(outputs),
         ..GraphProto::default()
-    }
-}
-
-fn body(name: &str, graph: GraphProto) -> AttributeProto {
-    AttributeProto {
-        g: Some(graph),
-        ..attribute(name, AttributeType::Graph)
     }
 }
 
@@ -161,10 +154,8 @@ fn loops_carry_and_stack() {
 
 #[test]
 fn a_loop_that_only_grows_ends_at_the_memory_limit() {
-    let endless = Options {
-        memory_limit: 1 << 16,
-        ..Options::default()
-    };
+    let mut endless = Options::default();
+    endless.memory_limit = 1 << 16;
     let model = Model::from_bytes_with(sums().bytes(), &endless).expect("it is valid");
     let (times, x) = (i64s(&[], &[i64::MAX]), f32s(&[2], &[1.0, 2.0]));
     let error = model
@@ -211,6 +202,238 @@ fn scans_follow_axes_and_directions() {
         .run(inputs! { "sum0" => &sum, "m" => &none })
         .expect("it runs");
     assert_eq!(outputs["parts"].shape()[..], [2, 0]);
+}
+
+/// A loop over `v` with the nodes of a body that gives `go`, `next` and `part`.
+fn looped(nodes: Vec<NodeProto>, inputs: &[&str]) -> Build {
+    let body_graph = graph(&["round", "going", "v"], nodes, &["go", "next", "part"]);
+    Build::new(21)
+        .input("times", DType::I64, "")
+        .input("x", DType::F32, "N")
+        .node(node("Loop", inputs, &["last", "all"]).with(body("body", body_graph)))
+        .output("last")
+        .output("all")
+}
+
+fn run_looped(build: &Build, times: i64) -> Result<(Tensor, Tensor), Error> {
+    let model = load(build).expect("it is valid");
+    let (times, x) = (i64s(&[], &[times]), f32s(&[1], &[1.0]));
+    let outputs = model.run(inputs! { "times" => &times, "x" => &x })?;
+    Ok((outputs["last"].clone(), outputs["all"].clone()))
+}
+
+#[test]
+fn what_a_loop_carries_may_change_its_shape() {
+    let twice = node("Concat", &["v", "v"], &["next"]).with(int("axis", 0));
+    let nodes = |part: &[&str]| {
+        vec![
+            node("Identity", &["going"], &["go"]),
+            twice.clone(),
+            node("Identity", part, &["part"]),
+        ]
+    };
+    let build = looped(nodes(&["round"]), &["times", "", "x"]);
+    let (last, all) = run_looped(&build, 4).expect("it runs");
+    assert_eq!(last.shape()[..], [16]);
+    assert_eq!(numbers(&all), [0.0, 1.0, 2.0, 3.0]);
+    // What it stacks may not.
+    let build = looped(nodes(&["next"]), &["times", "", "x"]);
+    let error = run_looped(&build, 4).unwrap_err();
+    assert_eq!(error.class(), Class::Run);
+    let text = error.to_string();
+    assert!(
+        text.contains("outputs[1] is f32[4], was f32[2] in the first round"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_loop_ends_when_its_body_says_so() {
+    let nodes = vec![
+        node("Constant", &[], &["five"]).with(int("value_int", 5)),
+        node("Less", &["round", "five"], &["go"]),
+        node("Add", &["v", "v"], &["next"]),
+        node("Mul", &["round", "round"], &["part"]),
+    ];
+    let build = looped(nodes, &["times", "", "x"]);
+    let (last, all) = run_looped(&build, i64::MAX).expect("it runs");
+    assert_eq!(numbers(&last), [64.0]);
+    assert_eq!(numbers(&all), [0.0, 1.0, 4.0, 9.0, 16.0, 25.0]);
+}
+
+#[test]
+fn loops_in_loops_read_all_graphs_around_them() {
+    // The sum over i < times, j < i of x + i.
+    let inner = vec![
+        node("Identity", &["on"], &["more"]),
+        node("Cast", &["round"], &["i"]).with(int("to", 1)),
+        node("Add", &["x", "i"], &["term"]),
+        node("Add", &["s", "term"], &["t"]),
+    ];
+    let inner = graph(&["j", "on", "s"], inner, &["more", "t"]);
+    let nodes = vec![
+        node("Identity", &["going"], &["go"]),
+        node("Loop", &["round", "", "v"], &["next"]).with(body("body", inner)),
+        node("Identity", &["next"], &["part"]),
+    ];
+    let build = looped(nodes, &["times", "", "x"]);
+    let (last, all) = run_looped(&build, 4).expect("it runs");
+    assert_eq!(numbers(&last), [21.0]);
+    assert_eq!(numbers(&all), [1.0, 3.0, 9.0, 21.0]);
+}
+
+#[test]
+fn no_rounds_give_empty_outputs_of_the_declared_type() {
+    let nodes = vec![
+        node("Identity", &["going"], &["go"]),
+        node("Identity", &["v"], &["next"]),
+        node("Cast", &["v"], &["part"]).with(int("to", 7)),
+    ];
+    let mut build = looped(nodes, &["times", "", "x"]);
+    let attribute = &mut build.graph().node[0].attribute[0];
+    let inner = attribute.g.as_mut().expect("the body");
+    inner.output[2] = value_info("part", DType::I64, Some("3"));
+    let (last, all) = run_looped(&build, 0).expect("it runs");
+    assert_eq!(numbers(&last), [1.0]);
+    assert_eq!((all.dtype(), &all.shape()[..]), (DType::I64, &[0, 3][..]));
+}
+
+#[test]
+fn a_loop_without_an_end_is_stopped() {
+    let nodes = vec![
+        node("Identity", &["going"], &["go"]),
+        node("Identity", &["v"], &["next"]),
+        node("Identity", &["v"], &["part"]),
+    ];
+    let mut build = looped(nodes, &["", "", "x"]);
+    build.graph().output.truncate(1);
+    let mut options = Options::default();
+    options.round_limit = 1000;
+    let model = Model::from_bytes_with(build.bytes(), &options).expect("it is valid");
+    let (times, x) = (i64s(&[], &[0]), f32s(&[1], &[1.0]));
+    let error = model
+        .run(inputs! { "times" => &times, "x" => &x })
+        .unwrap_err();
+    assert_eq!(error.class(), Class::Limit, "{error}");
+    assert!(!error.is_memory_limit());
+    let text = error.to_string();
+    let words = "(Loop, opset 21): the loops of this run have gone round 1000 times";
+    assert!(text.contains(words), "{text}");
+}
+
+#[test]
+fn scans_of_version_8_have_a_batch_of_sequences() {
+    let nodes = vec![
+        node("Add", &["sum", "slice"], &["next"]),
+        node("Identity", &["next"], &["part"]),
+    ];
+    let scan = |directions: &[i64]| {
+        let body_graph = graph(&["sum", "slice"], nodes.clone(), &["next", "part"]);
+        let scan = node("Scan", &["lens", "sum0", "m"], &["sum1", "parts"])
+            .with(body("body", body_graph))
+            .with(int("num_scan_inputs", 1))
+            .with(ints("directions", directions));
+        let build = Build::new(8)
+            .input("lens", DType::I64, "3")
+            .input("sum0", DType::F32, "3,1")
+            .input("m", DType::F32, "3,2,1")
+            .node(scan)
+            .output("sum1")
+            .output("parts");
+        load(&build).expect("it is valid")
+    };
+    let sum = f32s(&[3, 1], &[10.0, 20.0, 30.0]);
+    let m = f32s(&[3, 2, 1], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    let run = |model: &Model, lens: &[i64]| {
+        let lens = i64s(&[3], lens);
+        model.run(inputs! { "lens" => &lens, "sum0" => &sum, "m" => &m })
+    };
+    let outputs = run(&scan(&[0]), &[0, 1, 2]).expect("it runs");
+    assert_eq!(numbers(&outputs["sum1"]), [10.0, 23.0, 41.0]);
+    assert_eq!(outputs["parts"].shape()[..], [3, 2, 1]);
+    assert_eq!(
+        numbers(&outputs["parts"]),
+        [0.0, 0.0, 23.0, 0.0, 35.0, 41.0]
+    );
+    // Backwards from the end of each sequence.
+    let outputs = run(&scan(&[1]), &[2, 1, 0]).expect("it runs");
+    assert_eq!(
+        numbers(&outputs["parts"]),
+        [12.0, 13.0, 23.0, 0.0, 0.0, 0.0]
+    );
+    let outputs = run(&scan(&[0]), &[0, 0, 0]).expect("it runs");
+    assert_eq!(numbers(&outputs["sum1"]), [10.0, 20.0, 30.0]);
+    assert_eq!(numbers(&outputs["parts"]), [0.0; 6]);
+    for (lens, word) in [([0, 3, 0], "is 3"), ([0, 0, -1], "is -1")] {
+        let error = run(&scan(&[0]), &lens).unwrap_err();
+        assert_eq!(error.class(), Class::Run);
+        let text = error.to_string();
+        assert!(
+            text.contains("sequence_lens[") && text.contains(word),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn scans_that_do_not_fit_are_refused() {
+    let scan = |count: i64, nodes: Vec<NodeProto>| {
+        let body_graph = graph(&["v", "a", "b"], nodes, &["next"]);
+        let scan = node("Scan", &["v0", "x", "z"], &["y"])
+            .with(body("body", body_graph))
+            .with(int("num_scan_inputs", count));
+        Build::new(21)
+            .input("v0", DType::F32, "1")
+            .input("x", DType::F32, "N,1")
+            .input("z", DType::F32, "M,1")
+            .node(scan)
+            .output("y")
+    };
+    let good = || vec![node("Sum", &["v", "a", "b"], &["next"])];
+    for count in [0, 4] {
+        refused(
+            &scan(count, good()),
+            Class::Invalid,
+            &["num_scan_inputs", "must be in 1..=3"],
+        );
+    }
+    let run = |build: &Build, rows: usize| {
+        let model = load(build).expect("it is valid");
+        let v = f32s(&[1], &[1.0]);
+        let x = f32s(&[2, 1], &[2.0, 3.0]);
+        let z = f32s(&[rows, 1], &vec![4.0; rows]);
+        model
+            .run(inputs! { "v0" => &v, "x" => &x, "z" => &z })
+            .map(|outputs| numbers(&outputs["y"]))
+    };
+    assert_eq!(run(&scan(2, good()), 2).expect("it runs"), [14.0]);
+    let text = run(&scan(2, good()), 3).unwrap_err().to_string();
+    assert!(
+        text.contains("inputs[2] has 3 slices, another input has 2"),
+        "{text}"
+    );
+    let grows = vec![node("Concat", &["v", "a"], &["next"]).with(int("axis", 0))];
+    let text = run(&scan(2, grows), 2).unwrap_err().to_string();
+    assert!(
+        text.contains("state 0 is f32[1] before and f32[2] after"),
+        "{text}"
+    );
+}
+
+#[test]
+fn outputs_go_into_buffers_of_the_caller() {
+    let twice = graph(&[], vec![node("Add", &["x", "x"], &["t"])], &["t"]);
+    let pass = graph(&[], vec![], &["x"]);
+    let model = load(&model(&[branches("c", twice, pass, "y")])).expect("it is valid");
+    let x = f32s(&[2], &[1.0, 2.0]);
+    for (c, expected) in [(true, [2.0, 4.0]), (false, [1.0, 2.0])] {
+        let c = flag(c);
+        let mut y = ndarray::Array1::<f32>::zeros(2);
+        model
+            .run_into(inputs! { "x" => &x, "c" => &c }, [("y", &mut y)])
+            .expect("it runs");
+        assert_eq!(y.as_slice(), Some(&expected[..]));
+    }
 }
 
 #[test]
@@ -357,6 +580,8 @@ fn graphs_do_not_nest_without_end() {
     };
     assert_eq!(result(&nested(16), true), [-1.0, -2.0]);
     refused(&nested(17), Class::Limit, &["more than 16 deep"]);
+    // Far deeper than what the file format is read to.
+    assert!(load(&nested(300)).is_err());
 }
 
 #[test]

@@ -19,10 +19,10 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(values: usize, memory_limit: usize) -> State {
+    pub(super) fn new(values: usize, memory: Memory) -> State {
         State {
             computed: (0..values).map(|_| None).collect(),
-            memory: Memory::new(memory_limit),
+            memory,
         }
     }
 

@@ -3,7 +3,8 @@
 //! Specification: <https://onnx.ai/onnx/operators/onnx__Loop.html>
 //! Differs: tensors only, no sequences and optionals, which linn does not have.
 //! Where the specification is silent: a scan output of no rounds has the dimensions that are known of its part,
-//! 0 where they are not; a negative `M` is as 0; the rounds of all loops of a run together have a limit.
+//! 0 where they are not; a negative `M` is as 0; the rounds of all loops of a run
+//! together have a limit, `Options::round_limit`.
 
 use super::stack::{self, Stack};
 use super::{Fact, Inputs, Op, Operator, Outputs};
@@ -160,7 +161,8 @@ impl Operator for Loop {
         for (index, stack) in stacks.into_iter().enumerate() {
             let output = self.carried + index;
             if outputs.wanted(output) {
-                let tensor = stack.finish(&[round as usize], &self.body, 1 + output)?;
+                let rounds = [round as usize];
+                let tensor = stack.finish(&rounds, &self.body, 1 + output, outputs.memory())?;
                 outputs.put(output, tensor)?;
             }
         }

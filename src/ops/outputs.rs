@@ -14,12 +14,10 @@ pub(crate) struct Memory {
     /// The most that was taken at any time, scratch included.
     peak: usize,
     spares: Vec<Data>,
-    /// How often loops have gone round.
+    /// How often loops have gone round, and how often they may.
     rounds: usize,
+    round_limit: usize,
 }
-
-/// The most rounds that all loops of a run may take together; more is a loop without an end.
-const MOST_ROUNDS: usize = 10_000_000;
 
 impl Memory {
     pub(crate) fn new(limit: usize) -> Memory {
@@ -30,6 +28,15 @@ impl Memory {
             peak: 0,
             spares: Vec::new(),
             rounds: 0,
+            round_limit: usize::MAX,
+        }
+    }
+
+    /// Memory of runs whose loops go round at most so often together.
+    pub(crate) fn with_rounds(self, round_limit: usize) -> Memory {
+        Memory {
+            round_limit,
+            ..self
         }
     }
 
@@ -50,17 +57,15 @@ impl Memory {
 
     /// Counts a round of a loop.
     pub(crate) fn round(&mut self) -> Result<(), OpError> {
-        self.rounds += 1;
-        match self.rounds <= MOST_ROUNDS {
-            true => Ok(()),
-            false => Err(OpError::new(
-                Class::Limit,
-                "body",
-                format!(
-                    "has run {MOST_ROUNDS} times, with those of other loops: a run may not do more"
-                ),
-            )),
+        if self.rounds >= self.round_limit {
+            let reason = format!(
+                "the loops of this run have gone round {} times, which is the limit",
+                self.rounds
+            );
+            return Err(OpError::new(Class::Limit, "", reason));
         }
+        self.rounds += 1;
+        Ok(())
     }
 
     /// Takes `bytes` that the caller holds.
@@ -68,6 +73,11 @@ impl Memory {
         self.check(bytes)?;
         self.used += bytes;
         Ok(())
+    }
+
+    /// Gives up `bytes` that the caller held.
+    pub(crate) fn release(&mut self, bytes: usize) {
+        self.used = self.used.saturating_sub(bytes);
     }
 
     /// A copy of `x`.
@@ -134,7 +144,7 @@ impl Memory {
 
     /// Takes back a tensor that nobody reads any more.
     pub(crate) fn give_back(&mut self, tensor: Tensor) {
-        self.used = self.used.saturating_sub(tensor.bytes());
+        self.release(tensor.bytes());
         self.spares.push(tensor.into_data());
     }
 }

@@ -263,16 +263,10 @@ impl Operator for Scan {
                 }
             };
             push(&mut last, ends.into_iter(), 0, outputs)?;
-            for _ in end..length {
-                outputs.memory().round()?;
-                let zeros = (self.states..self.body.outputs())
-                    .zip(&stacks)
-                    .map(|(output, stack)| stack.zeros(&self.body, output));
-                let zeros: Vec<Tensor> = zeros.collect::<Result<_, OpError>>()?;
-                for tensor in &zeros {
-                    outputs.memory().take(tensor.bytes())?;
+            for (index, stack) in stacks.iter_mut().enumerate() {
+                if outputs.wanted(self.states + index) {
+                    stack.pad(length - end, outputs.memory())?;
                 }
-                push(&mut stacks, zeros.into_iter(), self.states, outputs)?;
             }
         }
         drop(slices);
@@ -291,7 +285,7 @@ impl Operator for Scan {
                 (0, Some(_)) => &[length],
                 (_, Some(_)) => &[batch, length],
             };
-            let tensor = stack.finish(outer, &self.body, output)?;
+            let tensor = stack.finish(outer, &self.body, output, outputs.memory())?;
             let tensor = match direction {
                 Some(direction) if self.batch == 0 => from_front(tensor, direction, outputs)?,
                 _ => tensor,

@@ -3,21 +3,22 @@
 use super::{Fact, Memory};
 use crate::error::OpError;
 use crate::model::Body;
-use crate::tensor::{Data, Element, Shape, Tensor, TensorView, Visitor};
+use crate::tensor::{DType, Data, Element, Shape, Tensor, TensorView, Visitor};
 
 /// Tensors of one type and shape, one after the other.
 #[derive(Debug)]
 pub(super) struct Stack {
     /// The shape of each, and the elements of all.
     parts: Option<(Shape, Data)>,
-    count: usize,
+    /// How many of zeros come before the first whose shape is known.
+    blank: usize,
 }
 
 impl Stack {
     pub(super) fn new() -> Stack {
         Stack {
             parts: None,
-            count: 0,
+            blank: 0,
         }
     }
 
@@ -28,55 +29,83 @@ impl Stack {
         x: Tensor,
         memory: &mut Memory,
     ) -> Result<(), OpError> {
-        self.count += 1;
-        let Some((shape, data)) = &mut self.parts else {
-            self.parts = Some((x.shape().clone(), x.into_data()));
-            return Ok(());
-        };
-        if shape != x.shape() || data.dtype() != x.dtype() {
-            return Err(OpError::run(
-                field,
-                format!("is {x}, was {}{shape} in the first round", data.dtype()),
-            ));
-        }
-        memory.take(x.bytes())?;
-        let grown = x.as_view().visit(Append(data));
-        if !grown {
-            return Err(OpError::memory(x.bytes(), 0, usize::MAX));
+        match &mut self.parts {
+            None if self.blank == 0 => {
+                self.parts = Some((x.shape().clone(), x.into_data()));
+                return Ok(());
+            }
+            None => {
+                let blank = zeros(x.dtype(), &[self.blank], x.shape(), memory)?;
+                let (_, data) = self.parts.insert((x.shape().clone(), blank.into_data()));
+                append(data, &x, memory)?;
+            }
+            Some((shape, data)) => {
+                if shape != x.shape() || data.dtype() != x.dtype() {
+                    return Err(OpError::run(
+                        field,
+                        format!("is {x}, was {}{shape} in the first round", data.dtype()),
+                    ));
+                }
+                append(data, &x, memory)?;
+            }
         }
         memory.give_back(x);
         Ok(())
     }
 
-    /// Zeros as one of them, or as output `output` of `body` where there are none.
-    pub(super) fn zeros(&self, body: &Body, output: usize) -> Result<Tensor, OpError> {
-        let (dtype, shape) = match &self.parts {
-            Some((shape, data)) => (data.dtype(), shape.clone()),
-            None => {
-                let (dtype, shape) = body.empty(output);
-                (dtype, Shape::new(&shape)?)
+    /// Adds `count` tensors of zeros.
+    pub(super) fn pad(&mut self, count: usize, memory: &mut Memory) -> Result<(), OpError> {
+        match &mut self.parts {
+            None => self.blank += count,
+            Some((shape, data)) => {
+                let zeros = zeros(data.dtype(), &[count], shape, memory)?;
+                append(data, &zeros, memory)?;
+                memory.release(zeros.bytes());
             }
-        };
-        Ok(Tensor::zeros(dtype, shape))
+        }
+        Ok(())
     }
 
     /// All of them, behind the axes `outer`, which number them. They are output `output` of `body`, which tells
-    /// the type and the shape where there are none.
+    /// the type and the shape where no round did.
     pub(super) fn finish(
         self,
         outer: &[usize],
         body: &Body,
         output: usize,
+        memory: &mut Memory,
     ) -> Result<Tensor, OpError> {
-        let (shape, data) = match self.parts {
-            Some((shape, data)) => (shape, data),
+        match self.parts {
+            Some((shape, data)) => {
+                let shape = Shape::new(&[outer, &shape].concat())?;
+                Ok(Tensor::from_parts(shape, data))
+            }
             None => {
                 let (dtype, shape) = body.empty(output);
-                (Shape::new(&shape)?, Data::zeros(dtype, 0))
+                zeros(dtype, outer, &shape, memory)
             }
-        };
-        let shape = Shape::new(&[outer, &shape].concat())?;
-        Ok(Tensor::from_parts(shape, data))
+        }
+    }
+}
+
+/// A tensor of zeros, its shape in two parts.
+fn zeros(
+    dtype: DType,
+    outer: &[usize],
+    shape: &[usize],
+    memory: &mut Memory,
+) -> Result<Tensor, OpError> {
+    let shape = Shape::new(&[outer, shape].concat())?;
+    memory.take(shape.elements().saturating_mul(dtype.bytes()))?;
+    Ok(Tensor::zeros(dtype, shape))
+}
+
+/// Adds the elements of `x` to others of its type.
+fn append(data: &mut Data, x: &Tensor, memory: &mut Memory) -> Result<(), OpError> {
+    memory.take(x.bytes())?;
+    match x.as_view().visit(Append(data)) {
+        true => Ok(()),
+        false => Err(OpError::memory(x.bytes(), 0, usize::MAX)),
     }
 }
 
