@@ -115,7 +115,8 @@ impl Error {
     pub fn is_memory_limit(&self) -> bool {
         match self {
             Error::Limit { memory, .. } => *memory,
-            error => error.class() == Class::Limit,
+            Error::Node { source, .. } => source.memory,
+            _ => false,
         }
     }
 
@@ -198,7 +199,8 @@ pub struct NodeName {
     pub operator: String,
     /// The version of the operator's domain that the model imports, 0 if it imports none.
     pub opset: i64,
-    /// The calls of model-local functions that led to it, outermost first; empty in the graph itself.
+    /// The calls of model-local functions, and the nodes with graphs as attributes, that led to it, outermost
+    /// first; empty in the graph itself.
     pub calls: Arc<[String]>,
 }
 
@@ -227,6 +229,8 @@ pub struct OpError {
     pub field: String,
     /// What is wrong with it: the value, then the rule.
     pub reason: String,
+    /// Whether the memory limit was reached.
+    pub(crate) memory: bool,
 }
 
 impl OpError {
@@ -239,6 +243,15 @@ impl OpError {
             class,
             field: field.into(),
             reason: reason.into(),
+            memory: false,
+        }
+    }
+
+    /// An error of a graph in the node, shown as `text`.
+    pub(crate) fn within(error: &Error, text: String) -> OpError {
+        OpError {
+            memory: error.is_memory_limit(),
+            ..OpError::new(error.class(), "", text)
         }
     }
 
@@ -268,13 +281,13 @@ impl OpError {
 
     /// `bytes` more are needed than the limit allows.
     pub(crate) fn memory(bytes: usize, used: usize, limit: usize) -> OpError {
-        OpError::new(
-            Class::Limit,
-            "",
-            format!(
-                "needs {bytes} bytes more than the {used} in use, over the memory limit of {limit} bytes"
-            ),
-        )
+        let reason = format!(
+            "needs {bytes} bytes more than the {used} in use, over the memory limit of {limit} bytes"
+        );
+        OpError {
+            memory: true,
+            ..OpError::new(Class::Limit, "", reason)
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The graph that runs: names resolved to numbers, nodes checked and in execution order.
 
+mod bodies;
 mod build;
+mod captures;
 mod declared;
 mod inline;
 mod opsets;
@@ -22,7 +24,6 @@ pub(crate) type ValueId = usize;
 /// A model made ready to run.
 #[derive(Debug)]
 pub(crate) struct Graph {
-    pub(crate) info: ModelInfo,
     /// The name of each value.
     pub(crate) names: Vec<String>,
     /// What is known of each value before a run, with the names that the file has for dimensions.
@@ -41,7 +42,10 @@ pub(crate) struct Graph {
 pub(crate) struct Node {
     pub(crate) name: NodeName,
     pub(crate) operator: Box<dyn Operator>,
+    /// Its inputs, and then the values that graphs among its attributes read from this one.
     pub(crate) inputs: Vec<Option<ValueId>>,
+    /// How many of them are inputs of the node.
+    pub(crate) own: usize,
     pub(crate) outputs: Vec<Option<ValueId>>,
     /// Whether its outputs hold input elements and fixed values only.
     pub(crate) exact: bool,
@@ -49,8 +53,11 @@ pub(crate) struct Node {
 
 /// A graph, or what keeps it from running.
 pub(crate) struct Built {
+    pub(crate) info: ModelInfo,
     /// `None` if any finding says so.
     pub(crate) graph: Option<Graph>,
+    /// What its initializers take, those of graphs in nodes included.
+    pub(crate) constant_bytes: usize,
     pub(crate) findings: Vec<Finding>,
 }
 

@@ -1,6 +1,7 @@
 //! Models: loading, looking at inputs and outputs, running.
 
 mod bind;
+mod body;
 mod fix;
 mod nodes;
 mod outputs;
@@ -16,12 +17,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 use crate::error::{Error, Finding, OpError, Severity};
-use crate::graph::{Built, Graph, Node, ValueId, ValueInfo, inputs_text};
+use crate::graph::{Built, Graph, ValueId, ValueInfo};
 use crate::onnx;
 use crate::onnx::external::Folder;
+use crate::ops::Memory;
 use crate::simd::Simd;
 use crate::tensor::{TensorError, TensorView, TensorViewMut};
 use bind::Symbols;
+pub(crate) use body::{Body, Kept};
 pub use nodes::{ModelInfo, NodeInfo, Totals};
 pub use outputs::Outputs;
 use plan::Plan;
@@ -33,6 +36,9 @@ use values::{State, Values};
 pub struct Options {
     /// The most bytes that the tensors of a model, or of one run, may take. 4 GiB by default.
     pub memory_limit: usize,
+    /// The most rounds that the loops of one run (Loop, Scan) may take together; one that has no end stops there.
+    /// 10 million by default.
+    pub round_limit: usize,
     /// The instruction set that runs use, `Auto` by default: the best, or what [`Simd::install`] has set around
     /// the run. A model is not loaded for one that the machine lacks.
     pub simd: Simd,
@@ -56,6 +62,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             memory_limit: usize::try_from(4u64 << 30).unwrap_or(usize::MAX),
+            round_limit: 10_000_000,
             simd: Simd::Auto,
             dims: Vec::new(),
             fix_defaults: false,
@@ -78,6 +85,7 @@ impl Default for Options {
 /// ```
 #[derive(Debug)]
 pub struct Model {
+    info: ModelInfo,
     graph: Graph,
     warnings: Vec<Finding>,
     /// What a plain run computes.
@@ -89,8 +97,9 @@ pub struct Model {
     symbols: Symbols,
     /// Whether a node computes a value.
     computed: Vec<bool>,
-    initializer_bytes: usize,
+    constant_bytes: usize,
     memory_limit: usize,
+    round_limit: usize,
     simd: Simd,
     /// What runs leave for the next ones: as many as have run at once.
     states: Mutex<Vec<State>>,
@@ -199,19 +208,20 @@ impl Model {
         for id in graph.nodes.iter().flat_map(|node| &node.outputs).flatten() {
             computed[*id] = true;
         }
-        let initializers = graph.initializers.iter();
         Ok(Model {
+            info: built.info,
             plan: Plan::new(&graph, &results),
             names: outputs.iter().map(|info| info.name.clone()).collect(),
             symbols: Symbols::new(&inputs),
             computed,
-            initializer_bytes: initializers.map(|(_, tensor)| tensor.bytes()).sum(),
+            constant_bytes: built.constant_bytes,
             states: Mutex::new(Vec::new()),
             peak_bytes: AtomicUsize::new(0),
             inputs,
             outputs,
             warnings: built.findings,
             memory_limit: options.memory_limit,
+            round_limit: options.round_limit,
             simd: options.simd,
             graph,
         })
@@ -352,8 +362,10 @@ impl Model {
     fn with_state<R>(&self, run: impl FnOnce(&mut State) -> R) -> R {
         let states = || self.states.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = states().pop();
-        let mut state =
-            kept.unwrap_or_else(|| State::new(self.graph.names.len(), self.memory_limit));
+        let mut state = kept.unwrap_or_else(|| {
+            let memory = Memory::new(self.memory_limit).with_rounds(self.round_limit);
+            State::new(self.graph.names.len(), memory)
+        });
         let result = run(&mut state);
         // Most runs take what the ones before took, and need not write.
         if state.peak_bytes() > self.peak_bytes() {
@@ -365,33 +377,12 @@ impl Model {
     }
 
     fn values<'v>(&'v self, state: &'v mut State) -> Values<'v> {
-        Values::new(&self.graph.initializers, self.initializer_bytes, state)
+        Values::new(&self.graph.initializers, self.constant_bytes, state)
     }
 
     fn execute(&self, plan: &Plan, values: &mut Values<'_>) -> Result<(), Error> {
-        self.simd.install_checked(|| self.steps(plan, values))
-    }
-
-    fn steps(&self, plan: &Plan, values: &mut Values<'_>) -> Result<(), Error> {
-        for step in &plan.steps {
-            let node = &self.graph.nodes[step.node];
-            values
-                .run(node, step)
-                .map_err(|(source, inputs)| node_error(node, source, &inputs))?;
-            for id in &step.last_uses {
-                values.free(*id);
-            }
-        }
-        Ok(())
-    }
-}
-
-fn node_error(node: &Node, source: OpError, inputs: &[String]) -> Error {
-    Error::Node {
-        node: Box::new(node.name.clone()),
-        source: Box::new(source),
-        inputs: inputs_text(inputs),
-        running: true,
+        self.simd
+            .install_checked(|| values.steps(&self.graph, plan))
     }
 }
 
@@ -414,9 +405,7 @@ fn build(bytes: Bytes, folder: &Folder, options: &Options) -> Result<Built, Erro
     let mut proto = onnx::read(bytes)?;
     let fixed = fix::fix(&mut proto, options)?;
     let mut built = Graph::build(proto, folder, options.memory_limit)?;
-    if let Some(graph) = &mut built.graph {
-        graph.info.fixed_inputs = fixed;
-    }
+    built.info.fixed_inputs = fixed;
     Ok(built)
 }
 

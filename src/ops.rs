@@ -46,7 +46,9 @@ mod gemm;
 mod global_pool;
 mod grid_sample;
 mod identity;
+mod if_else;
 mod indices;
+mod loops;
 mod lp_normalization;
 mod lp_pool;
 mod lrn;
@@ -74,12 +76,14 @@ mod reverse_sequence;
 mod roi;
 mod roi_align;
 mod rotary_embedding;
+mod scan;
 mod scatter;
 mod shape;
 mod slice;
 mod softmax;
 mod split;
 mod squeeze;
+mod stack;
 #[cfg(test)]
 mod testing;
 mod top_k;
@@ -95,6 +99,7 @@ mod window;
 use std::fmt::Debug;
 
 use crate::error::OpError;
+use crate::model::Body;
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{DType, TensorView};
 use schema::Schema;
@@ -131,6 +136,11 @@ pub(crate) trait Operator: Debug + Send + Sync {
 
     /// Computes the wanted outputs.
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError>;
+
+    /// The graphs among its attributes.
+    fn bodies(&self) -> Vec<&Body> {
+        Vec::new()
+    }
 }
 
 /// Every operator, by domain and name.
@@ -206,6 +216,7 @@ pub(crate) const OPS: &[Op] = &[
     unary::HARD_SWISH,
     softmax::HARDMAX,
     identity::IDENTITY,
+    if_else::IF,
     normalization::INSTANCE_NORMALIZATION,
     classify::IS_INF,
     classify::IS_NAN,
@@ -217,6 +228,7 @@ pub(crate) const OPS: &[Op] = &[
     binary::LESS_OR_EQUAL,
     unary::LOG,
     softmax::LOG_SOFTMAX,
+    loops::LOOP,
     lp_normalization::LP_NORMALIZATION,
     lp_pool::LP_POOL,
     matmul::MAT_MUL,
@@ -264,6 +276,7 @@ pub(crate) const OPS: &[Op] = &[
     roi_align::ROI_ALIGN,
     rotary_embedding::ROTARY_EMBEDDING,
     unary::ROUND,
+    scan::SCAN,
     scatter::SCATTER,
     scatter::SCATTER_ELEMENTS,
     scatter::SCATTER_ND,

@@ -226,6 +226,14 @@ impl<'a> TensorView<'a> {
         }
     }
 
+    /// Part `index` of those that the leading axes, `axes` of them, number in C order.
+    pub(crate) fn part(&self, axes: usize, index: usize) -> TensorView<'_> {
+        let shape = Shape::new(&self.shape[axes..]).expect("it is a part of a shape");
+        let len = shape.elements();
+        let data = self.data.part(index * len..(index + 1) * len);
+        TensorView { shape, data }
+    }
+
     /// A tensor with a copy of the elements where they were borrowed.
     pub fn into_tensor(self) -> Tensor {
         Tensor {

@@ -9,7 +9,7 @@ use std::process::Command;
 use linn::proto::NodeProto;
 use linn::{DType, Model};
 use serde_json::{Value, json};
-use support::model::{Build, With, ints, node};
+use support::model::{Build, With, body, ints, node};
 use support::program::{linn, linn_fed};
 use support::{counting, f32s};
 
@@ -187,6 +187,77 @@ fn inspect_cuts_long_names_where_the_terminal_is_narrow() {
     let mut table = narrow.lines().filter(|line| line.contains("f32["));
     assert!(table.all(|line| line.len() <= 80), "{narrow}");
     assert!(narrow.contains("/the/convolution  "), "{narrow}");
+}
+
+/// A choice between a matrix product with the initializer `w` of the graph around it, and one with its own.
+fn choice() -> Build {
+    let branch = |weights: &str| {
+        let product = node("MatMul", &["x", weights], &["t"]);
+        let inner = Build::new(13)
+            .initializer("own", &counting(DType::F32, &[3, 2]))
+            .node(product.named("product"))
+            .output("t");
+        inner.0.graph.expect("it has a graph")
+    };
+    let choice = node("If", &["c"], &["y"])
+        .named("choice")
+        .with(body("then_branch", branch("w")))
+        .with(body("else_branch", branch("own")));
+    Build::new(13)
+        .input("x", DType::F32, "4,3")
+        .input("c", DType::Bool, "")
+        .initializer("w", &counting(DType::F32, &[3, 5]))
+        .node(choice)
+        .output("y")
+}
+
+#[test]
+fn inspect_looks_into_graphs_in_nodes() {
+    let model = Model::from_bytes(choice().bytes()).unwrap();
+    let nodes: Vec<_> = model.nodes().collect();
+    let operators: Vec<&str> = nodes.iter().map(|node| &*node.name.operator).collect();
+    assert_eq!(operators, ["If", "MatMul", "MatMul"]);
+    let parameters: Vec<_> = nodes.iter().map(|node| node.parameters).collect();
+    assert_eq!(parameters, [0, 15, 6]);
+    let macs: Vec<_> = nodes.iter().map(|node| node.macs).collect();
+    assert_eq!(macs, [Some(0), Some(4 * 15), Some(4 * 6)]);
+    assert_eq!(
+        nodes[0].inputs.len(),
+        1,
+        "what its graphs read is not its input"
+    );
+    let totals = model.totals();
+    assert_eq!((totals.parameters, totals.parameter_bytes), (21, 84));
+
+    let text = linn_fed(&["inspect", "-"], &choice().bytes())
+        .works()
+        .text();
+    assert!(
+        text.contains("choice then_branch / product  f32[4,5]"),
+        "{text}"
+    );
+    assert!(
+        text.contains("choice else_branch / product  f32[4,2]"),
+        "{text}"
+    );
+}
+
+#[test]
+fn check_looks_into_graphs_in_nodes() {
+    let mut build = choice();
+    for attribute in &mut build.graph().node[0].attribute {
+        let inner = attribute.g.as_mut().expect("a branch");
+        inner.node[0].op_type = "Bernoulli".to_string();
+        inner.node[0].input.truncate(1);
+    }
+    let ran = linn_fed(&["check", "-"], &build.bytes());
+    assert_eq!(ran.code, Some(4));
+    let text = ran.text();
+    assert!(text.contains("2 items are not supported"), "{text}");
+    for branch in ["then_branch", "else_branch"] {
+        let place = format!("'choice {branch}' / node 0 'product' (Bernoulli");
+        assert!(text.contains(&place), "{text}");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use linn::{DType, Dim, Model, Options, Tensor, ValueInfo, read_tensor};
 use prost::Message;
 use support::Random;
-use support::model::{Build, OneNode, ints, node, tensor_proto};
+use support::model::{Build, OneNode, With, body, int, ints, node, tensor_proto};
 
 /// Loads `bytes` and, where that works, runs the model on small inputs; whatever happens, it must come back soon.
 fn survive(bytes: Vec<u8>) {
@@ -19,6 +19,7 @@ fn survive(bytes: Vec<u8>) {
     let size = random.range(0, 3) as usize;
     let mut options = Options::default();
     options.memory_limit = 64 << 20;
+    options.round_limit = 1000;
     if let Ok(model) = Model::from_bytes_with(bytes, &options) {
         let inputs: Vec<(&str, Tensor)> = model
             .inputs()
@@ -70,6 +71,46 @@ fn small_input(info: &ValueInfo, size: usize, random: &mut Random) -> Option<Ten
         .then(|| support::tensor(info.dtype, &dims, &values))
 }
 
+/// A scan, a loop and branches inside one another.
+fn with_graphs() -> Build {
+    let graph = |build: Build| build.0.graph.expect("it has a graph");
+    let branch = |from: &str, name: &str| {
+        graph(
+            Build::new(21)
+                .node(node("Add", &["v", from], &[name]))
+                .output(name),
+        )
+    };
+    let choice = node("If", &["c"], &["w"])
+        .with(body("then_branch", branch("x", "t")))
+        .with(body("else_branch", branch("r", "e")));
+    let rounds = Build::new(21)
+        .input("i", DType::I64, "")
+        .input("c", DType::Bool, "")
+        .input("v", DType::F32, "?")
+        .node(choice)
+        .output("c")
+        .output("w")
+        .output("i");
+    let rounds = node("Loop", &["m", "", "s"], &["last", "all"]).with(body("body", graph(rounds)));
+    let slices = Build::new(21)
+        .input("s", DType::F32, "2")
+        .input("r", DType::F32, "2")
+        .initializer("m", &support::i64s(&[], &[3]))
+        .node(rounds)
+        .output("last")
+        .output("all");
+    let scan = node("Scan", &["x", "rows"], &["y", "z"])
+        .with(body("body", graph(slices)))
+        .with(int("num_scan_inputs", 1));
+    Build::new(21)
+        .input("x", DType::F32, "2")
+        .input("rows", DType::F32, "3,2")
+        .node(scan)
+        .output("y")
+        .output("z")
+}
+
 /// Models of a few hundred bytes.
 fn seeds() -> Vec<Vec<u8>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -95,6 +136,7 @@ fn seeds() -> Vec<Vec<u8>> {
         .node(node("Add", &["x", "w"], &["y"]))
         .output("y");
     seeds.push(with_initializer.bytes());
+    seeds.push(with_graphs().bytes());
     seeds
 }
 

@@ -208,8 +208,8 @@ fn what_is_not_supported_is_said_at_once() {
         .input("x", DType::F32, "1,1,4,4")
         .node(node("Bernoulli", &["x"], &["a"]).named("first"))
         .node(node("MaxPool", &["a"], &["b"]).with(ints("kernel_shape", &[2, 2])))
-        .node(node("If", &["b"], &["c"]))
-        .node(node("Loop", &["c"], &["y"]).named("last"))
+        .node(node("SequenceConstruct", &["b"], &["c"]))
+        .node(node("StringNormalizer", &["c"], &["y"]).named("last"))
         .output("y");
     let error = Model::from_bytes(model.bytes()).unwrap_err();
     assert_eq!(error.class(), Class::Unsupported);
@@ -217,8 +217,8 @@ fn what_is_not_supported_is_said_at_once() {
     for part in [
         "3 items",
         "node 0 'first' (Bernoulli",
-        "node 2 writing 'c' (If",
-        "node 3 'last' (Loop",
+        "node 2 writing 'c' (SequenceConstruct",
+        "node 3 'last' (StringNormalizer",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }

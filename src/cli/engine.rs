@@ -1,4 +1,4 @@
-//! The options that all subcommands share: the limit on memory, and the instruction set.
+//! The options that all subcommands share: limits, and the instruction set.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use linn::{Options, Simd};
@@ -12,6 +12,10 @@ pub(super) struct Engine {
     /// half of what is available
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     max_memory: Option<usize>,
+
+    /// Most rounds that the loops of one run may take together
+    #[arg(long, value_name = "COUNT")]
+    max_rounds: Option<usize>,
 
     /// The instruction set that pools use; auto is the best of the machine. All give the same bits
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = simd_parser())]
@@ -29,6 +33,7 @@ impl Engine {
             .map_err(|error| Failure::Unsupported(error.to_string()))?;
         let mut options = Options::default();
         options.simd = self.simd;
+        options.round_limit = self.max_rounds.unwrap_or(options.round_limit);
         options.memory_limit = self
             .max_memory
             .unwrap_or_else(|| options.memory_limit.min(available_memory() / 2));

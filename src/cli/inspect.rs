@@ -15,7 +15,8 @@ use super::{Failure, Verdict, print};
 ///
 /// Types and shapes are those known before a run, ? standing for a dimension that is not. The work of a node
 /// is - where a shape that it depends on is not known; --dim settles dimensions that have names. Inputs with a
-/// default are taken for constants. Functions of the model are shown as the nodes in them.
+/// default are taken for constants. Functions of the model are shown as the nodes in them; the nodes of the
+/// graphs in a node follow it.
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]

@@ -1,18 +1,20 @@
 //! A model checked and made ready to run: names to numbers, types and shapes as far as the file tells.
 
+mod sources;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::bodies::Bodies;
 use super::declared::{Declared, ValueInfo};
-use super::inline::{self, Call};
+use super::inline::{self, Call, Functions};
+use super::opsets::Imports;
 use super::read::read;
-use super::{Built, Graph, Node, ValueId, inputs_text, opsets, order};
-use crate::error::{Class, Error, Finding, OpError, Quoted, Severity};
+use super::{Built, Graph, Node, ValueId, captures, inputs_text, opsets, order};
+use crate::error::{Class, Error, Finding, NodeName, Quoted, Severity};
 use crate::model::ModelInfo;
-use crate::onnx::attributes::fits;
 use crate::onnx::external::Folder;
 use crate::onnx::proto::{GraphProto, ModelProto};
-use crate::onnx::tensor;
 use crate::ops::Fact;
 use crate::tensor::Tensor;
 
@@ -25,7 +27,7 @@ impl Graph {
     ) -> Result<Built, Error> {
         let mut findings = Vec::new();
         opsets::check_ir_version(model.ir_version, &mut findings)?;
-        let imports = opsets::Imports::of_model(&model.opset_import, &mut findings)?;
+        let imports = Imports::of_model(&model.opset_import, &mut findings)?;
         let info = ModelInfo {
             ir_version: model.ir_version.unwrap_or(0),
             producer_name: model.producer_name,
@@ -39,43 +41,31 @@ impl Graph {
         if graph.output.is_empty() {
             return Err(Error::Invalid("the graph has no output".to_string()));
         }
-        let calls = inline::expand(std::mem::take(&mut graph.node), imports, &model.functions)?;
-        let mut builder = Builder {
-            names: Vec::new(),
-            ids: HashMap::new(),
-            facts: Vec::new(),
+        let mut shared = Shared {
+            functions: Functions::new(&model.functions)?,
             findings,
             folder,
             memory_limit,
+            constant_bytes: 0,
         };
+        let place = Place {
+            imports,
+            calls: Arc::default(),
+            owner: None,
+            depth: 0,
+        };
+        let mut builder = Builder::new(&mut shared, place);
+        let calls = builder.expand(&mut graph)?;
         let initializers = builder.initializers(&mut graph)?;
         let inputs = builder.inputs(&graph, &initializers)?;
-        let calls = builder.resolve(calls)?;
-        let declared = builder.declared(&graph)?;
-        let mut nodes = Vec::with_capacity(calls.len());
-        for call in calls {
-            if let Some(node) = builder.node(call, &declared)? {
-                nodes.push(node);
-            }
-        }
-        let outputs = builder.outputs(&graph)?;
-        let runs = builder
-            .findings
-            .iter()
-            .all(|finding| finding.severity == Severity::Warning);
-        let values = builder.values(&inputs, declared);
+        let (built, _) = builder.finish(&graph, calls, initializers, inputs)?;
+        let mut findings = shared.findings.iter();
+        let runs = findings.all(|finding| finding.severity == Severity::Warning);
         Ok(Built {
-            graph: runs.then_some(Graph {
-                info,
-                names: builder.names,
-                values,
-                ids: builder.ids,
-                inputs,
-                outputs,
-                initializers,
-                nodes,
-            }),
-            findings: builder.findings,
+            info,
+            graph: runs.then_some(built),
+            constant_bytes: shared.constant_bytes,
+            findings: shared.findings,
         })
     }
 }
@@ -83,21 +73,98 @@ impl Graph {
 /// A call whose names have become numbers.
 pub(super) struct Resolved {
     pub(super) call: Call,
+    /// The values that the graphs in the node read from this one; they follow its own inputs.
+    pub(super) captured: Vec<String>,
     pub(super) inputs: Vec<Option<ValueId>>,
     pub(super) outputs: Vec<Option<ValueId>>,
 }
 
-struct Builder<'a> {
+/// What the graph of a model and the graphs in its nodes have in common.
+pub(super) struct Shared<'a> {
+    pub(super) functions: Functions<'a>,
+    pub(super) findings: Vec<Finding>,
+    pub(super) folder: &'a Folder,
+    pub(super) memory_limit: usize,
+    /// What the initializers take that have been read so far.
+    constant_bytes: usize,
+}
+
+/// Where a graph stands in its model.
+pub(super) struct Place {
+    pub(super) imports: Imports,
+    /// What leads to its nodes, see [`NodeName::calls`].
+    pub(super) calls: Arc<[String]>,
+    /// The node that has it as an attribute.
+    pub(super) owner: Option<NodeName>,
+    /// How many nodes are around it.
+    pub(super) depth: usize,
+}
+
+/// A graph being built.
+pub(super) struct Builder<'s, 'a> {
+    shared: &'s mut Shared<'a>,
+    place: Place,
     names: Vec<String>,
     ids: HashMap<String, ValueId>,
     /// What is known of each value; `None` behind a node that is not supported.
     facts: Vec<Option<Fact>>,
-    findings: Vec<Finding>,
-    folder: &'a Folder,
-    memory_limit: usize,
 }
 
-impl Builder<'_> {
+impl<'s, 'a> Builder<'s, 'a> {
+    pub(super) fn new(shared: &'s mut Shared<'a>, place: Place) -> Builder<'s, 'a> {
+        Builder {
+            shared,
+            place,
+            names: Vec::new(),
+            ids: HashMap::new(),
+            facts: Vec::new(),
+        }
+    }
+
+    /// The nodes of a graph, calls of functions replaced by what they stand for.
+    pub(super) fn expand(&mut self, graph: &mut GraphProto) -> Result<Vec<Call>, Error> {
+        inline::expand(
+            std::mem::take(&mut graph.node),
+            self.place.imports.clone(),
+            self.place.calls.clone(),
+            &mut self.shared.functions,
+        )
+    }
+
+    /// Builds what is left when initializers and inputs are known, and tells what is known of the outputs.
+    pub(super) fn finish(
+        mut self,
+        graph: &GraphProto,
+        calls: Vec<Call>,
+        initializers: Vec<(ValueId, Arc<Tensor>)>,
+        inputs: Vec<(ValueId, ValueInfo)>,
+    ) -> Result<(Graph, Vec<Option<Fact>>), Error> {
+        let calls = self.resolve(calls)?;
+        let declared = self.declared(graph)?;
+        let mut nodes = Vec::with_capacity(calls.len());
+        for call in calls {
+            if let Some(node) = self.node(call, &declared)? {
+                nodes.push(node);
+            }
+        }
+        let outputs = self.outputs(graph)?;
+        let facts = graph.output.iter().map(|proto| {
+            let id = self.ids.get(&proto.name)?;
+            self.facts[*id].clone()
+        });
+        let facts = facts.collect();
+        let graph = Graph {
+            values: self.values(&inputs, declared),
+            names: self.names,
+            ids: self.ids,
+            inputs,
+            outputs,
+            initializers,
+            nodes,
+        };
+        Ok((graph, facts))
+    }
+
     /// A new value; its name must be new too.
     fn define(&mut self, name: &str, by: impl FnOnce() -> String) -> Result<ValueId, Error> {
         let id = self.names.len();
@@ -111,98 +178,6 @@ impl Builder<'_> {
         self.names.push(name.to_string());
         self.facts.push(None);
         Ok(id)
-    }
-
-    fn initializers(
-        &mut self,
-        graph: &mut GraphProto,
-    ) -> Result<Vec<(ValueId, Arc<Tensor>)>, Error> {
-        let mut initializers = Vec::new();
-        let mut bytes = 0usize;
-        let limit = self.memory_limit;
-        let mut add = |builder: &mut Self, name: &str, tensor: Result<Tensor, OpError>| {
-            if name.is_empty() {
-                return Err(Error::Invalid("an initializer has no name".to_string()));
-            }
-            let tensor = tensor.map_err(|error| of_initializer(name, &error))?;
-            bytes = bytes.saturating_add(tensor.bytes());
-            if bytes > limit {
-                let error = OpError::memory(tensor.bytes(), bytes - tensor.bytes(), limit);
-                return Err(of_initializer(name, &error));
-            }
-            let id = builder.define(name, || "an initializer".to_string())?;
-            let tensor = Arc::new(tensor);
-            builder.facts[id] = Some(Fact::constant(tensor.clone()));
-            initializers.push((id, tensor));
-            Ok(())
-        };
-        // Taken one by one, so that the bytes of the file are given back as they are decoded.
-        for proto in std::mem::take(&mut graph.initializer) {
-            let tensor = tensor::decode(&proto, self.folder);
-            add(self, &proto.name, tensor)?;
-        }
-        for proto in std::mem::take(&mut graph.sparse_initializer) {
-            let name = proto.values.as_ref().map_or("", |values| &values.name);
-            let tensor = tensor::decode_sparse(&proto, self.folder, |dtype, shape| {
-                fits(dtype, shape, limit)
-            });
-            add(self, name, tensor)?;
-        }
-        Ok(initializers)
-    }
-
-    fn inputs(
-        &mut self,
-        graph: &GraphProto,
-        initializers: &[(ValueId, Arc<Tensor>)],
-    ) -> Result<Vec<(ValueId, ValueInfo)>, Error> {
-        let mut inputs: Vec<(ValueId, ValueInfo)> = Vec::new();
-        let mut taken = vec![false; self.names.len()];
-        for proto in &graph.input {
-            let what = || format!("the input {}", Quoted(&proto.name));
-            if proto.name.is_empty() {
-                return Err(Error::Invalid("a graph input has no name".to_string()));
-            }
-            let Some(declared) = Declared::parse(proto.r#type.as_ref(), &what)? else {
-                self.unsupported(format!("{} of a type other than tensor", what()));
-                self.define(&proto.name, what)?;
-                continue;
-            };
-            let info = |declared: Declared, optional| ValueInfo {
-                name: proto.name.clone(),
-                dtype: declared.dtype,
-                dims: declared.dims,
-                optional,
-            };
-            match self.ids.get(&proto.name).copied() {
-                Some(id) if taken.get(id) == Some(&false) => {
-                    taken[id] = true;
-                    // A default: what is known of it ends with what is declared, since a run may replace it.
-                    let tensor = initializers
-                        .iter()
-                        .find(|(other, _)| *other == id)
-                        .map(|(_, tensor)| tensor);
-                    let default = tensor.map(|tensor| Fact::of(tensor.dtype(), tensor.shape()));
-                    if let Some(default) = default {
-                        declared.check(&default, &what())?;
-                        if let Some(reason) = declared.difference(&default) {
-                            return Err(Error::Invalid(format!(
-                                "{} {reason} in its initializer",
-                                what()
-                            )));
-                        }
-                    }
-                    self.facts[id] = Some(declared.fact());
-                    inputs.push((id, info(declared, true)));
-                }
-                _ => {
-                    let id = self.define(&proto.name, what)?;
-                    self.facts[id] = Some(declared.fact());
-                    inputs.push((id, info(declared, false)));
-                }
-            }
-        }
-        Ok(inputs)
     }
 
     /// Names to numbers, and nodes in an order in which every value is written before it is read.
@@ -220,8 +195,9 @@ impl Builder<'_> {
         }
         let mut nodes = Vec::with_capacity(resolved.len());
         for (call, outputs) in resolved {
-            let mut inputs = Vec::with_capacity(call.node.input.len());
-            for name in &call.node.input {
+            let captured = captures::of_node(&call.node);
+            let mut inputs = Vec::with_capacity(call.node.input.len() + captured.len());
+            for name in call.node.input.iter().chain(&captured) {
                 inputs.push(match name.as_str() {
                     "" => None,
                     name => Some(*self.ids.get(name).ok_or_else(|| {
@@ -235,6 +211,7 @@ impl Builder<'_> {
             }
             nodes.push(Resolved {
                 call,
+                captured,
                 inputs,
                 outputs,
             });
@@ -268,9 +245,11 @@ impl Builder<'_> {
     ) -> Result<Option<Node>, Error> {
         let Resolved {
             call,
+            captured,
             inputs,
             outputs,
         } = resolved;
+        let own = call.node.input.len();
         let facts: Vec<Option<&Fact>> = inputs
             .iter()
             .map(|id| id.and_then(|id| self.facts[id].as_ref()))
@@ -279,16 +258,11 @@ impl Builder<'_> {
             .iter()
             .zip(&facts)
             .all(|(id, fact)| id.is_none() || fact.is_some());
-        let read = read(
-            &call,
-            &inputs,
-            &outputs,
-            &facts,
-            self.folder,
-            self.memory_limit,
-        );
+        let mut bodies = Bodies::new(self.shared, &call, self.place.depth, &captured, &facts);
+        let read = read(&call, &inputs[..own], &outputs, &facts[..own], &mut bodies);
+        let (complete, exact) = (bodies.complete, bodies.exact);
         let inferred = read.and_then(|read| {
-            let inferred = match known {
+            let inferred = match known && complete {
                 true => read.operator.infer(&facts)?,
                 false => Vec::new(),
             };
@@ -301,7 +275,7 @@ impl Builder<'_> {
         let (mut read, inferred) = match inferred {
             Ok(both) => both,
             Err(error) if error.class == Class::Unsupported => {
-                self.findings.push(Finding {
+                self.shared.findings.push(Finding {
                     severity: Severity::Unsupported,
                     node: Some(call.name),
                     reason: error.to_string(),
@@ -309,7 +283,7 @@ impl Builder<'_> {
                 return Ok(None);
             }
             Err(source) => {
-                let shown: Vec<String> = facts
+                let shown: Vec<String> = facts[..own]
                     .iter()
                     .map(|fact| fact.map_or("-".to_string(), Fact::to_string))
                     .collect();
@@ -325,7 +299,7 @@ impl Builder<'_> {
             read.operator.prepare(&facts);
         }
         for warning in read.warnings {
-            self.findings.push(Finding {
+            self.shared.findings.push(Finding {
                 severity: Severity::Warning,
                 node: Some(call.name.clone()),
                 reason: warning,
@@ -346,8 +320,9 @@ impl Builder<'_> {
             name: call.name,
             operator: read.operator,
             inputs,
+            own,
             outputs,
-            exact: read.op.exact,
+            exact: read.op.exact && exact,
         }))
     }
 
@@ -361,7 +336,9 @@ impl Builder<'_> {
                     what()
                 )));
             };
-            if outputs.iter().any(|(other, _)| *other == id) {
+            // Those of a graph in a node have no names but places.
+            let named = self.place.owner.is_none();
+            if named && outputs.iter().any(|(other, _)| *other == id) {
                 return Err(Error::Invalid(format!("{} is listed twice", what())));
             }
             let declared = match proto.r#type {
@@ -415,34 +392,18 @@ impl Builder<'_> {
     }
 
     fn warn(&mut self, reason: String) {
-        self.findings.push(Finding {
+        self.shared.findings.push(Finding {
             severity: Severity::Warning,
-            node: None,
+            node: self.place.owner.clone(),
             reason,
         });
     }
 
     fn unsupported(&mut self, reason: String) {
-        self.findings.push(Finding {
+        self.shared.findings.push(Finding {
             severity: Severity::Unsupported,
-            node: None,
+            node: self.place.owner.clone(),
             reason: format!("{reason} is not supported by linn"),
         });
-    }
-}
-
-fn of_initializer(name: &str, error: &OpError) -> Error {
-    let text = format!("the initializer {} {error}", Quoted(name));
-    match error.class {
-        Class::Limit => Error::Limit {
-            reason: text,
-            memory: true,
-        },
-        Class::Unsupported => Error::Unsupported(vec![Finding {
-            severity: Severity::Unsupported,
-            node: None,
-            reason: text,
-        }]),
-        _ => Error::Invalid(text),
     }
 }

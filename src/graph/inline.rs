@@ -1,15 +1,19 @@
 //! Model-local functions, expanded where they are called until only operators are left.
 
+mod names;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::captures;
 use super::opsets::{Imports, canonical};
-use crate::error::{Error, NodeName, Quoted};
+use crate::error::{Error, Finding, NodeName, OpError, Quoted, Severity};
 use crate::onnx::proto::{AttributeProto, FunctionProto, NodeProto};
 use crate::ops::schema::NEWEST_OPSET;
+use names::{Taken, substitute};
 
-/// The most nodes that the expansion of functions may add: a few functions that call one another twice would
-/// fill any memory.
+/// The most nodes, those of graphs in nodes included, that the expansion of functions may add: a few functions
+/// that call one another twice would fill any memory.
 const MOST_ADDED: usize = 200_000;
 /// The most calls of functions inside one another.
 const MOST_DEPTH: usize = 64;
@@ -19,6 +23,8 @@ const MOST_DEPTH: usize = 64;
 pub(super) struct Call {
     pub(super) node: NodeProto,
     pub(super) name: NodeName,
+    /// The opsets of the graph or function that the node is written in.
+    pub(super) imports: Imports,
 }
 
 impl Call {
@@ -28,6 +34,13 @@ impl Call {
 }
 
 type Key<'a> = (&'a str, &'a str, &'a str);
+
+/// The functions of a model.
+pub(super) struct Functions<'a> {
+    table: HashMap<Key<'a>, (&'a FunctionProto, Imports)>,
+    /// How many nodes their calls have added.
+    added: usize,
+}
 
 /// A list of nodes being expanded: the graph's own, or a function's body.
 struct Frame<'a> {
@@ -43,38 +56,56 @@ struct Frame<'a> {
     attributes: HashMap<String, AttributeProto>,
 }
 
-/// Expands `nodes`; the order stays that of the file.
+impl<'a> Functions<'a> {
+    pub(super) fn new(functions: &'a [FunctionProto]) -> Result<Functions<'a>, Error> {
+        let mut table = HashMap::new();
+        for function in functions {
+            let shown = format!("the function {}", Quoted(&function.name));
+            let imports = Imports::parse(&function.opset_import, &shown)?;
+            if table.insert(key(function), (function, imports)).is_some() {
+                return Err(Error::Invalid(format!(
+                    "{shown} of domain {} has a duplicate",
+                    Quoted(canonical(&function.domain))
+                )));
+            }
+        }
+        Ok(Functions { table, added: 0 })
+    }
+
+    /// Counts nodes that a call has added.
+    fn add(&mut self, nodes: usize) -> Result<(), Error> {
+        self.added = self.added.saturating_add(nodes);
+        match self.added <= MOST_ADDED {
+            true => Ok(()),
+            false => Err(Error::limit(format!(
+                "the model's functions expand to more than {MOST_ADDED} nodes"
+            ))),
+        }
+    }
+}
+
+/// Expands the nodes of a graph that `calls` lead to; the order stays that of the file.
 pub(super) fn expand(
     nodes: Vec<NodeProto>,
     imports: Imports,
-    functions: &[FunctionProto],
+    calls: Arc<[String]>,
+    functions: &mut Functions<'_>,
 ) -> Result<Vec<Call>, Error> {
-    let mut table: HashMap<Key<'_>, (&FunctionProto, Imports)> = HashMap::new();
-    for function in functions {
-        let shown = format!("the function {}", Quoted(&function.name));
-        let imports = Imports::parse(&function.opset_import, &shown)?;
-        if table.insert(key(function), (function, imports)).is_some() {
-            return Err(Error::Invalid(format!(
-                "{shown} of domain {} has a duplicate",
-                Quoted(canonical(&function.domain))
-            )));
+    let mut taken = Taken::default();
+    if !functions.table.is_empty() {
+        for node in &nodes {
+            let names = node.input.iter().chain(&node.output).cloned();
+            let names = names.chain(captures::of_node(node));
+            taken.0.extend(names.map(|name| (name, 1)));
         }
     }
-    let mut taken = Taken::default();
-    if !functions.is_empty() {
-        let names = nodes
-            .iter()
-            .flat_map(|node| node.input.iter().chain(&node.output));
-        taken.0.extend(names.map(|name| (name.clone(), 1)));
-    }
-    let own = nodes.len();
-    let mut expanded = Vec::with_capacity(own);
+    let mut expanded = Vec::with_capacity(nodes.len());
     let mut stack = vec![Frame {
         nodes: nodes.into_iter(),
         index: 0,
         imports,
         function: None,
-        calls: Arc::default(),
+        calls,
         names: HashMap::new(),
         prefix: String::new(),
         attributes: HashMap::new(),
@@ -87,19 +118,24 @@ pub(super) fn expand(
         let name = name(&node, frame);
         frame.index += 1;
         if frame.function.is_some() {
+            functions.add(weight(&node))?;
             frame.rename(&mut node, &mut taken);
-            frame.substitute(&mut node);
+            substitute(&frame.attributes, &mut node);
         }
-        let called = table.get(&(
+        let called = functions.table.get(&(
             canonical(&node.domain),
             node.op_type.as_str(),
             node.overload.as_str(),
         ));
         let Some((function, imports)) = called else {
-            expanded.push(Call { node, name });
-            check_size(expanded.len(), own)?;
+            expanded.push(Call {
+                node,
+                name,
+                imports: frame.imports.clone(),
+            });
             continue;
         };
+        let (function, imports) = (*function, imports.clone());
         let function_key = key(function);
         if stack
             .iter()
@@ -115,20 +151,25 @@ pub(super) fn expand(
                 "{name}: functions call one another more than {MOST_DEPTH} deep"
             )));
         }
-        let (frame, passed_on) = enter(&node, &name, function, imports.clone(), &mut taken)?;
+        let (frame, passed_on) = enter(&node, &name, function, imports, &mut taken)?;
+        functions.add(passed_on.len())?;
         expanded.extend(passed_on);
-        check_size(expanded.len(), own)?;
         stack.push(frame);
     }
     Ok(expanded)
 }
 
-fn check_size(nodes: usize, own: usize) -> Result<(), Error> {
-    match nodes.saturating_sub(own) <= MOST_ADDED {
-        true => Ok(()),
-        false => Err(Error::limit(format!(
-            "the model's functions expand to more than {MOST_ADDED} nodes"
-        ))),
+/// The nodes in a node, itself included.
+fn weight(node: &NodeProto) -> usize {
+    let nodes = captures::graphs(node).flat_map(|graph| &graph.node);
+    1 + nodes.map(weight).sum::<usize>()
+}
+
+/// What a node is called in a list of those that lead to another.
+pub(super) fn label(name: &NodeName, otherwise: &str) -> String {
+    match name.name.as_str() {
+        "" => format!("{otherwise}#{}", name.index),
+        given => given.to_string(),
     }
 }
 
@@ -157,65 +198,6 @@ fn name(node: &NodeProto, frame: &Frame<'_>) -> NodeName {
         },
         opset: frame.imports.version(domain),
         calls: frame.calls.clone(),
-    }
-}
-
-impl Frame<'_> {
-    /// Gives the body's names their names in the model.
-    fn rename(&mut self, node: &mut NodeProto, taken: &mut Taken) {
-        for name in node.input.iter_mut().chain(&mut node.output) {
-            if name.is_empty() {
-                continue;
-            }
-            let fresh = match self.names.get(name) {
-                Some(known) => known.clone(),
-                None => {
-                    let fresh = taken.fresh(format!("{}/{name}", self.prefix));
-                    self.names.insert(name.clone(), fresh.clone());
-                    fresh
-                }
-            };
-            *name = fresh;
-        }
-    }
-
-    /// Puts the call's attributes where the body refers to them; one that the call leaves out is absent.
-    fn substitute(&self, node: &mut NodeProto) {
-        node.attribute.retain_mut(|attribute| {
-            if attribute.ref_attr_name.is_empty() {
-                return true;
-            }
-            match self.attributes.get(&attribute.ref_attr_name) {
-                None => false,
-                Some(given) => {
-                    let name = std::mem::take(&mut attribute.name);
-                    *attribute = AttributeProto {
-                        name,
-                        ..given.clone()
-                    };
-                    true
-                }
-            }
-        });
-    }
-}
-
-/// The names that values have, each with how often it was asked for.
-#[derive(Default)]
-struct Taken(HashMap<String, usize>);
-
-impl Taken {
-    /// `name`, or the first of `name#2`, `name#3` ... that no value has.
-    fn fresh(&mut self, name: String) -> String {
-        let mut count = self.0.get(&name).copied().unwrap_or(0);
-        let mut fresh = name.clone();
-        while count > 0 && self.0.contains_key(&fresh) {
-            count += 1;
-            fresh = format!("{name}#{count}");
-        }
-        self.0.insert(fresh.clone(), 1);
-        self.0.insert(name, count.max(1));
-        fresh
     }
 }
 
@@ -270,6 +252,7 @@ fn enter<'a>(
                     opset: NEWEST_OPSET,
                     ..name.clone()
                 },
+                imports: imports.clone(),
             }),
         }
     }
@@ -289,10 +272,17 @@ fn enter<'a>(
         }
         attributes.insert(attribute.name.clone(), attribute.clone());
     }
-    let label = match name.name.as_str() {
-        "" => format!("{}#{}", function.name, name.index),
-        given => given.to_string(),
-    };
+    // Its names would have to be those of the call, its opsets too.
+    let holds = |attribute: &&AttributeProto| attribute.g.is_some() || !attribute.graphs.is_empty();
+    if let Some(attribute) = attributes.values().find(holds) {
+        let graph = format!("the graph {} given to a function", Quoted(&attribute.name));
+        return Err(Error::Unsupported(vec![Finding {
+            severity: Severity::Unsupported,
+            node: Some(name.clone()),
+            reason: OpError::unsupported(graph).to_string(),
+        }]));
+    }
+    let label = label(name, &function.name);
     let mut calls = name.calls.to_vec();
     calls.push(label.clone());
     Ok((

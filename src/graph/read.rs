@@ -1,10 +1,10 @@
 //! One node: its operator found, checked against the imported version, and its attributes read.
 
 use super::ValueId;
+use super::bodies::Bodies;
 use super::inline::Call;
 use crate::error::{OpError, Quoted};
 use crate::onnx::attributes::Attributes;
-use crate::onnx::external::Folder;
 use crate::ops::schema::{self, Schema};
 use crate::ops::{self, Fact, Operator};
 use crate::tensor::DType;
@@ -22,8 +22,7 @@ pub(super) fn read(
     inputs: &[Option<ValueId>],
     outputs: &[Option<ValueId>],
     facts: &[Option<&Fact>],
-    folder: &Folder,
-    memory_limit: usize,
+    bodies: &mut Bodies<'_, '_>,
 ) -> Result<Read, OpError> {
     let (domain, name, opset) = (call.domain(), call.node.op_type.as_str(), call.name.opset);
     if name.is_empty() {
@@ -71,7 +70,9 @@ pub(super) fn read(
         .map(|fact| fact.map(|fact| fact.dtype))
         .collect();
     schema.check_types(&types)?;
+    let (folder, memory_limit) = (bodies.shared.folder, bodies.shared.memory_limit);
     let mut attributes = Attributes::new(&call.node, schema, folder, memory_limit)?;
+    attributes.build_graphs_with(bodies);
     let operator = (op.read)(&mut attributes)?;
     let warnings = attributes.finish()?;
     Ok(Read {

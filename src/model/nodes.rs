@@ -1,10 +1,9 @@
 //! What a model says of itself: its origin, its nodes, and how much work each is.
 
-use std::collections::HashSet;
-
 use super::Model;
 use crate::error::NodeName;
-use crate::graph::{Dim, Node, ValueId, ValueInfo};
+use crate::graph::{Dim, Graph, Node, ValueId, ValueInfo};
+use crate::tensor::Tensor;
 
 /// Where a model comes from, and what it imports.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,16 +65,18 @@ impl NodeInfo {
         a MAC is one multiplication with its addition; Conv, ConvTranspose, DeformConv, Gemm, MatMul and their integer \
         and quantized forms count one for each product of an input element and a weight, taps on padding included, \
         biases not; Attention, Einsum, GRU, LSTM and RNN are not counted; all others, pools too, have none; parameters \
-        are elements of initializers, in the total each once; bytes are those of all inputs and outputs of a node";
+        are elements of initializers, in the total each once; bytes are those of all inputs and outputs of a node; the \
+        graphs in If, Loop and Scan are counted as if each ran once";
 }
 
 impl Model {
     /// Where the model comes from, and what it imports.
     pub fn info(&self) -> &ModelInfo {
-        &self.graph.info
+        &self.info
     }
 
-    /// The nodes in execution order, with the types and shapes that are known before a run.
+    /// The nodes in execution order, with the types and shapes that are known before a run. Those of the graphs in
+    /// a node (branches, bodies of loops) follow it, and name it in [`NodeName::calls`].
     ///
     /// ```
     /// let model = linn::Model::load("models/branches/model.onnx")?;
@@ -86,15 +87,14 @@ impl Model {
     /// # Ok::<(), linn::Error>(())
     /// ```
     pub fn nodes(&self) -> impl ExactSizeIterator<Item = NodeInfo> {
-        self.graph.nodes.iter().map(|node| self.node_info(node))
+        Nodes::of(&self.graph).infos.into_iter()
     }
 
     /// The work of all nodes together.
     pub fn totals(&self) -> Totals {
+        let nodes = Nodes::of(&self.graph);
         let mut totals = Totals::default();
-        let mut read: HashSet<ValueId> = HashSet::new();
-        for node in &self.graph.nodes {
-            let info = self.node_info(node);
+        for info in &nodes.infos {
             totals.nodes += 1;
             match info.macs {
                 Some(macs) => totals.macs = totals.macs.saturating_add(macs),
@@ -104,36 +104,79 @@ impl Model {
                 Some(bytes) => totals.bytes = totals.bytes.saturating_add(bytes),
                 None => totals.unmeasured += 1,
             }
-            read.extend(node.inputs.iter().flatten());
         }
-        for (id, tensor) in &self.graph.initializers {
-            if read.contains(id) {
-                totals.parameters += tensor.shape().elements() as u64;
-                totals.parameter_bytes += tensor.bytes() as u64;
-            }
+        for parameter in nodes.parameters.iter().filter(|parameter| parameter.read) {
+            totals.parameters += parameter.tensor.shape().elements() as u64;
+            totals.parameter_bytes += parameter.tensor.bytes() as u64;
         }
         totals
     }
+}
 
-    fn node_info(&self, node: &Node) -> NodeInfo {
+/// The nodes of a graph and of all graphs in it.
+#[derive(Default)]
+struct Nodes<'g> {
+    infos: Vec<NodeInfo>,
+    parameters: Vec<Parameter<'g>>,
+}
+
+/// An initializer of any of the graphs.
+struct Parameter<'g> {
+    tensor: &'g Tensor,
+    /// Whether a node reads it.
+    read: bool,
+}
+
+/// The number of the parameter that a value is, by value.
+type Numbers = Vec<Option<usize>>;
+
+impl<'g> Nodes<'g> {
+    fn of(graph: &'g Graph) -> Nodes<'g> {
+        let mut nodes = Nodes::default();
+        nodes.graph(graph, vec![None; graph.names.len()]);
+        nodes
+    }
+
+    /// Adds the nodes of a graph; `numbers` knows the values of the graph around it.
+    fn graph(&mut self, graph: &'g Graph, mut numbers: Numbers) {
+        for (id, tensor) in &graph.initializers {
+            numbers[*id] = Some(self.parameters.len());
+            self.parameters.push(Parameter {
+                tensor,
+                read: false,
+            });
+        }
+        for node in &graph.nodes {
+            let info = self.info(graph, &numbers, node);
+            self.infos.push(info);
+            for body in node.operator.bodies() {
+                let mut inner = vec![None; body.graph().names.len()];
+                for (index, id) in body.captures() {
+                    inner[*id] = node.inputs[*index].and_then(|id| numbers[id]);
+                }
+                self.graph(body.graph(), inner);
+            }
+        }
+    }
+
+    fn info(&mut self, graph: &Graph, numbers: &Numbers, node: &Node) -> NodeInfo {
         let infos = |ids: &[Option<ValueId>]| -> Vec<Option<ValueInfo>> {
-            ids.iter()
-                .map(|id| self.graph.values[(*id)?].clone())
-                .collect()
+            ids.iter().map(|id| graph.values[(*id)?].clone()).collect()
         };
-        let (inputs, outputs) = (infos(&node.inputs), infos(&node.outputs));
-        let mut ids: Vec<ValueId> = node.inputs.iter().flatten().copied().collect();
+        let own = &node.inputs[..node.own];
+        let (inputs, outputs) = (infos(own), infos(&node.outputs));
+        let mut ids: Vec<ValueId> = own.iter().flatten().copied().collect();
         ids.sort_unstable();
         ids.dedup();
-        // Initializers have the first numbers.
-        let parameters = ids
-            .iter()
-            .filter_map(|id| self.graph.initializers.get(*id))
-            .map(|(_, tensor)| tensor.shape().elements() as u64)
-            .sum();
+        let mut parameters = 0;
+        for number in ids.iter().filter_map(|id| numbers[*id]) {
+            let parameter = &mut self.parameters[number];
+            parameter.read = true;
+            parameters += parameter.tensor.shape().elements() as u64;
+        }
         ids.extend(node.outputs.iter().flatten());
         let bytes = ids.iter().map(|id| {
-            let info = self.graph.values[*id].as_ref()?;
+            let info = graph.values[*id].as_ref()?;
             let elements = elements(dims(info)?)?;
             elements.checked_mul(info.dtype.bytes() as u64)
         });

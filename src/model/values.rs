@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::plan::Step;
-use crate::error::OpError;
-use crate::graph::{Node, ValueId};
+use super::plan::{Plan, Step};
+use crate::error::{Error, OpError};
+use crate::graph::{Graph, Node, ValueId, inputs_text};
 use crate::ops::{Memory, Outputs, Slot};
 use crate::tensor::{Tensor, TensorView, TensorViewMut};
 
@@ -19,10 +19,10 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(values: usize, memory_limit: usize) -> State {
+    pub(super) fn new(values: usize, memory: Memory) -> State {
         State {
             computed: (0..values).map(|_| None).collect(),
-            memory: Memory::new(memory_limit),
+            memory,
         }
     }
 
@@ -43,7 +43,8 @@ pub(super) struct Values<'v> {
     inputs: Few<(ValueId, TensorView<'v>)>,
     /// The caller's buffers for outputs; out while a node writes into one.
     targets: Few<(ValueId, Option<TensorViewMut<'v>>)>,
-    state: &'v mut State,
+    computed: &'v mut [Option<Tensor>],
+    memory: &'v mut Memory,
 }
 
 impl<'v> Values<'v> {
@@ -54,12 +55,40 @@ impl<'v> Values<'v> {
         state: &'v mut State,
     ) -> Values<'v> {
         state.memory.start(bytes);
+        Values::within(initializers, &mut state.computed, &mut state.memory)
+    }
+
+    /// No values but the initializers, inside a run that has begun.
+    pub(super) fn within(
+        initializers: &'v [(ValueId, Arc<Tensor>)],
+        computed: &'v mut [Option<Tensor>],
+        memory: &'v mut Memory,
+    ) -> Values<'v> {
         Values {
             initializers,
             inputs: Few::new(),
             targets: Few::new(),
-            state,
+            computed,
+            memory,
         }
+    }
+
+    /// Runs the steps of a plan.
+    pub(super) fn steps(&mut self, graph: &Graph, plan: &Plan) -> Result<(), Error> {
+        for step in &plan.steps {
+            let node = &graph.nodes[step.node];
+            self.run(node, step)
+                .map_err(|(source, inputs)| Error::Node {
+                    node: Box::new(node.name.clone()),
+                    source: Box::new(source),
+                    inputs: inputs_text(&inputs),
+                    running: true,
+                })?;
+            for id in &step.last_uses {
+                self.free(*id);
+            }
+        }
+        Ok(())
     }
 
     /// Puts in an input of the call.
@@ -78,7 +107,7 @@ impl<'v> Values<'v> {
     }
 
     /// Runs a node; an error comes with the types and shapes of its inputs.
-    pub(super) fn run(&mut self, node: &Node, step: &Step) -> Result<(), (OpError, Vec<String>)> {
+    fn run(&mut self, node: &Node, step: &Step) -> Result<(), (OpError, Vec<String>)> {
         let mut slots: Few<Slot<'v>> = Few::new();
         for (id, &wanted) in node.outputs.iter().zip(&step.wanted) {
             let target = id.and_then(|id| {
@@ -95,25 +124,25 @@ impl<'v> Values<'v> {
                     self.initializers,
                     &self.inputs,
                     &self.targets,
-                    &self.state.computed,
+                    self.computed,
                 )
             }));
         }
-        let mut outputs = Outputs::new(&mut slots, &mut self.state.memory);
+        let mut outputs = Outputs::new(&mut slots, self.memory);
         let ran = node.operator.run(&views, &mut outputs);
         let ran = ran.map_err(|error| {
-            let shown = views
+            let shown = views[..node.own]
                 .iter()
                 .map(|view| view.as_ref().map_or("-".to_string(), TensorView::to_string));
             (error, shown.collect())
         });
         drop(views);
-        self.state.memory.settle();
+        self.memory.settle();
         for (id, slot) in node.outputs.iter().zip(slots) {
             match (*id, slot.target, slot.tensor) {
                 (Some(id), Some(target), _) => self.put_back(id, target),
-                (Some(id), None, Some(tensor)) => self.state.computed[id] = Some(tensor),
-                (None, _, Some(tensor)) => self.state.memory.give_back(tensor),
+                (Some(id), None, Some(tensor)) => self.computed[id] = Some(tensor),
+                (None, _, Some(tensor)) => self.memory.give_back(tensor),
                 (_, _, None) => {}
             }
         }
@@ -130,9 +159,9 @@ impl<'v> Values<'v> {
     }
 
     /// Gives up a value that nobody reads any more.
-    pub(super) fn free(&mut self, id: ValueId) {
-        if let Some(tensor) = self.state.computed[id].take() {
-            self.state.memory.give_back(tensor);
+    fn free(&mut self, id: ValueId) {
+        if let Some(tensor) = self.computed[id].take() {
+            self.memory.give_back(tensor);
         }
     }
 
@@ -155,10 +184,10 @@ impl<'v> Values<'v> {
                 self.initializers,
                 &self.inputs,
                 &self.targets,
-                &self.state.computed,
+                self.computed,
             );
             let mut slots = [Slot::new(true, target)];
-            let mut outputs = Outputs::new(&mut slots, &mut self.state.memory);
+            let mut outputs = Outputs::new(&mut slots, self.memory);
             outputs.copy(&source, source.shape())?;
         }
         Ok(())
@@ -169,16 +198,16 @@ impl<'v> Values<'v> {
         let mut results = Vec::with_capacity(ids.len());
         for (index, &id) in ids.iter().enumerate() {
             let again = ids[index + 1..].contains(&id);
-            results.push(match self.state.computed[id].take() {
+            results.push(match self.computed[id].take() {
                 Some(tensor) if !again => tensor,
                 other => {
-                    self.state.computed[id] = other;
+                    self.computed[id] = other;
                     view(
                         id,
                         self.initializers,
                         &self.inputs,
                         &self.targets,
-                        &self.state.computed,
+                        self.computed,
                     )
                     .into_tensor()
                 }
@@ -186,13 +215,34 @@ impl<'v> Values<'v> {
         }
         results
     }
+
+    /// As [`Values::results`], for a run that goes on: copies count as its memory.
+    pub(super) fn results_within(self, ids: &[ValueId]) -> Result<Vec<Tensor>, OpError> {
+        let mut results = Vec::with_capacity(ids.len());
+        for (index, &id) in ids.iter().enumerate() {
+            let again = ids[index + 1..].contains(&id);
+            if let Some(tensor) = self.computed[id].take_if(|_| !again) {
+                results.push(tensor);
+                continue;
+            }
+            let source = view(
+                id,
+                self.initializers,
+                &self.inputs,
+                &self.targets,
+                self.computed,
+            );
+            results.push(self.memory.copy(&source)?);
+        }
+        Ok(results)
+    }
 }
 
 /// What is left of a run, also of one that failed, waits for the next.
 impl Drop for Values<'_> {
     fn drop(&mut self) {
-        for tensor in self.state.computed.iter_mut().filter_map(Option::take) {
-            self.state.memory.give_back(tensor);
+        for tensor in self.computed.iter_mut().filter_map(Option::take) {
+            self.memory.give_back(tensor);
         }
     }
 }

@@ -4,9 +4,12 @@ use std::str;
 
 use super::external::Folder;
 use super::proto::attribute_proto::AttributeType;
-use super::proto::{AttributeProto, NodeProto};
+use super::proto::type_proto::Value as TypeValue;
+use super::proto::{AttributeProto, GraphProto, NodeProto};
 use super::tensor;
 use crate::error::{OpError, Quoted};
+use crate::model::Body;
+use crate::ops::Fact;
 use crate::ops::schema::Schema;
 use crate::tensor::{DType, Shape, Tensor};
 
@@ -16,9 +19,25 @@ pub(crate) struct Attributes<'a> {
     schema: &'static Schema,
     folder: &'a Folder,
     memory_limit: usize,
+    inputs: &'a [String],
     outputs: usize,
     read: Vec<bool>,
     warnings: Vec<String>,
+    graphs: Option<&'a mut dyn Graphs>,
+}
+
+/// What makes the graphs among a node's attributes ready to run.
+pub(crate) trait Graphs {
+    /// What is known of the inputs of the node.
+    fn inputs(&self) -> &[Option<&Fact>];
+
+    /// Builds the graph in an attribute for inputs of which this is known.
+    fn build(
+        &mut self,
+        attribute: &str,
+        graph: &GraphProto,
+        inputs: Vec<Option<Fact>>,
+    ) -> Result<Body, OpError>;
 }
 
 impl<'a> Attributes<'a> {
@@ -62,15 +81,60 @@ impl<'a> Attributes<'a> {
             schema,
             folder,
             memory_limit,
+            inputs: &node.input,
             outputs: node.output.len(),
             read: vec![false; list.len()],
             warnings: Vec::new(),
+            graphs: None,
         })
+    }
+
+    /// Has graphs among the attributes built by `graphs`.
+    pub(crate) fn build_graphs_with(&mut self, graphs: &'a mut dyn Graphs) {
+        self.graphs = Some(graphs);
     }
 
     /// The version of the operator: the opset that brought it.
     pub(crate) fn version(&self) -> i64 {
         self.schema.since
+    }
+
+    /// What is known of the inputs of the node from `first` on, none of which may be left out.
+    pub(crate) fn inputs_from(&self, first: usize) -> Result<Vec<Option<Fact>>, OpError> {
+        let omitted = (first..self.inputs.len()).find(|&index| self.inputs[index].is_empty());
+        if let Some(index) = omitted {
+            return Err(OpError::invalid(format!("inputs[{index}]"), "is left out"));
+        }
+        let facts = self
+            .graphs
+            .as_ref()
+            .map_or(&[][..], |graphs| graphs.inputs());
+        let facts = facts.iter().skip(first);
+        Ok(facts.map(|fact| fact.cloned()).collect())
+    }
+
+    /// The graph `name`, ready to run on inputs of which this is known.
+    pub(crate) fn body(&mut self, name: &str, inputs: Vec<Option<Fact>>) -> Result<Body, OpError> {
+        let graph = self.take(name).and_then(|attribute| attribute.g.as_ref());
+        match (graph, &mut self.graphs) {
+            (Some(graph), Some(graphs)) => graphs.build(name, graph, inputs),
+            _ => Err(OpError::invalid(name, "holds no graph")),
+        }
+    }
+
+    /// The rank that the graph `name` declares for an input of its own.
+    pub(crate) fn declared_rank(&self, name: &str, input: usize) -> Option<usize> {
+        let mut list = self.list.iter();
+        let graph = list.find(|attribute| attribute.name == name)?.g.as_ref()?;
+        match graph.input.get(input)?.r#type.as_ref()?.value.as_ref()? {
+            TypeValue::TensorType(tensor) => Some(tensor.shape.as_ref()?.dim.len()),
+            _ => None,
+        }
+    }
+
+    /// How many inputs the node names, those that are left out between them included.
+    pub(crate) fn inputs(&self) -> usize {
+        self.inputs.len()
     }
 
     /// How many outputs the node names, those that are left out between them included.
@@ -150,7 +214,11 @@ impl<'a> Attributes<'a> {
                 _ => Err(OpError::invalid("", "holds no tensor")),
             })
             .transpose()
-            .map_err(|error| OpError::new(error.class, name, error.to_string()))
+            .map_err(|error| OpError {
+                field: name.to_string(),
+                reason: error.to_string(),
+                ..error
+            })
     }
 
     /// Notes something that looks wrong but does not keep the node from running.

@@ -1,6 +1,6 @@
 //! Where an operator puts its outputs, and the memory of a run.
 
-use crate::error::OpError;
+use crate::error::{Class, OpError};
 use crate::tensor::{Data, Element, Shape, Tensor, TensorView, TensorViewMut, Visitor};
 
 /// The memory of a run: the bytes that its tensors take, held below a limit, and the buffers of tensors
@@ -14,6 +14,9 @@ pub(crate) struct Memory {
     /// The most that was taken at any time, scratch included.
     peak: usize,
     spares: Vec<Data>,
+    /// How often loops have gone round, and how often they may.
+    rounds: usize,
+    round_limit: usize,
 }
 
 impl Memory {
@@ -24,6 +27,16 @@ impl Memory {
             scratch: 0,
             peak: 0,
             spares: Vec::new(),
+            rounds: 0,
+            round_limit: usize::MAX,
+        }
+    }
+
+    /// Memory of runs whose loops go round at most so often together.
+    pub(crate) fn with_rounds(self, round_limit: usize) -> Memory {
+        Memory {
+            round_limit,
+            ..self
         }
     }
 
@@ -38,7 +51,41 @@ impl Memory {
     /// Starts a run beside `bytes` that are taken already.
     pub(crate) fn start(&mut self, bytes: usize) {
         self.used = bytes;
+        self.rounds = 0;
         self.settle();
+    }
+
+    /// Counts a round of a loop.
+    pub(crate) fn round(&mut self) -> Result<(), OpError> {
+        if self.rounds >= self.round_limit {
+            let reason = format!(
+                "the loops of this run have gone round {} times, which is the limit",
+                self.rounds
+            );
+            return Err(OpError::new(Class::Limit, "", reason));
+        }
+        self.rounds += 1;
+        Ok(())
+    }
+
+    /// Takes `bytes` that the caller holds.
+    pub(crate) fn take(&mut self, bytes: usize) -> Result<(), OpError> {
+        self.check(bytes)?;
+        self.used += bytes;
+        Ok(())
+    }
+
+    /// Gives up `bytes` that the caller held.
+    pub(crate) fn release(&mut self, bytes: usize) {
+        self.used = self.used.saturating_sub(bytes);
+    }
+
+    /// A copy of `x`.
+    pub(crate) fn copy(&mut self, x: &TensorView<'_>) -> Result<Tensor, OpError> {
+        let mut slots = [Slot::new(true, None)];
+        Outputs::new(&mut slots, self).copy(x, x.shape())?;
+        let [slot] = slots;
+        Ok(slot.tensor.expect("the copy was put there"))
     }
 
     /// Ends a node: what it took for itself is free again.
@@ -53,7 +100,7 @@ impl Memory {
     }
 
     /// A tensor of `shape` whose elements are arbitrary.
-    fn make<T: Element>(&mut self, shape: &Shape) -> Result<Tensor, OpError> {
+    pub(crate) fn make<T: Element>(&mut self, shape: &Shape) -> Result<Tensor, OpError> {
         let len = shape.elements();
         let bytes = len.saturating_mul(size_of::<T>());
         self.check(bytes)?;
@@ -97,7 +144,7 @@ impl Memory {
 
     /// Takes back a tensor that nobody reads any more.
     pub(crate) fn give_back(&mut self, tensor: Tensor) {
-        self.used = self.used.saturating_sub(tensor.bytes());
+        self.release(tensor.bytes());
         self.spares.push(tensor.into_data());
     }
 }
@@ -210,24 +257,56 @@ impl<'s, 'a> Outputs<'s, 'a> {
 
     /// Makes the first output a copy of `x`, of any type, under a shape that holds as many elements.
     pub(crate) fn copy(&mut self, x: &TensorView<'_>, shape: &Shape) -> Result<(), OpError> {
+        self.copy_at(0, x, shape)
+    }
+
+    /// As [`Outputs::copy`], for output `index`, which the node has.
+    pub(crate) fn copy_at(
+        &mut self,
+        index: usize,
+        x: &TensorView<'_>,
+        shape: &Shape,
+    ) -> Result<(), OpError> {
         self.memory.check(x.bytes())?;
         x.visit(Copy {
-            outputs: self,
+            slot: &mut self.slots[index],
+            memory: self.memory,
             shape,
         })
     }
+
+    /// Makes `tensor`, which is counted already, output `index`, which the node has.
+    pub(crate) fn put(&mut self, index: usize, tensor: Tensor) -> Result<(), OpError> {
+        let slot = &mut self.slots[index];
+        match (slot.wanted, &slot.target) {
+            (true, None) => slot.tensor = Some(tensor),
+            (true, Some(_)) => {
+                self.copy_at(index, &tensor.as_view(), tensor.shape())?;
+                self.memory.give_back(tensor);
+            }
+            (false, _) => self.memory.give_back(tensor),
+        }
+        Ok(())
+    }
+
+    /// The memory of the run.
+    pub(crate) fn memory(&mut self) -> &mut Memory {
+        self.memory
+    }
 }
 
-struct Copy<'o, 's, 'a> {
-    outputs: &'o mut Outputs<'s, 'a>,
+struct Copy<'o, 'a> {
+    slot: &'o mut Slot<'a>,
+    memory: &'o mut Memory,
     shape: &'o Shape,
 }
 
-impl Visitor for Copy<'_, '_, '_> {
+impl Visitor for Copy<'_, '_> {
     type Output = Result<(), OpError>;
 
     fn visit<T: Element>(self, data: &[T]) -> Result<(), OpError> {
-        self.outputs.make::<T>(self.shape)?.clone_from_slice(data);
+        let made = self.slot.make::<T>(self.shape, self.memory)?;
+        made.clone_from_slice(data);
         Ok(())
     }
 }

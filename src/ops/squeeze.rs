@@ -107,7 +107,12 @@ impl Operator for Squeeze {
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
         let data = required(inputs, 0);
         let input = inputs.get(1).copied().flatten();
-        let count = input.map_or(Ok(None), |fact| axes::list("axes", fact))?;
+        let count = match input.map(|fact| (fact, fact.dims.as_deref())) {
+            None => None,
+            // A scalar is one axis: function bodies of ONNX itself write that (AffineGrid).
+            Some((_, Some([]))) => Some(1),
+            Some((fact, _)) => axes::list("axes", fact)?,
+        };
         let values = input.and_then(Fact::ints).or(self.axes.as_deref());
         let axes = match (values, input) {
             (Some(values), _) => Axes::These(values),
@@ -149,6 +154,9 @@ mod tests {
         let unsqueeze = || node("Unsqueeze", 25);
         assert_eq!(shape(unsqueeze(), &[2], Some(&[0, -1])), Ok(vec![1, 2, 1]));
         assert_eq!(shape(unsqueeze(), &[], Some(&[0])), Ok(vec![1]));
+        let scalar = tensor(&[], vec![1i64]);
+        let y = unsqueeze().run(&[Some(&iota(&[2])), Some(&scalar)]);
+        assert_eq!(y.expect("a scalar is an axis")[0].shape()[..], [2, 1]);
         let attribute = node("Unsqueeze", 1).ints("axes", &[1]);
         assert_eq!(shape(attribute, &[2], None), Ok(vec![2, 1]));
         assert_eq!(

@@ -127,6 +127,10 @@ macro_rules! define_dtype {
                 match self { $(DataView::$variant(data) => DataView::$variant(Cow::Borrowed(data)),)* }
             }
 
+            pub(crate) fn part(&self, range: std::ops::Range<usize>) -> DataView<'_> {
+                match self { $(DataView::$variant(data) => DataView::$variant(Cow::Borrowed(&data[range])),)* }
+            }
+
             pub(crate) fn into_owned(self) -> Data {
                 match self { $(DataView::$variant(data) => Data::$variant(data.into_owned()),)* }
             }

@@ -248,6 +248,14 @@ pub(crate) fn attribute(name: &str, kind: AttributeType) -> AttributeProto {
     }
 }
 
+/// A graph as an attribute.
+pub(crate) fn body(name: &str, graph: GraphProto) -> AttributeProto {
+    AttributeProto {
+        g: Some(graph),
+        ..attribute(name, AttributeType::Graph)
+    }
+}
+
 pub(crate) fn int(name: &str, value: i64) -> AttributeProto {
     AttributeProto {
         i: Some(value),
