@@ -16,7 +16,7 @@ use columns::Rows;
 pub(crate) use columns::add;
 
 use crate::gemm::{
-    self, Factor, Left, ROWS, Right, Start, Sum, lay_left, left_len, matrix, multiply,
+    self, Factor, Finish, Left, ROWS, Right, Start, Sum, lay_left, left_len, matrix, multiply,
     widened_bytes,
 };
 use crate::window::{Axes, Axis};
@@ -154,33 +154,34 @@ impl<S: Sum> Weights<S> {
 }
 
 /// `y: [batch, groups * outputs, windows..]` of `x: [batch, groups * channels, ..]` and
-/// `w: [groups * outputs, channels, taps..]`, with `bias` for each output channel. `laid` are the weights, if they have
-/// been laid out before.
+/// `w: [groups * outputs, channels, taps..]`, with `bias` for each output channel, then finished. `laid` are the weights,
+/// if they have been laid out before. What is finished has sums of its own type, and what is added the shape of `y`.
 pub(crate) fn convolve<T: Factor>(
     sizes: &Sizes,
     x: &[T],
     w: &[T],
     laid: Option<&Weights<T::Sum>>,
     bias: Option<&[T::Sum]>,
+    finish: Finish<'_, T::Sum>,
     y: &mut [T],
 ) {
     if sizes.channels == 0 || y.is_empty() {
-        return fill(bias, sizes.windows(), y);
+        return fill(bias, sizes.windows(), finish, y);
     }
     if sizes.is_depthwise() {
-        return depthwise::convolve(sizes, x, &T::widened(w), bias, y);
+        return depthwise::convolve(sizes, x, &T::widened(w), bias, finish, y);
     }
     let in_group = sizes.channels * sizes.plane();
     let laid = lay(sizes, w, laid);
     if sizes.is_pointwise() && widened_bytes::<T>(1) == 0 {
         let x = T::widened(x);
-        return convolve_columns::<T, _>(sizes, laid.as_ref(), bias, y, |at| {
+        return convolve_columns::<T, _>(sizes, laid.as_ref(), bias, finish, y, |at| {
             let x = &x[at * in_group..][..in_group];
             matrix(x, sizes.channels, sizes.windows(), false)
         });
     }
     let rows = Rows::new(&sizes.axes);
-    convolve_columns::<T, _>(sizes, laid.as_ref(), bias, y, |at| Windows {
+    convolve_columns::<T, _>(sizes, laid.as_ref(), bias, finish, y, |at| Windows {
         rows: &rows,
         x: &x[at * in_group..][..in_group],
     });
@@ -220,11 +221,12 @@ pub(crate) fn convolve_columns<T: Factor, R: Right<T::Sum>>(
     sizes: &Sizes,
     laid: &Weights<T::Sum>,
     bias: Option<&[T::Sum]>,
+    finish: Finish<'_, T::Sum>,
     y: &mut [T],
     columns: impl Fn(usize) -> R + Sync,
 ) {
     if sizes.channels == 0 || y.is_empty() {
-        return fill(bias, sizes.windows(), y);
+        return fill(bias, sizes.windows(), finish, y);
     }
     let (windows, inner) = (sizes.windows(), sizes.inner());
     let len = left_len(sizes.outputs, inner);
@@ -237,7 +239,11 @@ pub(crate) fn convolve_columns<T: Factor, R: Right<T::Sum>>(
         };
         let y = ArrayViewMut2::from_shape((sizes.outputs, windows), y);
         gemm::with_sums(y.expect("a group has as many elements"), |y| {
-            gemm::multiply_panels(left, &columns(at), start, y);
+            let finish = Finish {
+                pitch: windows,
+                ..finish.plane(at, sizes.outputs * windows)
+            };
+            gemm::multiply_panels(left, &columns(at), start, finish, y);
         });
     };
     let groups = y.par_chunks_mut(sizes.outputs * windows).enumerate();
@@ -248,10 +254,15 @@ pub(crate) fn convolve_columns<T: Factor, R: Right<T::Sum>>(
 }
 
 /// The output where there is nothing to sum up: `plane` elements of the bias for each output channel.
-fn fill<T: Factor>(bias: Option<&[T::Sum]>, plane: usize, y: &mut [T]) {
+fn fill<T: Factor>(bias: Option<&[T::Sum]>, plane: usize, finish: Finish<'_, T::Sum>, y: &mut [T]) {
+    let pitch = plane;
+    let mut sums = vec![T::Sum::ZERO; plane];
     for (channel, y) in y.chunks_mut(plane.max(1)).enumerate() {
-        let bias = bias.map_or(T::Sum::ZERO, |bias| bias[channel % bias.len()]);
-        y.fill(T::narrow(bias));
+        sums.fill(bias.map_or(T::Sum::ZERO, |bias| bias[channel % bias.len()]));
+        Finish { pitch, ..finish }.apply(channel, 0, &mut sums);
+        for (y, &sum) in y.iter_mut().zip(&sums) {
+            *y = T::narrow(sum);
+        }
     }
 }
 
@@ -265,7 +276,7 @@ pub(crate) fn transpose<T: Factor>(
     y: &mut [T],
 ) {
     if sizes.channels == 0 || y.is_empty() {
-        return fill(bias, sizes.plane(), y);
+        return fill(bias, sizes.plane(), Finish::NONE, y);
     }
     let (x, w) = (T::widened(x), T::widened(w));
     let (windows, taps, plane) = (sizes.windows(), sizes.taps(), sizes.plane());

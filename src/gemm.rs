@@ -3,6 +3,7 @@
 //! A left matrix is laid out in panels of rows and a right one in panels of columns, which register tiles multiply.
 //! Large products are cut into pieces that run in parallel; the bits of the result are the same for all thread counts.
 
+mod finish;
 mod panels;
 mod plain;
 mod product;
@@ -17,13 +18,14 @@ use half::{bf16, f16};
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 use crate::tensor::Element;
+pub(crate) use finish::{Activation, Finish};
 pub(crate) use panels::{Left, ROWS, Right, lay_left, left_len};
 pub(crate) use product::{multiply as multiply_panels, scratch_bytes};
 use tile::Panels;
 pub(crate) use tile::Start;
 
 /// An element type that products are summed up in.
-pub(crate) trait Sum: Element + Copy {
+pub(crate) trait Sum: Element + Copy + PartialOrd {
     const ZERO: Self;
     const ONE: Self;
 
@@ -213,7 +215,7 @@ pub(crate) fn multiply<S: Sum>(
         let (panels, _) = panels.as_chunks_mut::<ROWS>();
         lay_left(a, panels);
         let left = Left::new(panels, rows, a.ncols());
-        multiply_panels(left, b, start, c.view_mut());
+        multiply_panels(left, b, start, Finish::NONE, c.view_mut());
     });
 }
 

@@ -33,15 +33,18 @@ pub(crate) struct Graph {
     pub(crate) outputs: Vec<(ValueId, ValueInfo)>,
     /// The initializers, those that are also inputs being defaults.
     pub(crate) initializers: Vec<(ValueId, Arc<Tensor>)>,
+    /// By number, the values that are the same in each run, unless an input replaces them: the initializers, and what
+    /// nodes make of constants.
+    pub(crate) constants: Vec<Option<Arc<Tensor>>>,
     /// In execution order.
     pub(crate) nodes: Vec<Node>,
 }
 
 /// A node made ready to run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) name: NodeName,
-    pub(crate) operator: Box<dyn Operator>,
+    pub(crate) operator: Arc<dyn Operator>,
     /// Its inputs, and then the values that graphs among its attributes read from this one.
     pub(crate) inputs: Vec<Option<ValueId>>,
     /// How many of them are inputs of the node.
@@ -56,7 +59,7 @@ pub(crate) struct Built {
     pub(crate) info: ModelInfo,
     /// `None` if any finding says so.
     pub(crate) graph: Option<Graph>,
-    /// What its initializers take, those of graphs in nodes included.
+    /// What its constants take, those of graphs in nodes included.
     pub(crate) constant_bytes: usize,
     pub(crate) findings: Vec<Finding>,
 }

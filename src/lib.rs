@@ -14,6 +14,7 @@ mod onnx;
 mod graph;
 
 mod model;
+mod optimize;
 
 // What its nodes compute.
 mod ops;

@@ -17,12 +17,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 use crate::error::{Error, Finding, OpError, Severity};
-use crate::graph::{Built, Graph, ValueId, ValueInfo};
+use crate::graph::{Built, Graph, Node, ValueId, ValueInfo};
 use crate::onnx;
 use crate::onnx::external::Folder;
 use crate::ops::Memory;
+use crate::optimize::Program;
 use crate::simd::Simd;
-use crate::tensor::{TensorError, TensorView, TensorViewMut};
+use crate::tensor::{Tensor, TensorError, TensorView, TensorViewMut};
 use bind::Symbols;
 pub(crate) use body::{Body, Kept};
 pub use nodes::{ModelInfo, NodeInfo, Totals};
@@ -56,6 +57,9 @@ pub struct Options {
     /// Whether inputs with a default are constants and no inputs, so that more is known before a run; not so by
     /// default. Files of IR version 3 have all their weights as such inputs.
     pub fix_defaults: bool,
+    /// Whether the graph is rewritten so that it runs faster, which is the default: nodes are joined, and constants laid
+    /// out beforehand. Results differ in rounding at most. [`Model::fetch`] computes with the nodes as the file has them.
+    pub optimize: bool,
 }
 
 impl Default for Options {
@@ -66,6 +70,7 @@ impl Default for Options {
             simd: Simd::Auto,
             dims: Vec::new(),
             fix_defaults: false,
+            optimize: true,
         }
     }
 }
@@ -88,7 +93,8 @@ pub struct Model {
     info: ModelInfo,
     graph: Graph,
     warnings: Vec<Finding>,
-    /// What a plain run computes.
+    /// What a plain run computes, and how.
+    program: Program,
     plan: Plan,
     inputs: Vec<ValueInfo>,
     outputs: Vec<ValueInfo>,
@@ -206,15 +212,17 @@ impl Model {
         let (inputs, outputs) = (infos(&graph.inputs), infos(&graph.outputs));
         let mut computed = vec![false; graph.names.len()];
         for id in graph.nodes.iter().flat_map(|node| &node.outputs).flatten() {
-            computed[*id] = true;
+            computed[*id] = graph.constants[*id].is_none();
         }
+        let program = Program::new(&graph, options.optimize);
         Ok(Model {
             info: built.info,
-            plan: Plan::new(&graph, &results),
+            plan: Plan::new(&program.nodes, &program.constants, &results),
             names: outputs.iter().map(|info| info.name.clone()).collect(),
             symbols: Symbols::new(&inputs),
             computed,
-            constant_bytes: built.constant_bytes,
+            constant_bytes: built.constant_bytes.saturating_add(program.added_bytes),
+            program,
             states: Mutex::new(Vec::new()),
             peak_bytes: AtomicUsize::new(0),
             inputs,
@@ -273,7 +281,7 @@ impl Model {
         &self,
         inputs: impl IntoIterator<Item = (N, V)>,
     ) -> Result<Outputs, Error> {
-        self.run_plan(&self.plan, self.names.clone(), inputs)
+        self.run_way(self.way(), self.names.clone(), inputs)
     }
 
     /// As [`Model::run`], for any values of the graph by name, intermediate ones too.
@@ -299,7 +307,16 @@ impl Model {
             .map(|name| self.graph.find(name))
             .collect::<Result<Vec<ValueId>, Error>>()?;
         let names = names.iter().map(|name| (*name).to_string()).collect();
-        self.run_plan(&Plan::new(&self.graph, &ids), names, inputs)
+        let Graph {
+            nodes, constants, ..
+        } = &self.graph;
+        let plan = Plan::new(nodes, constants, &ids);
+        let way = Way {
+            nodes,
+            constants,
+            plan: &plan,
+        };
+        self.run_way(way, names, inputs)
     }
 
     /// As [`Model::run`], into buffers that the caller owns; a repeated call of a small model asks the system
@@ -333,10 +350,11 @@ impl Model {
         TensorError: From<W::Error>,
     {
         self.with_state(|state| {
-            let mut values = self.values(state);
+            let way = self.way();
+            let mut values = self.values(way, state);
             self.bind_inputs(inputs, &mut values)?;
             self.bind_outputs(outputs, &mut values)?;
-            self.execute(&self.plan, &mut values)?;
+            self.execute(way, &mut values)?;
             let computed = |id| self.computed[id];
             values
                 .fill_targets(computed)
@@ -344,17 +362,17 @@ impl Model {
         })
     }
 
-    fn run_plan<'a, N: AsRef<str>, V: Into<TensorView<'a>>>(
+    fn run_way<'a, N: AsRef<str>, V: Into<TensorView<'a>>>(
         &self,
-        plan: &Plan,
+        way: Way<'_>,
         names: Arc<[String]>,
         inputs: impl IntoIterator<Item = (N, V)>,
     ) -> Result<Outputs, Error> {
         self.with_state(|state| {
-            let mut values = self.values(state);
+            let mut values = self.values(way, state);
             self.bind_inputs(inputs, &mut values)?;
-            self.execute(plan, &mut values)?;
-            Ok(Outputs::new(names, values.results(&plan.results)))
+            self.execute(way, &mut values)?;
+            Ok(Outputs::new(names, values.results(&way.plan.results)))
         })
     }
 
@@ -364,7 +382,7 @@ impl Model {
         let kept = states().pop();
         let mut state = kept.unwrap_or_else(|| {
             let memory = Memory::new(self.memory_limit).with_rounds(self.round_limit);
-            State::new(self.graph.names.len(), memory)
+            State::new(self.program.constants.len(), memory)
         });
         let result = run(&mut state);
         // Most runs take what the ones before took, and need not write.
@@ -376,14 +394,31 @@ impl Model {
         result
     }
 
-    fn values<'v>(&'v self, state: &'v mut State) -> Values<'v> {
-        Values::new(&self.graph.initializers, self.constant_bytes, state)
+    /// How a plain run goes.
+    fn way(&self) -> Way<'_> {
+        Way {
+            nodes: &self.program.nodes,
+            constants: &self.program.constants,
+            plan: &self.plan,
+        }
     }
 
-    fn execute(&self, plan: &Plan, values: &mut Values<'_>) -> Result<(), Error> {
-        self.simd
-            .install_checked(|| values.steps(&self.graph, plan))
+    fn values<'v>(&self, way: Way<'v>, state: &'v mut State) -> Values<'v> {
+        Values::new(way.constants, self.constant_bytes, state)
     }
+
+    fn execute(&self, way: Way<'_>, values: &mut Values<'_>) -> Result<(), Error> {
+        self.simd
+            .install_checked(|| values.steps(way.nodes, way.plan))
+    }
+}
+
+/// The way of a run: what nodes do, in which steps.
+#[derive(Clone, Copy)]
+struct Way<'m> {
+    nodes: &'m [Node],
+    constants: &'m [Option<Arc<Tensor>>],
+    plan: &'m Plan,
 }
 
 /// The machine lacks what the options ask for.

@@ -41,6 +41,7 @@ mod einsum;
 mod elementwise;
 mod expand;
 mod flatten;
+mod follow;
 mod gather;
 mod gemm;
 mod global_pool;
@@ -97,6 +98,7 @@ mod where_select;
 mod window;
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use crate::error::OpError;
 use crate::model::Body;
@@ -105,6 +107,7 @@ use crate::tensor::{DType, TensorView};
 use schema::Schema;
 
 pub(crate) use fact::{Dims, Fact, Known};
+pub(crate) use follow::{Absorbed, Follow};
 pub(crate) use outputs::{Memory, Outputs, Slot};
 
 /// A kind of node.
@@ -129,9 +132,19 @@ pub(crate) trait Operator: Debug + Send + Sync {
     /// Types and shapes of the outputs, as far as those of the inputs tell.
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError>;
 
-    /// Lays out inputs that are constants as runs want them, once before all runs: the bytes that takes.
-    fn prepare(&mut self, _inputs: &[Option<&Fact>]) -> usize {
-        0
+    /// What the node does to each element of input `index`, so that the node that computes it can do it at once.
+    fn follow(&self, _index: usize, _inputs: &[Option<Fact>]) -> Option<Follow> {
+        None
+    }
+
+    /// This operator doing also what follows.
+    fn absorb(&self, _follow: Follow, _inputs: &[Option<Fact>]) -> Option<Absorbed> {
+        None
+    }
+
+    /// This operator with inputs that are constants laid out as runs want them, and the bytes that takes.
+    fn prepare(&self, _inputs: &[Option<Fact>]) -> Option<(Arc<dyn Operator>, usize)> {
+        None
     }
 
     /// Computes the wanted outputs.

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::Sizes;
 use super::columns::Rows;
-use crate::gemm::{Factor, Sum};
+use crate::gemm::{Factor, Finish, Sum};
 
 /// Multiplications that are worth a task of their own.
 const GRAIN: usize = 1 << 17;
@@ -15,6 +15,7 @@ pub(super) fn convolve<T: Factor>(
     x: &[T],
     w: &[T::Sum],
     bias: Option<&[T::Sum]>,
+    finish: Finish<'_, T::Sum>,
     y: &mut [T],
 ) {
     let (windows, taps, plane) = (sizes.windows(), sizes.taps(), sizes.plane());
@@ -30,13 +31,21 @@ pub(super) fn convolve<T: Factor>(
             let x = &x[input * plane..][..plane];
             let w = &w[channel * taps..][..taps];
             let start = bias.map_or(T::Sum::ZERO, |bias| bias[channel]);
-            rows.sum(x, w, start, y);
+            let finish = finish.plane(at, windows);
+            rows.sum(x, w, start, finish, y);
         });
 }
 
 impl Rows<'_> {
     /// The windows of one channel, each tap times its weight.
-    fn sum<T: Factor>(&self, x: &[T], w: &[T::Sum], start: T::Sum, y: &mut [T]) {
+    fn sum<T: Factor>(
+        &self,
+        x: &[T],
+        w: &[T::Sum],
+        start: T::Sum,
+        finish: Finish<'_, T::Sum>,
+        y: &mut [T],
+    ) {
         let last = self.last();
         let mut sums = vec![start; last.output];
         let mut starts = Vec::new();
@@ -67,6 +76,7 @@ impl Rows<'_> {
                     }
                 }
             }
+            finish.apply(0, row * last.output, &mut sums);
             for (y, &sum) in y.iter_mut().zip(&sums) {
                 *y = T::narrow(sum);
             }

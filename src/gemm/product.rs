@@ -7,6 +7,7 @@ use ndarray::{ArrayViewMut2, Axis};
 use rayon::prelude::*;
 
 use super::Sum;
+use super::finish::Finish;
 use super::panels::{COLUMNS, Left, ROWS, Right, all_columns, width};
 use super::tile::{Panels, Start};
 use crate::simd::{Simd, dispatch};
@@ -30,11 +31,12 @@ pub(crate) fn scratch_bytes<T>(inner: usize, columns: usize) -> usize {
     all.min(panel.max(LAID_BYTES).saturating_mul(threads.max(2)))
 }
 
-/// `c = left right`, from `start` on; in parallel if it is large.
+/// `c = left right`, from `start` on and then finished; in parallel if it is large.
 pub(crate) fn multiply<T: Sum>(
     left: Left<'_, T>,
     right: &impl Right<T>,
     start: Start<'_, T>,
+    finish: Finish<'_, T>,
     mut c: ArrayViewMut2<'_, T>,
 ) {
     let (rows, columns) = c.dim();
@@ -45,7 +47,7 @@ pub(crate) fn multiply<T: Sum>(
     let work = rows.saturating_mul(columns).saturating_mul(left.inner);
     let threads = rayon::current_num_threads().min(work / GRAIN);
     if threads < 2 {
-        return sweep(level, left, right, 0, start, c);
+        return sweep(level, left, right, 0, start, finish, c);
     }
     let panels = columns.div_ceil(COLUMNS);
     if panels >= 2 * threads {
@@ -54,7 +56,7 @@ pub(crate) fn multiply<T: Sum>(
         let pieces: Vec<_> = c.axis_chunks_iter_mut(Axis(1), size).enumerate().collect();
         return pieces
             .into_par_iter()
-            .for_each(|(number, c)| sweep(level, left, right, number * size, start, c));
+            .for_each(|(number, c)| sweep(level, left, right, number * size, start, finish, c));
     }
     T::with_scratch(left.inner * all_columns(columns), |laid| {
         laid.par_chunks_mut((left.inner * COLUMNS).max(1))
@@ -72,7 +74,8 @@ pub(crate) fn multiply<T: Sum>(
                 panels: &left.panels[number * size / ROWS * left.inner..],
                 inner: left.inner,
             };
-            block(level, part, laid, start.from_row(number * size), c);
+            let (row, start) = (number * size, start.from_row(number * size));
+            block(level, part, laid, start, finish.from(row, 0), c);
         });
     });
 }
@@ -84,6 +87,7 @@ fn sweep<T: Sum>(
     right: &impl Right<T>,
     first: usize,
     start: Start<'_, T>,
+    finish: Finish<'_, T>,
     mut c: ArrayViewMut2<'_, T>,
 ) {
     let panel = left.inner * COLUMNS;
@@ -100,8 +104,9 @@ fn sweep<T: Sum>(
                 right.lay(first + done + at, count, width, panel);
                 at += width;
             }
+            let finish = finish.from(0, first + done);
             done += c.ncols();
-            block(level, left, laid, start, c);
+            block(level, left, laid, start, finish, c);
         }
     });
 }
@@ -112,6 +117,7 @@ fn block<T: Sum>(
     left: Left<'_, T>,
     laid: &[T],
     start: Start<'_, T>,
+    finish: Finish<'_, T>,
     mut c: ArrayViewMut2<'_, T>,
 ) {
     let columns = c.ncols();
@@ -119,7 +125,7 @@ fn block<T: Sum>(
     let mut rows: Vec<&mut [T]> = rows
         .map(|row| row.into_slice().expect("elements of a row are neighbours"))
         .collect();
-    dispatch!(level, s => tiles(s, left, laid, columns, start, &mut rows));
+    dispatch!(level, s => tiles(s, left, laid, columns, start, finish, &mut rows));
 }
 
 #[inline(always)]
@@ -129,6 +135,7 @@ fn tiles<S: Vectors, T: Sum>(
     laid: &[T],
     columns: usize,
     start: Start<'_, T>,
+    finish: Finish<'_, T>,
     rows: &mut [&mut [T]],
 ) {
     let mut from = 0;
@@ -150,6 +157,12 @@ fn tiles<S: Vectors, T: Sum>(
                 };
                 T::panel(s, panels, start.from_row(row), &mut rows[row..end], first);
                 row = end;
+            }
+            if to == left.inner {
+                for r in 0..rows.len() {
+                    let end = (first + width).min(columns);
+                    finish.apply(r, first, &mut rows[r][first..end]);
+                }
             }
             first += width;
         }

@@ -1,5 +1,6 @@
 //! A model checked and made ready to run: names to numbers, types and shapes as far as the file tells.
 
+mod fold;
 mod sources;
 
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use crate::onnx::external::Folder;
 use crate::onnx::proto::{GraphProto, ModelProto};
 use crate::ops::Fact;
 use crate::tensor::Tensor;
+use fold::Folded;
 
 impl Graph {
     /// Checks `model` and makes it ready to run; what is not supported is collected, what is invalid is an error.
@@ -108,6 +110,7 @@ pub(super) struct Builder<'s, 'a> {
     ids: HashMap<String, ValueId>,
     /// What is known of each value; `None` behind a node that is not supported.
     facts: Vec<Option<Fact>>,
+    folded: Folded,
 }
 
 impl<'s, 'a> Builder<'s, 'a> {
@@ -118,6 +121,7 @@ impl<'s, 'a> Builder<'s, 'a> {
             names: Vec::new(),
             ids: HashMap::new(),
             facts: Vec::new(),
+            folded: Folded::default(),
         }
     }
 
@@ -153,7 +157,17 @@ impl<'s, 'a> Builder<'s, 'a> {
             self.facts[*id].clone()
         });
         let facts = facts.collect();
+        let results: Vec<ValueId> = outputs.iter().map(|(id, _)| *id).collect();
+        self.shared.constant_bytes -= self.folded.prune(&nodes, &results);
+        let mut constants = vec![None; self.names.len()];
+        let initial = initializers
+            .iter()
+            .map(|(id, tensor)| (*id, tensor.clone()));
+        for (id, tensor) in initial.chain(self.folded.values.drain()) {
+            constants[id] = Some(tensor);
+        }
         let graph = Graph {
+            constants,
             values: self.values(&inputs, declared),
             names: self.names,
             ids: self.ids,
@@ -272,7 +286,7 @@ impl<'s, 'a> Builder<'s, 'a> {
             }
             Ok((read, inferred))
         });
-        let (mut read, inferred) = match inferred {
+        let (read, inferred) = match inferred {
             Ok(both) => both,
             Err(error) if error.class == Class::Unsupported => {
                 self.shared.findings.push(Finding {
@@ -295,9 +309,14 @@ impl<'s, 'a> Builder<'s, 'a> {
                 });
             }
         };
-        if known {
-            read.operator.prepare(&facts);
-        }
+        let folded = Folded::run(
+            &*read.operator,
+            &facts,
+            &inputs,
+            &outputs,
+            self.shared.constant_bytes,
+            self.shared.memory_limit,
+        );
         for warning in read.warnings {
             self.shared.findings.push(Finding {
                 severity: Severity::Warning,
@@ -315,6 +334,11 @@ impl<'s, 'a> Builder<'s, 'a> {
                 }
             }
             self.facts[id] = Some(fact);
+        }
+        for (id, tensor) in folded.into_iter().flatten() {
+            self.shared.constant_bytes += tensor.bytes();
+            self.facts[id] = Some(Fact::constant(tensor.clone()));
+            self.folded.values.insert(id, tensor);
         }
         Ok(Some(Node {
             name: call.name,

@@ -1,5 +1,7 @@
 //! One node: its operator found, checked against the imported version, and its attributes read.
 
+use std::sync::Arc;
+
 use super::ValueId;
 use super::bodies::Bodies;
 use super::inline::Call;
@@ -12,7 +14,7 @@ use crate::tensor::DType;
 /// A node's operator, its attributes read.
 pub(super) struct Read {
     pub(super) op: &'static ops::Op,
-    pub(super) operator: Box<dyn Operator>,
+    pub(super) operator: Arc<dyn Operator>,
     pub(super) warnings: Vec<String>,
 }
 
@@ -77,7 +79,7 @@ pub(super) fn read(
     let warnings = attributes.finish()?;
     Ok(Read {
         op,
-        operator,
+        operator: operator.into(),
         warnings,
     })
 }

@@ -30,7 +30,7 @@ impl Body {
     ) -> Body {
         let results: Vec<ValueId> = graph.outputs.iter().map(|(id, _)| *id).collect();
         Body {
-            plan: Plan::new(&graph, &results),
+            plan: Plan::new(&graph.nodes, &graph.constants, &results),
             graph,
             captures,
             facts,
@@ -75,7 +75,7 @@ impl Body {
         memory: &mut Memory,
     ) -> Result<Vec<Tensor>, OpError> {
         kept.0.resize_with(self.graph.names.len(), || None);
-        let mut values = Values::within(&self.graph.initializers, &mut kept.0, memory);
+        let mut values = Values::within(&self.graph.constants, &mut kept.0, memory);
         for ((id, _), view) in self.graph.inputs.iter().zip(inputs) {
             values.lend(*id, view.reborrow());
         }
@@ -85,7 +85,7 @@ impl Body {
             }
         }
         values
-            .steps(&self.graph, &self.plan)
+            .steps(&self.graph.nodes, &self.plan)
             .map_err(|error| OpError::within(&error, error.to_string()))?;
         values.results_within(&self.plan.results)
     }

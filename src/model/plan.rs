@@ -1,6 +1,9 @@
 //! Which nodes a run needs, and when each value was read for the last time.
 
-use crate::graph::{Graph, ValueId};
+use std::sync::Arc;
+
+use crate::graph::{Node, ValueId};
+use crate::tensor::Tensor;
 
 /// The steps that lead to some results.
 #[derive(Debug)]
@@ -22,18 +25,22 @@ pub(super) struct Step {
 
 impl Plan {
     /// The steps that lead to `results`.
-    pub(super) fn new(graph: &Graph, results: &[ValueId]) -> Plan {
-        let mut needed = vec![false; graph.names.len()];
+    pub(super) fn new(
+        nodes: &[Node],
+        constants: &[Option<Arc<Tensor>>],
+        results: &[ValueId],
+    ) -> Plan {
+        let mut needed = vec![false; constants.len()];
         for id in results {
             needed[*id] = true;
         }
         // Backwards, a value met for the first time is used for the last time.
         let mut steps = Vec::new();
-        for (index, node) in graph.nodes.iter().enumerate().rev() {
+        for (index, node) in nodes.iter().enumerate().rev() {
             let wanted: Vec<bool> = node
                 .outputs
                 .iter()
-                .map(|id| id.is_some_and(|id| needed[id]))
+                .map(|id| id.is_some_and(|id| needed[id] && constants[id].is_none()))
                 .collect();
             if !wanted.contains(&true) {
                 continue;

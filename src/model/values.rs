@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::plan::{Plan, Step};
 use crate::error::{Error, OpError};
-use crate::graph::{Graph, Node, ValueId, inputs_text};
+use crate::graph::{Node, ValueId, inputs_text};
 use crate::ops::{Memory, Outputs, Slot};
 use crate::tensor::{Tensor, TensorView, TensorViewMut};
 
@@ -37,8 +37,8 @@ type Few<T> = SmallVec<[T; 4]>;
 
 /// The values of one run, by number.
 pub(super) struct Values<'v> {
-    /// The model's own constants, which have the first numbers.
-    initializers: &'v [(ValueId, Arc<Tensor>)],
+    /// The model's own constants, by number.
+    constants: &'v [Option<Arc<Tensor>>],
     /// The inputs of the call.
     inputs: Few<(ValueId, TensorView<'v>)>,
     /// The caller's buffers for outputs; out while a node writes into one.
@@ -48,24 +48,24 @@ pub(super) struct Values<'v> {
 }
 
 impl<'v> Values<'v> {
-    /// No values but the initializers, which take `bytes`.
+    /// No values but the constants, which take `bytes`.
     pub(super) fn new(
-        initializers: &'v [(ValueId, Arc<Tensor>)],
+        constants: &'v [Option<Arc<Tensor>>],
         bytes: usize,
         state: &'v mut State,
     ) -> Values<'v> {
         state.memory.start(bytes);
-        Values::within(initializers, &mut state.computed, &mut state.memory)
+        Values::within(constants, &mut state.computed, &mut state.memory)
     }
 
-    /// No values but the initializers, inside a run that has begun.
+    /// No values but the constants, inside a run that has begun.
     pub(super) fn within(
-        initializers: &'v [(ValueId, Arc<Tensor>)],
+        constants: &'v [Option<Arc<Tensor>>],
         computed: &'v mut [Option<Tensor>],
         memory: &'v mut Memory,
     ) -> Values<'v> {
         Values {
-            initializers,
+            constants,
             inputs: Few::new(),
             targets: Few::new(),
             computed,
@@ -74,9 +74,9 @@ impl<'v> Values<'v> {
     }
 
     /// Runs the steps of a plan.
-    pub(super) fn steps(&mut self, graph: &Graph, plan: &Plan) -> Result<(), Error> {
+    pub(super) fn steps(&mut self, nodes: &[Node], plan: &Plan) -> Result<(), Error> {
         for step in &plan.steps {
-            let node = &graph.nodes[step.node];
+            let node = &nodes[step.node];
             self.run(node, step)
                 .map_err(|(source, inputs)| Error::Node {
                     node: Box::new(node.name.clone()),
@@ -121,7 +121,7 @@ impl<'v> Values<'v> {
             views.push(id.map(|id| {
                 view(
                     id,
-                    self.initializers,
+                    self.constants,
                     &self.inputs,
                     &self.targets,
                     self.computed,
@@ -165,7 +165,7 @@ impl<'v> Values<'v> {
         }
     }
 
-    /// Fills the caller's buffers for values that no node computes: inputs and initializers.
+    /// Fills the caller's buffers for values that no node computes: inputs and constants.
     ///
     /// # Errors
     /// A buffer does not have the type and shape of its value.
@@ -181,7 +181,7 @@ impl<'v> Values<'v> {
             let target = self.targets[index].1.take();
             let source = view(
                 id,
-                self.initializers,
+                self.constants,
                 &self.inputs,
                 &self.targets,
                 self.computed,
@@ -204,7 +204,7 @@ impl<'v> Values<'v> {
                     self.computed[id] = other;
                     view(
                         id,
-                        self.initializers,
+                        self.constants,
                         &self.inputs,
                         &self.targets,
                         self.computed,
@@ -227,7 +227,7 @@ impl<'v> Values<'v> {
             }
             let source = view(
                 id,
-                self.initializers,
+                self.constants,
                 &self.inputs,
                 &self.targets,
                 self.computed,
@@ -249,7 +249,7 @@ impl Drop for Values<'_> {
 
 fn view<'r>(
     id: ValueId,
-    initializers: &'r [(ValueId, Arc<Tensor>)],
+    constants: &'r [Option<Arc<Tensor>>],
     inputs: &'r [(ValueId, TensorView<'_>)],
     targets: &'r [(ValueId, Option<TensorViewMut<'_>>)],
     computed: &'r [Option<Tensor>],
@@ -267,8 +267,8 @@ fn view<'r>(
             return target.as_view();
         }
     }
-    match initializers.get(id) {
-        Some((_, tensor)) => tensor.as_view(),
+    match &constants[id] {
+        Some(tensor) => tensor.as_view(),
         None => unreachable!("the plan computes every value before it is read"),
     }
 }

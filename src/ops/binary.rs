@@ -8,7 +8,7 @@ use half::{bf16, f16};
 use super::broadcast::Broadcast;
 use super::elementwise::{self, Zip, rows};
 use super::number::{Integer, Number, is_float};
-use super::{Fact, Inputs, Op, Operator, Outputs, elements, required};
+use super::{Fact, Follow, Inputs, Op, Operator, Outputs, elements, required};
 use crate::error::{OpError, Quoted};
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{DType, Element, TensorView, dispatch};
@@ -256,6 +256,12 @@ impl Operator for Binary {
             .broadcast
             .dims((self.names[0], a), (self.names[1], b))?;
         Ok(vec![Fact::new(dtype, dims)])
+    }
+
+    fn follow(&self, index: usize, inputs: &[Option<Fact>]) -> Option<Follow> {
+        matches!(self.function, Function::Arithmetic(Arithmetic::Add))
+            .then(|| Follow::sum(index, inputs))
+            .flatten()
     }
 
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {

@@ -6,8 +6,9 @@
 use half::{bf16, f16};
 
 use super::number::Number;
-use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
+use super::{Fact, Follow, Inputs, Op, Operator, Outputs, elements, elementwise, required};
 use crate::error::OpError;
+use crate::gemm::Activation;
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{Shape, TensorView, dispatch};
 
@@ -106,6 +107,25 @@ impl Operator for Clip {
             }
         }
         Ok(vec![Fact::new(x.dtype, x.dims.clone())])
+    }
+
+    fn follow(&self, index: usize, inputs: &[Option<Fact>]) -> Option<Follow> {
+        if index != 0 {
+            return None;
+        }
+        // An input, where there is one, has to be a constant.
+        let bound = |index: usize, attribute: Option<f32>| match inputs.get(index) {
+            Some(Some(fact)) => {
+                let value = fact.value.as_ref()?;
+                Some(value.as_slice::<f32>()?.first().copied())
+            }
+            _ => Some(attribute),
+        };
+        let (min, max) = (bound(1, self.min)?, bound(2, self.max)?);
+        Some(Follow::Activation(Activation::Clip(
+            min.unwrap_or(f32::NEG_INFINITY).into(),
+            max.unwrap_or(f32::INFINITY).into(),
+        )))
     }
 
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {

@@ -3,14 +3,16 @@
 //! Specification: <https://onnx.ai/onnx/operators/onnx__Conv.html>
 
 use std::any::Any;
+use std::sync::Arc;
 
 use half::{bf16, f16};
 
 use super::convolution::{Convolution, check_each};
-use super::{Fact, Inputs, Known, Op, Operator, Outputs, elements, required};
+use super::number::Float;
+use super::{Absorbed, Fact, Follow, Inputs, Known, Op, Operator, Outputs, elements, required};
 use crate::conv::{Weights, convolve};
 use crate::error::OpError;
-use crate::gemm::Factor;
+use crate::gemm::{Activation, Factor, Finish};
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{DType, Tensor, dispatch};
 
@@ -23,17 +25,22 @@ pub(super) const CONV: Op = Op {
 };
 
 /// `X: [N, C, D1..Dk]`, `W: [M, C / group, k1..kk]` and `B: [M]` to `Y: [N, M, O1..Ok]`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Conv {
     convolution: Convolution,
+    /// Whether input 3, of the shape of `Y`, is added.
+    plus: bool,
+    activation: Activation<f64>,
     /// Constant weights as products want them: `Weights` of the type of sums.
-    laid: Option<Box<dyn Any + Send + Sync>>,
+    laid: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Conv {
     fn read(attributes: &mut Attributes<'_>) -> Result<Conv, OpError> {
         Ok(Conv {
             convolution: Convolution::read(attributes)?,
+            plus: false,
+            activation: Activation::Identity,
             laid: None,
         })
     }
@@ -42,33 +49,79 @@ impl Conv {
         &self,
         inputs: Inputs<'_, '_>,
         outputs: &mut Outputs<'_, '_>,
-    ) -> Result<(), OpError> {
+    ) -> Result<(), OpError>
+    where
+        T::Sum: Float,
+    {
         let (x, w) = (required(inputs, 0), required(inputs, 1));
         let shape = Known::of(inputs, &[]).shape(self)?;
         let sizes = self.convolution.sizes(x.shape(), w.shape())?;
         outputs.check_output(shape.elements().saturating_mul(size_of::<T>()))?;
         outputs.check_scratch(sizes.scratch_bytes::<T>())?;
-        let bias = inputs.get(2).and_then(Option::as_ref);
-        let bias = bias.map(|bias| T::widened(elements::<T>(bias)));
+        let given = |index: usize| inputs.get(index).and_then(Option::as_ref);
+        let bias = given(2).map(|bias| T::widened(elements::<T>(bias)));
+        let plus = given(3).filter(|_| self.plus);
+        if let Some(plus) = plus.filter(|plus| plus.shape() != &shape) {
+            let plus = Fact::from(plus);
+            let reason = format!("is {plus}, declared to have the shape of the output, {shape:?}");
+            return Err(OpError::invalid("what is added", reason));
+        }
+        let plus = plus.map(|plus| T::widened(elements::<T>(plus)));
+        let finish = Finish {
+            plus: plus.as_deref(),
+            pitch: 0,
+            activation: self.activation.map(T::Sum::from_f64),
+        };
         let y = outputs.make::<T>(&shape)?;
         let laid = self.laid.as_ref().and_then(|laid| laid.downcast_ref());
-        convolve::<T>(&sizes, elements(x), elements(w), laid, bias.as_deref(), y);
+        let (x, w) = (elements(x), elements(w));
+        convolve::<T>(&sizes, x, w, laid, bias.as_deref(), finish, y);
         Ok(())
     }
 
-    /// Lays out constant weights; those of single channels are read as they are.
-    fn lay<T: Factor>(&mut self, w: &Tensor) -> usize {
+    /// Constant weights laid out, and their bytes; those of single channels are read as they are.
+    fn lay<T: Factor>(&self, w: &Tensor) -> Option<(Arc<dyn Any + Send + Sync>, usize)> {
         let (groups, outputs) = (self.convolution.group, w.shape()[0]);
         let inner: usize = w.shape()[1..].iter().product();
         if groups > 1 && w.shape()[1] == 1 {
-            return 0;
+            return None;
         }
         let view = w.as_view();
         let weights = T::widened(elements::<T>(&view));
         let laid = Weights::new(&weights, groups, outputs / groups, inner);
         let bytes = laid.bytes();
-        self.laid = Some(Box::new(laid));
-        bytes
+        Some((Arc::new(laid), bytes))
+    }
+
+    /// Constant weights and bias so that each output channel is multiplied and something added to it.
+    fn affine(
+        inputs: &[Option<Fact>],
+        factors: &[f64],
+        summands: &[f64],
+    ) -> Option<Vec<(usize, Tensor)>> {
+        let w = inputs.get(1)?.as_ref()?.value.as_ref()?;
+        let outputs = w.shape()[0];
+        let bias = match inputs.get(2).and_then(Option::as_ref) {
+            None => vec![0.0; outputs],
+            Some(bias) => bias.value.as_ref()?.as_slice::<f32>()?.to_vec(),
+        };
+        if [factors.len(), summands.len(), bias.len()] != [outputs; 3] {
+            return None;
+        }
+        let mut weights = w.as_slice::<f32>()?.to_vec();
+        let each = (weights.len() / outputs.max(1)).max(1);
+        for (weights, factor) in weights.chunks_mut(each).zip(factors) {
+            for weight in weights {
+                *weight = (f64::from(*weight) * factor) as f32;
+            }
+        }
+        let moved = bias.iter().zip(factors).zip(summands);
+        let bias = moved.map(|((bias, factor), summand)| f64::from(*bias) * factor + summand);
+        let bias: Vec<f32> = bias.map(|bias| bias as f32).collect();
+        Some(vec![
+            (1, Tensor::new(w.shape(), weights).ok()?),
+            (2, Tensor::new(&[outputs], bias).ok()?),
+        ])
     }
 }
 
@@ -83,17 +136,43 @@ impl Operator for Conv {
         Ok(vec![Fact::new(x.dtype, dims)])
     }
 
-    fn prepare(&mut self, inputs: &[Option<&Fact>]) -> usize {
-        match required(inputs, 1).value.as_deref() {
-            Some(w) => match w.dtype() {
-                DType::F32 => self.lay::<f32>(w),
-                DType::F64 => self.lay::<f64>(w),
-                DType::F16 => self.lay::<f16>(w),
-                DType::BF16 => self.lay::<bf16>(w),
-                _ => 0,
-            },
-            None => 0,
+    fn absorb(&self, follow: Follow, inputs: &[Option<Fact>]) -> Option<Absorbed> {
+        let x = inputs[0].as_ref()?;
+        if x.dtype != DType::F32 || self.activation != Activation::Identity {
+            return None;
         }
+        let mut operator = self.clone();
+        let (mut constants, mut plus) = (Vec::new(), None);
+        match follow {
+            Follow::Affine { factors, summands } if !self.plus => {
+                constants = Conv::affine(inputs, &factors, &summands)?;
+            }
+            Follow::Plus(_) if !self.plus => {
+                operator.plus = true;
+                plus = Some(3);
+            }
+            Follow::Activation(activation) => operator.activation = activation,
+            _ => return None,
+        }
+        Some(Absorbed {
+            operator: Arc::new(operator),
+            constants,
+            plus,
+        })
+    }
+
+    fn prepare(&self, inputs: &[Option<Fact>]) -> Option<(Arc<dyn Operator>, usize)> {
+        let w = inputs[1].as_ref()?.value.as_deref()?;
+        let (laid, bytes) = match w.dtype() {
+            DType::F32 => self.lay::<f32>(w),
+            DType::F64 => self.lay::<f64>(w),
+            DType::F16 => self.lay::<f16>(w),
+            DType::BF16 => self.lay::<bf16>(w),
+            _ => None,
+        }?;
+        let mut operator = self.clone();
+        operator.laid = Some(laid);
+        Some((Arc::new(operator), bytes))
     }
 
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {

@@ -10,6 +10,7 @@ use super::convolution::{Convolution, check_each};
 use super::{Fact, Inputs, Known, Op, Operator, Outputs, axes, elements, required};
 use crate::conv::convolve;
 use crate::error::OpError;
+use crate::gemm::Finish;
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{DType, Element, Shape, TensorView, dispatch};
 
@@ -102,11 +103,11 @@ impl Convolution {
         let w = less_zero_point(w, w_zero_point);
         if kept {
             let y = outputs.make::<i32>(shape)?;
-            convolve(&sizes, &x, &w, None, bias, y);
+            convolve(&sizes, &x, &w, None, bias, Finish::NONE, y);
             return Ok(Cow::Borrowed(y));
         }
         let mut y = vec![0; shape.elements()];
-        convolve(&sizes, &x, &w, None, bias, &mut y);
+        convolve(&sizes, &x, &w, None, bias, Finish::NONE, &mut y);
         Ok(Cow::Owned(y))
     }
 }

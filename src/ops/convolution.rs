@@ -9,7 +9,7 @@ use crate::tensor::Shape;
 use crate::window::{AutoPad, Window};
 
 /// The attributes of a convolution. The window's are as given: its rank may be that of the weights alone.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Convolution {
     kernel_shape: Option<Vec<i64>>,
     strides: Option<Vec<i64>>,

@@ -10,7 +10,7 @@ use super::weighted::Float;
 use super::{Dims, Fact, Inputs, Known, Op, Operator, Outputs, elements, fact, required};
 use crate::conv::{Sizes, convolve_columns, lay, product};
 use crate::error::OpError;
-use crate::gemm::{Factor, Right, Sum};
+use crate::gemm::{Factor, Finish, Right, Sum};
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{TensorView, dispatch};
 
@@ -105,7 +105,7 @@ impl DeformConv {
             mask: given(4).map(|mask: &TensorView<'_>| elements::<T>(mask)),
         };
         let y = outputs.make::<T>(&shape)?;
-        convolve_columns::<T, _>(&sizes, &w, bias.as_deref(), y, |at| Sampled {
+        convolve_columns::<T, _>(&sizes, &w, bias.as_deref(), Finish::NONE, y, |at| Sampled {
             sampler: &sampler,
             at,
         });

@@ -8,8 +8,9 @@ mod exact;
 use half::{bf16, f16};
 
 use super::number::{self, Erf, Float, Function, function, is_float};
-use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
+use super::{Fact, Follow, Inputs, Op, Operator, Outputs, elements, elementwise, required};
 use crate::error::{OpError, Quoted};
+use crate::gemm::Activation;
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{TensorView, dispatch};
 use exact::Exact;
@@ -183,6 +184,13 @@ impl Operator for Unary {
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
         let x = required(inputs, 0);
         Ok(vec![Fact::new(x.dtype, x.dims.clone())])
+    }
+
+    fn follow(&self, _index: usize, _inputs: &[Option<Fact>]) -> Option<Follow> {
+        match self.exact {
+            Some(Exact::Relu) => Some(Follow::Activation(Activation::Relu)),
+            _ => None,
+        }
     }
 
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {

@@ -10,7 +10,7 @@ use super::broadcast::{self, Broadcast};
 use super::elementwise::{self, Place, Run};
 use super::fact::{self, Dims};
 use super::number::{BLOCK, Float, Number};
-use super::{Fact, Inputs, Op, Operator, Outputs, elements};
+use super::{Fact, Follow, Inputs, Op, Operator, Outputs, elements};
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{TensorView, dispatch};
@@ -195,6 +195,12 @@ impl Operator for Variadic {
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
         let inputs: Vec<&Fact> = inputs.iter().copied().flatten().collect();
         Ok(vec![Fact::new(inputs[0].dtype, self.dims(&inputs)?)])
+    }
+
+    fn follow(&self, index: usize, inputs: &[Option<Fact>]) -> Option<Follow> {
+        matches!(self.function, Function::Sum)
+            .then(|| Follow::sum(index, inputs))
+            .flatten()
     }
 
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {

@@ -10,7 +10,7 @@ use super::{Cycle, Statistics, normalize};
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
 use crate::ops::convert::{self, Numeric};
-use crate::ops::{Fact, Inputs, Op, Operator, Outputs, required};
+use crate::ops::{Fact, Follow, Inputs, Op, Operator, Outputs, required};
 use crate::tensor::{TensorView, dispatch};
 
 pub(in crate::ops) const BATCH_NORMALIZATION: Op = Op {
@@ -179,6 +179,35 @@ impl Operator for Batch {
             facts.extend([running(mean), running(variance)]);
         }
         Ok(facts)
+    }
+
+    fn follow(&self, index: usize, inputs: &[Option<Fact>]) -> Option<Follow> {
+        if index != 0 || self.training || !self.spatial {
+            return None;
+        }
+        let number = |index: usize| -> Option<Vec<f64>> {
+            let numbers = inputs[index].as_ref()?.value.as_ref()?;
+            Some(
+                numbers
+                    .as_slice::<f32>()?
+                    .iter()
+                    .map(|x| f64::from(*x))
+                    .collect(),
+            )
+        };
+        let (scale, bias, means) = (number(1)?, number(2)?, number(3)?);
+        let variances = number(4)?.into_iter();
+        let factors: Vec<f64> = variances
+            .zip(&scale)
+            .map(|(variance, scale)| scale / (variance + self.epsilon).sqrt())
+            .collect();
+        let summands = bias.iter().zip(means).zip(&factors);
+        Some(Follow::Affine {
+            summands: summands
+                .map(|((bias, mean), factor)| bias - mean * factor)
+                .collect(),
+            factors,
+        })
     }
 
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {

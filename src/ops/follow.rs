@@ -1,0 +1,42 @@
+//! What nodes do to the elements of one input, so that the node that computes those can do it on the way.
+
+use std::sync::Arc;
+
+use super::{Fact, Operator};
+use crate::gemm::Activation;
+use crate::tensor::Tensor;
+
+/// Work on each element of a value.
+#[derive(Clone, Debug)]
+pub(crate) enum Follow {
+    /// Elements times a factor, plus a summand: one of each for each channel, axis 1.
+    Affine {
+        factors: Vec<f64>,
+        summands: Vec<f64>,
+    },
+    Activation(Activation<f64>),
+    /// The sum with the input of that number, which has the same shape.
+    Plus(usize),
+}
+
+impl Follow {
+    /// What a sum of two inputs does to input `index`, if both are known to have the same shape.
+    pub(super) fn sum(index: usize, inputs: &[Option<Fact>]) -> Option<Follow> {
+        let [Some(a), Some(b)] = inputs else {
+            return None;
+        };
+        let shape = a.shape().ok()??;
+        let same = a.dtype == b.dtype && b.shape().ok()?? == shape;
+        same.then_some(Follow::Plus(1 - index))
+    }
+}
+
+/// An operator that does more than before.
+#[derive(Debug)]
+pub(crate) struct Absorbed {
+    pub(crate) operator: Arc<dyn Operator>,
+    /// Inputs that are replaced by constants, by number.
+    pub(crate) constants: Vec<(usize, Tensor)>,
+    /// The number of the input that takes what [`Follow::Plus`] adds.
+    pub(crate) plus: Option<usize>,
+}

@@ -1,0 +1,102 @@
+//! Work on single elements, done by the node that computes them.
+
+use std::sync::Arc;
+
+use super::{Known, Program};
+use crate::graph::{Graph, Node, ValueId};
+
+/// Lets nodes absorb those that alone read what they compute.
+pub(super) fn fuse(program: &mut Program, graph: &Graph, known: &Known<'_>) {
+    let mut readers = readers(program, graph);
+    let mut nodes: Vec<Option<Node>> = program.nodes.drain(..).map(Some).collect();
+    for at in 0..nodes.len() {
+        let mut at = at;
+        while let Some(next) = absorbed(program, known, &nodes, at, &readers) {
+            let (node, reader) = next;
+            for id in nodes[at].iter().flat_map(|node| &node.outputs).flatten() {
+                readers[*id] = Readers::None;
+            }
+            // What it reads besides is known there, and what it computes is read behind.
+            nodes[at] = None;
+            nodes[reader] = Some(node);
+            at = reader;
+        }
+    }
+    program.nodes = nodes.into_iter().flatten().collect();
+}
+
+/// What reads a value.
+#[derive(Clone, Copy, PartialEq)]
+enum Readers {
+    None,
+    /// The node of that number alone, once.
+    One(usize),
+    Many,
+}
+
+fn readers(program: &Program, graph: &Graph) -> Vec<Readers> {
+    let mut readers = vec![Readers::None; graph.names.len()];
+    for (at, node) in program.nodes.iter().enumerate() {
+        for id in node.inputs.iter().flatten() {
+            readers[*id] = match readers[*id] {
+                Readers::None => Readers::One(at),
+                _ => Readers::Many,
+            };
+        }
+    }
+    for (id, _) in &graph.outputs {
+        readers[*id] = Readers::Many;
+    }
+    readers
+}
+
+/// The node `at` with what the only reader of its output does, and which that is.
+fn absorbed(
+    program: &mut Program,
+    known: &Known<'_>,
+    nodes: &[Option<Node>],
+    at: usize,
+    readers: &[Readers],
+) -> Option<(Node, usize)> {
+    let node = nodes[at].as_ref()?;
+    let outputs: Vec<ValueId> = node.outputs.iter().copied().flatten().collect();
+    let [output] = outputs[..] else { return None };
+    let Readers::One(reader) = readers[output] else {
+        return None;
+    };
+    let next = nodes[reader].as_ref()?;
+    let wanted = |id: &&Option<ValueId>| id.is_some_and(|id| readers[id] != Readers::None);
+    if next.outputs.iter().skip(1).any(|id| wanted(&id)) || next.outputs[0].is_none() {
+        return None;
+    }
+    let index = next.inputs.iter().position(|id| *id == Some(output))?;
+    let (own, others) = (known.of(program, node), known.of(program, next));
+    let follow = next.operator.follow(index, &others)?;
+    let added = match follow {
+        crate::ops::Follow::Plus(other) => next.inputs[other],
+        _ => None,
+    };
+    let absorbed = node.operator.absorb(follow, &own)?;
+    let mut inputs = node.inputs.clone();
+    for (index, tensor) in absorbed.constants {
+        inputs.resize(inputs.len().max(index + 1), None);
+        inputs[index] = Some(program.constants.len());
+        program.added_bytes += tensor.bytes();
+        program.constants.push(Some(Arc::new(tensor)));
+    }
+    if let (Some(index), Some(added)) = (absorbed.plus, added) {
+        inputs.resize(inputs.len().max(index + 1), None);
+        inputs[index] = Some(added);
+    }
+    Some((
+        Node {
+            name: node.name.clone(),
+            operator: absorbed.operator,
+            own: inputs.len(),
+            inputs,
+            outputs: vec![next.outputs[0]],
+            exact: node.exact && next.exact,
+        },
+        reader,
+    ))
+}

@@ -1,0 +1,17 @@
+//! Constants laid out for the operators that read them, once before all runs.
+
+use super::{Known, Program};
+
+pub(super) fn prepare(program: &mut Program, known: &Known<'_>) {
+    for at in 0..program.nodes.len() {
+        let node = &program.nodes[at];
+        let computed = |id: &Option<usize>| id.is_some_and(|id| program.constants[id].is_none());
+        if !node.outputs.iter().any(computed) {
+            continue;
+        }
+        if let Some((operator, bytes)) = node.operator.prepare(&known.of(program, node)) {
+            program.nodes[at].operator = operator;
+            program.added_bytes += bytes;
+        }
+    }
+}
