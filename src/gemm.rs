@@ -3,6 +3,12 @@
 //! A left matrix is laid out in panels of rows and a right one in panels of columns, which register tiles multiply.
 //! Large products are cut into pieces that run in parallel; the bits of the result are the same for all thread counts.
 
+#![allow(
+    clippy::needless_range_loop,
+    clippy::too_many_arguments,
+    reason = "kernels are plain loops over all that they read: adapters do not inline across instruction sets"
+)]
+
 mod finish;
 mod panels;
 mod plain;

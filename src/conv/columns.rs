@@ -124,17 +124,44 @@ impl<'a> Rows<'a> {
         let x = &x[self.last.place(first, tap)..];
         let columns = &mut columns[first - at..last - at];
         match self.last.stride {
-            1 => {
-                for (column, x) in columns.iter_mut().zip(x) {
-                    *column = x.widen();
-                }
-            }
+            1 => widen_run(&x[..columns.len()], columns),
             stride => {
                 for (column, x) in columns.iter_mut().zip(x.iter().step_by(stride)) {
                     *column = x.widen();
                 }
             }
         }
+    }
+}
+
+/// Widens a run of elements, which is short most often: in blocks of fixed sizes, the last of which lies over the one
+/// before.
+#[inline(always)]
+fn widen_run<T: Factor>(x: &[T], y: &mut [T::Sum]) {
+    let len = y.len();
+    match len {
+        16.. => blocks::<T, 16>(x, y),
+        8.. => blocks::<T, 8>(x, y),
+        4.. => blocks::<T, 4>(x, y),
+        _ => {
+            for i in 0..len {
+                y[i] = x[i].widen();
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn blocks<T: Factor, const SIZE: usize>(x: &[T], y: &mut [T::Sum]) {
+    let last = y.len() - SIZE;
+    let mut at = 0;
+    while at < y.len() {
+        let from = at.min(last);
+        let (x, y) = (&x[from..from + SIZE], &mut y[from..from + SIZE]);
+        for i in 0..SIZE {
+            y[i] = x[i].widen();
+        }
+        at += SIZE;
     }
 }
 

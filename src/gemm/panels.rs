@@ -83,6 +83,13 @@ pub(crate) trait Right<T>: Sync {
 /// A right matrix in memory.
 impl<T: Copy + Default + Sync> Right<T> for ArrayView2<'_, T> {
     fn lay(&self, first: usize, count: usize, width: usize, panel: &mut [T]) {
+        if let (Some(elements), COLUMNS) = (self.to_slice(), count) {
+            for k in 0..self.nrows() {
+                let row = &elements[k * self.ncols() + first..][..COLUMNS];
+                panel[k * COLUMNS..][..COLUMNS].copy_from_slice(row);
+            }
+            return;
+        }
         match *self.strides() {
             [_, 1] => {
                 for (step, row) in panel.chunks_exact_mut(width).zip(self.rows()) {

@@ -25,9 +25,11 @@ pub(super) fn panel<S: Simd, T: Sum>(
             Start::Output => sums[..columns].copy_from_slice(y),
         }
         let sums = &mut sums[..width];
-        for (left, right) in panels.left.iter().zip(panels.right.chunks_exact(width)) {
+        for k in 0..panels.left.len() {
+            let left = panels.left[k][r];
+            let right = &panels.right[k * width..(k + 1) * width];
             for c in 0..width {
-                sums[c] = sums[c].plus_product(left[r], right[c]);
+                sums[c] = sums[c].plus_product(left, right[c]);
             }
         }
         y.copy_from_slice(&sums[..columns]);

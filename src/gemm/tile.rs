@@ -2,6 +2,7 @@
 
 use fearless_simd::{Simd, SimdBase, SimdFloat, SimdFloatElement};
 
+use super::Sum;
 use super::panels::{COLUMNS, ROWS};
 
 /// Where sums begin.
@@ -41,7 +42,7 @@ type Vector<S, T> = <T as SimdFloatElement>::Native<S>;
 
 /// Multiplies two panels of floats, into the columns of `rows` from `column` on.
 #[inline(always)]
-pub(super) fn floats<S: Simd, T: SimdFloatElement>(
+pub(super) fn floats<S: Simd, T: Sum + SimdFloatElement>(
     s: S,
     panels: Panels<'_, T>,
     start: Start<'_, T>,
@@ -76,7 +77,7 @@ pub(super) fn floats<S: Simd, T: SimdFloatElement>(
 /// Multiplies the rows of the left panel from `row` on with the columns of the right one from `at` on, into `rows` from
 /// column `to` on.
 #[inline(always)]
-fn tile<S: Simd, T: SimdFloatElement, const HEIGHT: usize, const VECTORS: usize>(
+fn tile<S: Simd, T: Sum + SimdFloatElement, const HEIGHT: usize, const VECTORS: usize>(
     s: S,
     panels: Panels<'_, T>,
     row: usize,
@@ -85,41 +86,49 @@ fn tile<S: Simd, T: SimdFloatElement, const HEIGHT: usize, const VECTORS: usize>
     rows: &mut [&mut [T]],
     to: usize,
 ) {
-    let len = <Vector<S, T> as SimdBase<S>>::LEN;
-    let nothing = T::from(0i8);
-    let zero = <Vector<S, T> as SimdBase<S>>::splat(s, nothing);
-    let columns = (panels.columns - at).min(VECTORS * len);
-    let mut sums = [[zero; VECTORS]; HEIGHT];
-    for r in 0..HEIGHT {
+    let width = VECTORS * <Vector<S, T> as SimdBase<S>>::LEN;
+    let mut sums = [T::ZERO; ROWS * COLUMNS];
+    sum::<S, T, HEIGHT, VECTORS>(s, panels, row, at, &mut sums);
+    let columns = (panels.columns - at).min(width);
+    for r in 0..HEIGHT.min(rows.len()) {
+        let y = &mut rows[r][to..to + columns];
+        let sums = &sums[r * width..][..columns];
         match start {
-            Start::Rows(numbers) if r < rows.len() => {
-                sums[r] = [<Vector<S, T> as SimdBase<S>>::splat(s, numbers[r]); VECTORS];
-            }
-            Start::Output if r < rows.len() => {
-                let mut spare = [nothing; COLUMNS];
-                let mut y = &rows[r][to..to + columns];
-                if columns < VECTORS * len {
-                    spare[..columns].copy_from_slice(y);
-                    y = &spare;
-                }
-                for v in 0..VECTORS {
-                    let y = &y[v * len..(v + 1) * len];
-                    sums[r][v] = <Vector<S, T> as SimdBase<S>>::from_slice(s, y);
+            Start::Zero => y.copy_from_slice(sums),
+            Start::Rows(numbers) => {
+                for c in 0..columns {
+                    y[c] = numbers[r].plus(sums[c]);
                 }
             }
-            _ => {}
+            Start::Output => {
+                for c in 0..columns {
+                    y[c] = y[c].plus(sums[c]);
+                }
+            }
         }
     }
-    for (left, right) in panels
-        .left
-        .iter()
-        .zip(panels.right.chunks_exact(panels.width))
-    {
-        let (left, right) = (&left[row..row + HEIGHT], &right[at..at + VECTORS * len]);
+}
+
+/// The sums of a tile, row by row. They stay in registers only as long as nothing else is done to them here.
+#[inline(always)]
+fn sum<S: Simd, T: SimdFloatElement, const HEIGHT: usize, const VECTORS: usize>(
+    s: S,
+    panels: Panels<'_, T>,
+    row: usize,
+    at: usize,
+    tile: &mut [T; ROWS * COLUMNS],
+) {
+    let len = <Vector<S, T> as SimdBase<S>>::LEN;
+    let zero = <Vector<S, T> as SimdBase<S>>::splat(s, T::from(0i8));
+    let mut sums = [[zero; VECTORS]; HEIGHT];
+    let mut right = panels.right;
+    for k in 0..panels.left.len() {
+        let left = &panels.left[k][row..row + HEIGHT];
+        let steps = &right[at..at + VECTORS * len];
         let mut b = [zero; VECTORS];
         for v in 0..VECTORS {
-            let right = &right[v * len..(v + 1) * len];
-            b[v] = <Vector<S, T> as SimdBase<S>>::from_slice(s, right);
+            let step = &steps[v * len..(v + 1) * len];
+            b[v] = <Vector<S, T> as SimdBase<S>>::from_slice(s, step);
         }
         for r in 0..HEIGHT {
             let a = <Vector<S, T> as SimdBase<S>>::splat(s, left[r]);
@@ -127,21 +136,12 @@ fn tile<S: Simd, T: SimdFloatElement, const HEIGHT: usize, const VECTORS: usize>
                 sums[r][v] = a.mul_add(b[v], sums[r][v]);
             }
         }
+        right = &right[panels.width..];
     }
     for r in 0..HEIGHT {
-        if r < rows.len() {
-            let y = &mut rows[r][to..to + columns];
-            if columns == VECTORS * len {
-                for v in 0..VECTORS {
-                    sums[r][v].store_slice(&mut y[v * len..(v + 1) * len]);
-                }
-            } else {
-                let mut spare = [nothing; COLUMNS];
-                for v in 0..VECTORS {
-                    sums[r][v].store_slice(&mut spare[v * len..(v + 1) * len]);
-                }
-                y.copy_from_slice(&spare[..columns]);
-            }
+        for v in 0..VECTORS {
+            let first = (r * VECTORS + v) * len;
+            sums[r][v].store_slice(&mut tile[first..first + len]);
         }
     }
 }

@@ -41,12 +41,12 @@ fn product<S: Vectors, T: Sum>(_: S, a: &[T], b: ArrayView2<'_, T>, add: bool, c
         c.fill(T::ZERO);
     }
     if b.strides()[1] != 1 && b.nrows() > 0 {
-        for (column, c) in c.iter_mut().enumerate() {
+        for column in 0..c.len() {
             match b.column(column).to_slice() {
-                Some(b) => *c = c.plus(dot(a, b)),
+                Some(b) => c[column] = c[column].plus(dot(a, b)),
                 None => {
-                    for (k, &a) in a.iter().enumerate() {
-                        *c = c.plus_product(a, b[[k, column]]);
+                    for k in 0..a.len() {
+                        c[column] = c[column].plus_product(a[k], b[[k, column]]);
                     }
                 }
             }
@@ -92,13 +92,13 @@ fn dot<T: Sum>(a: &[T], b: &[T]) -> T {
     let mut lanes = [T::ZERO; LANES];
     let (a, a_rest) = a.as_chunks::<LANES>();
     let (b, b_rest) = b.as_chunks::<LANES>();
-    for (a, b) in a.iter().zip(b) {
+    for k in 0..a.len() {
         for lane in 0..LANES {
-            lanes[lane] = lanes[lane].plus_product(a[lane], b[lane]);
+            lanes[lane] = lanes[lane].plus_product(a[k][lane], b[k][lane]);
         }
     }
-    for (lane, (&a, &b)) in a_rest.iter().zip(b_rest).enumerate() {
-        lanes[lane] = lanes[lane].plus_product(a, b);
+    for lane in 0..a_rest.len() {
+        lanes[lane] = lanes[lane].plus_product(a_rest[lane], b_rest[lane]);
     }
     let mut count = LANES;
     while count > 1 {
