@@ -72,8 +72,9 @@ impl Sizes {
         if !self.is_depthwise() {
             return self.block_scratch_bytes::<T>();
         }
-        let row = self.axes.last().map_or(0, |axis| axis.output) * size_of::<T::Sum>();
-        row.saturating_mul(rayon::current_num_threads())
+        let plane = depthwise::scratch_elements(&self.axes).saturating_mul(size_of::<T::Sum>());
+        plane
+            .saturating_mul(rayon::current_num_threads())
             .saturating_add(self.weight_bytes::<T>())
     }
 

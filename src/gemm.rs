@@ -15,6 +15,7 @@ mod plain;
 mod product;
 mod tile;
 mod vector;
+mod weighted;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -50,12 +51,23 @@ pub(crate) trait Sum: Element + Copy + PartialOrd {
         column: usize,
     );
 
+    /// `y[i] = start + sum of w[tap] * x[offsets[tap] + i]`: `x` has as many elements behind each offset as `y`, whose
+    /// number is a multiple of 64.
+    fn weighted<S: Vectors>(
+        s: S,
+        x: &[Self],
+        offsets: &[usize],
+        w: &[Self],
+        start: Self,
+        y: &mut [Self],
+    );
+
     /// Lends `run` a buffer that the thread keeps, of `len` elements that may be anything.
     fn with_scratch<R>(len: usize, run: impl FnOnce(&mut [Self]) -> R) -> R;
 }
 
 macro_rules! sums {
-    ($($type:ty, $panel:path, |$a:ident, $b:ident| $plus:expr, $product:expr;)*) => {
+    ($($type:ty, $panel:path, $weighted:path, |$a:ident, $b:ident| $plus:expr, $product:expr;)*) => {
         $(impl Sum for $type {
             const ZERO: $type = 0 as $type;
             const ONE: $type = 1 as $type;
@@ -83,6 +95,18 @@ macro_rules! sums {
                 $panel(s, panels, start, rows, column);
             }
 
+            #[inline(always)]
+            fn weighted<S: Vectors>(
+                s: S,
+                x: &[Self],
+                offsets: &[usize],
+                w: &[Self],
+                start: Self,
+                y: &mut [Self],
+            ) {
+                $weighted(s, x, offsets, w, start, y);
+            }
+
             fn with_scratch<R>(len: usize, run: impl FnOnce(&mut [Self]) -> R) -> R {
                 thread_local! {
                     // As many as are lent at once.
@@ -100,12 +124,12 @@ macro_rules! sums {
     };
 }
 sums! {
-    f32, tile::floats, |a, b| a + b, a * b;
-    f64, tile::floats, |a, b| a + b, a * b;
-    i32, plain::panel, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
-    i64, plain::panel, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
-    u32, plain::panel, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
-    u64, plain::panel, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
+    f32, tile::floats, weighted::floats, |a, b| a + b, a * b;
+    f64, tile::floats, weighted::floats, |a, b| a + b, a * b;
+    i32, plain::panel, plain::weighted, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
+    i64, plain::panel, plain::weighted, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
+    u32, plain::panel, plain::weighted, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
+    u64, plain::panel, plain::weighted, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
 }
 
 /// An element type that matrices are made of.

@@ -32,15 +32,6 @@ impl<'a> Rows<'a> {
         }
     }
 
-    pub(super) fn last(&self) -> &Axis {
-        self.last
-    }
-
-    /// The windows along the last axis that have `tap` on the input.
-    pub(super) fn range(&self, tap: usize) -> Range<usize> {
-        self.ranges[tap].clone()
-    }
-
     /// The start of the row that each outer tap of the windows in row `row` of the output reads, inside
     /// a channel; `None` where it lies on padding.
     pub(super) fn starts(&self, row: usize, starts: &mut Vec<Option<usize>>) {

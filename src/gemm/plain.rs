@@ -35,3 +35,22 @@ pub(super) fn panel<S: Simd, T: Sum>(
         y.copy_from_slice(&sums[..columns]);
     }
 }
+
+/// [`Sum::weighted`] of integers.
+#[inline(always)]
+pub(super) fn weighted<S: Simd, T: Sum>(
+    _: S,
+    x: &[T],
+    offsets: &[usize],
+    w: &[T],
+    start: T,
+    y: &mut [T],
+) {
+    y.fill(start);
+    for tap in 0..offsets.len() {
+        let x = &x[offsets[tap]..][..y.len()];
+        for i in 0..y.len() {
+            y[i] = y[i].plus_product(w[tap], x[i]);
+        }
+    }
+}
