@@ -247,7 +247,7 @@ fn check_looks_into_graphs_in_nodes() {
     let mut build = choice();
     for attribute in &mut build.graph().node[0].attribute {
         let inner = attribute.g.as_mut().expect("a branch");
-        inner.node[0].op_type = "Bernoulli".to_string();
+        inner.node[0].op_type = "Multinomial".to_string();
         inner.node[0].input.truncate(1);
     }
     let ran = linn_fed(&["check", "-"], &build.bytes());
@@ -255,7 +255,7 @@ fn check_looks_into_graphs_in_nodes() {
     let text = ran.text();
     assert!(text.contains("2 items are not supported"), "{text}");
     for branch in ["then_branch", "else_branch"] {
-        let place = format!("'choice {branch}' / node 0 'product' (Bernoulli");
+        let place = format!("'choice {branch}' / node 0 'product' (Multinomial");
         assert!(text.contains(&place), "{text}");
     }
 }
