@@ -4,6 +4,7 @@
 //! Everything is computed in f64 and rounded once, whatever `stash_type` says; that gives the type of the
 //! statistics where they are outputs.
 
+mod affine;
 mod batch;
 mod group;
 mod layer;

@@ -4,14 +4,18 @@
 //! Differs: before version 14 there are no outputs but `Y`, and the given statistics count also where `is_test`
 //! is 0, which exporters leave out.
 
+use std::sync::Arc;
+
 use half::{bf16, f16};
 
+use super::affine::{Line, affine};
 use super::{Cycle, Statistics, normalize};
 use crate::error::OpError;
+use crate::gemm::Activation;
 use crate::onnx::attributes::Attributes;
 use crate::ops::convert::{self, Numeric};
-use crate::ops::{Fact, Follow, Inputs, Op, Operator, Outputs, required};
-use crate::tensor::{TensorView, dispatch};
+use crate::ops::{Absorbed, Fact, Follow, Inputs, Op, Operator, Outputs, required};
+use crate::tensor::{DType, TensorView, dispatch};
 
 pub(in crate::ops) const BATCH_NORMALIZATION: Op = Op {
     domain: "ai.onnx",
@@ -23,7 +27,7 @@ pub(in crate::ops) const BATCH_NORMALIZATION: Op = Op {
 
 /// `X: [N, C, ..]` and four numbers for each channel to `Y` of the shape of `X` and, from version 14 on, to the
 /// mean and the variance that the next batch starts from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Batch {
     epsilon: f64,
     momentum: f64,
@@ -31,6 +35,8 @@ struct Batch {
     /// Whether the numbers are those of channels, and not of every place in them.
     spatial: bool,
     has_running: bool,
+    /// What is done to `Y`, of type f32.
+    activation: Activation<f64>,
 }
 
 const NAMES: [&str; 4] = ["scale", "B", "input_mean", "input_var"];
@@ -58,6 +64,7 @@ impl Batch {
             training: attributes.flag("training_mode")?,
             spatial,
             has_running: attributes.version() >= 14,
+            activation: Activation::Identity,
         })
     }
 
@@ -91,6 +98,30 @@ impl Batch {
             }
         }
         Ok(())
+    }
+
+    /// The factors and the summands of channels, if they are the same in each run and finite.
+    fn constant_lines(&self, inputs: &[Option<Fact>]) -> Option<(Vec<f64>, Vec<f64>)> {
+        if self.training || !self.spatial {
+            return None;
+        }
+        let number = |index: usize| -> Option<Vec<f64>> {
+            let numbers = inputs[index].as_ref()?.value.as_ref()?;
+            let numbers = numbers.as_slice::<f32>()?.iter();
+            Some(numbers.map(|x| f64::from(*x)).collect())
+        };
+        let (scale, bias, means) = (number(1)?, number(2)?, number(3)?);
+        let variances = number(4)?.into_iter();
+        let factors: Vec<f64> = variances
+            .zip(&scale)
+            .map(|(variance, scale)| scale / (variance + self.epsilon).sqrt())
+            .collect();
+        let summands = bias.iter().zip(means).zip(&factors);
+        let summands = summands
+            .map(|((bias, mean), factor)| bias - mean * factor)
+            .collect();
+        let finite = factors.iter().all(|factor| factor.is_finite());
+        finite.then_some((factors, summands))
     }
 
     fn run<T: Numeric>(
@@ -134,7 +165,6 @@ impl Batch {
             convert::put(1, mean.dtype(), mean.shape(), &means, outputs)?;
             convert::put(2, variance.dtype(), variance.shape(), &variances, outputs)?;
         }
-        let y = outputs.make::<T>(shape)?;
         let statistics: Vec<Statistics> = means
             .iter()
             .zip(variances)
@@ -143,6 +173,22 @@ impl Batch {
                 factor: 1.0 / (variance + self.epsilon).sqrt(),
             })
             .collect();
+        if let (Some(x), false) = (x.as_slice::<f32>(), self.training) {
+            let numbers = statistics.iter().zip(scale.iter().zip(&*bias));
+            let lines: Vec<Line> = numbers
+                .map(|(of, (scale, bias))| {
+                    let factor = of.factor * scale;
+                    (factor, bias - of.mean * factor)
+                })
+                .collect();
+            // A variance of 0 without epsilon divides by 0, which only differences from the mean survive.
+            if self.spatial && lines.iter().all(|line| line.0.is_finite()) {
+                let y = outputs.make::<f32>(shape)?;
+                affine(x, &lines, places, self.activation, y);
+                return Ok(());
+            }
+        }
+        let y = outputs.make::<T>(shape)?;
         let [scale, bias] = [scale, bias].map(|values| Cycle {
             values,
             piece: places,
@@ -181,33 +227,33 @@ impl Operator for Batch {
         Ok(facts)
     }
 
+    fn absorb(&self, follow: Follow, inputs: &[Option<Fact>]) -> Option<Absorbed> {
+        let float = inputs[0].as_ref()?.dtype == DType::F32;
+        match follow {
+            Follow::Activation(activation)
+                if float
+                    && self.activation == Activation::Identity
+                    && self.constant_lines(inputs).is_some() =>
+            {
+                Some(Absorbed {
+                    operator: Arc::new(Batch {
+                        activation,
+                        ..self.clone()
+                    }),
+                    constants: Vec::new(),
+                    plus: None,
+                })
+            }
+            _ => None,
+        }
+    }
+
     fn follow(&self, index: usize, inputs: &[Option<Fact>]) -> Option<Follow> {
-        if index != 0 || self.training || !self.spatial {
+        if index != 0 || self.activation != Activation::Identity {
             return None;
         }
-        let number = |index: usize| -> Option<Vec<f64>> {
-            let numbers = inputs[index].as_ref()?.value.as_ref()?;
-            Some(
-                numbers
-                    .as_slice::<f32>()?
-                    .iter()
-                    .map(|x| f64::from(*x))
-                    .collect(),
-            )
-        };
-        let (scale, bias, means) = (number(1)?, number(2)?, number(3)?);
-        let variances = number(4)?.into_iter();
-        let factors: Vec<f64> = variances
-            .zip(&scale)
-            .map(|(variance, scale)| scale / (variance + self.epsilon).sqrt())
-            .collect();
-        let summands = bias.iter().zip(means).zip(&factors);
-        Some(Follow::Affine {
-            summands: summands
-                .map(|((bias, mean), factor)| bias - mean * factor)
-                .collect(),
-            factors,
-        })
+        let (factors, summands) = self.constant_lines(inputs)?;
+        Some(Follow::Affine { factors, summands })
     }
 
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
