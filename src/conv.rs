@@ -6,6 +6,8 @@
 
 mod columns;
 mod depthwise;
+mod sorted;
+pub(crate) mod winograd;
 
 use std::borrow::Cow;
 

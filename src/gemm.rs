@@ -26,8 +26,8 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 
 use crate::tensor::Element;
 pub(crate) use finish::{Activation, Finish};
-pub(crate) use panels::{Left, ROWS, Right, lay_left, left_len};
-pub(crate) use product::{multiply as multiply_panels, scratch_bytes};
+pub(crate) use panels::{Left, ROWS, Right, lay_left, left_len, panel_at, panel_columns};
+pub(crate) use product::{block as multiply_laid, multiply as multiply_panels, scratch_bytes};
 use tile::Panels;
 pub(crate) use tile::Start;
 

@@ -1,11 +1,11 @@
 //! Convolution where each input channel has weights of its own.
 //!
-//! A plane is copied between zeros, and its elements sorted by their remainder modulo the strides. In that order one
-//! window follows the other whatever the strides, so that each tap reads a run of elements, over all rows at once.
+//! With the elements of a plane sorted, each tap reads a run of them, for the windows of all rows at once.
 
 use rayon::prelude::*;
 
 use super::Sizes;
+use super::sorted::Sorted;
 use crate::gemm::{Factor, Finish, Sum};
 use crate::simd::{Simd, dispatch};
 use crate::window::Axis;
@@ -66,125 +66,4 @@ pub(super) fn scratch_elements(axes: &[Axis]) -> usize {
         .elements()
         .saturating_add(sorted.run)
         .saturating_add(2 * BLOCK)
-}
-
-/// The order in which the elements of a plane lie: first by the remainders of their places modulo the strides, axis by
-/// axis, then by the quotients.
-struct Sorted<'a> {
-    axes: &'a [Axis],
-    /// Quotients along each axis.
-    sizes: Vec<usize>,
-    /// Elements from one quotient of an axis to the next.
-    pitches: Vec<usize>,
-    /// Elements with the same remainders.
-    each: usize,
-    /// Places from that of the first window to behind that of the last one.
-    run: usize,
-}
-
-/// The stride of an axis; that of a single window does not matter.
-fn stride(axis: &Axis) -> usize {
-    if axis.output == 1 { 1 } else { axis.stride }
-}
-
-impl<'a> Sorted<'a> {
-    fn new(axes: &'a [Axis]) -> Sorted<'a> {
-        let size = |axis: &Axis| {
-            // Places on padding that no window reads are left out.
-            let last = (axis.output - 1) * stride(axis) + (axis.kernel - 1) * axis.dilation;
-            last / stride(axis) + 1
-        };
-        let sizes: Vec<usize> = axes.iter().map(size).collect();
-        let mut pitches = vec![1; axes.len()];
-        for axis in (1..axes.len()).rev() {
-            pitches[axis - 1] = pitches[axis] * sizes[axis];
-        }
-        let lasts = axes.iter().zip(&pitches);
-        Sorted {
-            axes,
-            each: sizes.iter().copied().fold(1, usize::saturating_mul),
-            run: lasts
-                .map(|(axis, pitch)| (axis.output - 1) * pitch)
-                .sum::<usize>()
-                + 1,
-            sizes,
-            pitches,
-        }
-    }
-
-    fn elements(&self) -> usize {
-        let strides = self.axes.iter().map(stride);
-        strides.fold(self.each, usize::saturating_mul)
-    }
-
-    /// Where the element lies that a tap of the first window reads.
-    fn offset(&self, tap: usize) -> usize {
-        let (mut tap, mut phase, mut phases, mut offset) = (tap, 0, 1, 0);
-        for (axis, pitch) in self.axes.iter().zip(&self.pitches).rev() {
-            let place = tap % axis.kernel * axis.dilation;
-            tap /= axis.kernel;
-            phase += place % stride(axis) * phases;
-            phases *= stride(axis);
-            offset += place / stride(axis) * pitch;
-        }
-        phase * self.each + offset
-    }
-
-    /// Copies the elements of a plane to their places.
-    fn sort<T: Factor>(&self, x: &[T], elements: &mut [T::Sum]) {
-        let (last, outer) = self.axes.split_last().expect("a window has an axis");
-        let size = self.sizes[outer.len()];
-        for (row, x) in x.chunks(last.input).enumerate() {
-            let (mut row, mut phase, mut phases, mut offset) = (row, 0, stride(last), 0);
-            let mut read = true;
-            for (index, axis) in outer.iter().enumerate().rev() {
-                let place = row % axis.input + axis.pad_begin;
-                row /= axis.input;
-                phase += place % stride(axis) * phases;
-                phases *= stride(axis);
-                offset += place / stride(axis) * self.pitches[index];
-                read &= place / stride(axis) < self.sizes[index];
-            }
-            if !read {
-                continue;
-            }
-            for begin in 0..stride(last).min(x.len()) {
-                let place = begin + last.pad_begin;
-                let (own, first) = (place % stride(last), place / stride(last));
-                let count = (x.len() - begin).div_ceil(stride(last));
-                let count = count.min(size.saturating_sub(first));
-                let at = (phase + own) * self.each + offset + first;
-                let y = &mut elements[at..at + count];
-                match stride(last) {
-                    1 => {
-                        for i in 0..count {
-                            y[i] = x[i].widen();
-                        }
-                    }
-                    step => {
-                        for i in 0..count {
-                            y[i] = x[begin + i * step].widen();
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// Writes the sums of the windows, finished.
-    fn put<T: Factor>(&self, sums: &mut [T::Sum], finish: Finish<'_, T::Sum>, y: &mut [T]) {
-        let (last, outer) = self.axes.split_last().expect("a window has an axis");
-        for (row, y) in y.chunks_mut(last.output).enumerate() {
-            let (mut rest, mut at) = (row, 0);
-            for (axis, pitch) in outer.iter().zip(&self.pitches).rev() {
-                at += rest % axis.output * pitch;
-                rest /= axis.output;
-            }
-            let sums = &mut sums[at..at + last.output];
-            finish.apply(0, row * last.output, sums);
-            for (y, &sum) in y.iter_mut().zip(&*sums) {
-                *y = T::narrow(sum);
-            }
-        }
-    }
 }

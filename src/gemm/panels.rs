@@ -17,8 +17,15 @@ pub(super) fn width(first: usize, columns: usize) -> usize {
 }
 
 /// Elements of the panels of `columns` columns, for each row of the matrix.
-pub(super) fn all_columns(columns: usize) -> usize {
+pub(crate) fn panel_columns(columns: usize) -> usize {
     columns.next_multiple_of(STEP)
+}
+
+/// The first column of the panel that has a column, and the width of that panel.
+#[inline(always)]
+pub(crate) fn panel_at(column: usize, columns: usize) -> (usize, usize) {
+    let first = column / COLUMNS * COLUMNS;
+    (first, width(first, columns))
 }
 
 /// A left matrix in panels: each has all columns, one after the other.

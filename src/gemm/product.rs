@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::Sum;
 use super::finish::Finish;
-use super::panels::{COLUMNS, Left, ROWS, Right, all_columns, width};
+use super::panels::{COLUMNS, Left, ROWS, Right, panel_columns, width};
 use super::tile::{Panels, Start};
 use crate::simd::{Simd, dispatch};
 
@@ -25,7 +25,7 @@ const LAID_BYTES: usize = 1 << 20;
 pub(crate) fn scratch_bytes<T>(inner: usize, columns: usize) -> usize {
     let panel = inner.saturating_mul(COLUMNS * size_of::<T>());
     let all = inner
-        .saturating_mul(all_columns(columns))
+        .saturating_mul(panel_columns(columns))
         .saturating_mul(size_of::<T>());
     let threads = rayon::current_num_threads();
     all.min(panel.max(LAID_BYTES).saturating_mul(threads.max(2)))
@@ -58,7 +58,7 @@ pub(crate) fn multiply<T: Sum>(
             .into_par_iter()
             .for_each(|(number, c)| sweep(level, left, right, number * size, start, finish, c));
     }
-    T::with_scratch(left.inner * all_columns(columns), |laid| {
+    T::with_scratch(left.inner * panel_columns(columns), |laid| {
         laid.par_chunks_mut((left.inner * COLUMNS).max(1))
             .enumerate()
             .for_each(|(number, panel)| {
@@ -93,7 +93,7 @@ fn sweep<T: Sum>(
     let panel = left.inner * COLUMNS;
     let columns = (LAID_BYTES / (panel * size_of::<T>()).max(1)).max(1) * COLUMNS;
     let most = columns.min(c.ncols());
-    T::with_scratch(left.inner * all_columns(most), |laid| {
+    T::with_scratch(left.inner * panel_columns(most), |laid| {
         let mut done = 0;
         for c in c.axis_chunks_iter_mut(Axis(1), columns) {
             let mut at = 0;
@@ -111,8 +111,8 @@ fn sweep<T: Sum>(
     });
 }
 
-/// Multiplies with right panels that are laid out.
-fn block<T: Sum>(
+/// Multiplies with right panels that are laid out, on this thread.
+pub(crate) fn block<T: Sum>(
     level: Level,
     left: Left<'_, T>,
     laid: &[T],

@@ -86,7 +86,8 @@ fn tile<S: Simd, T: Sum + SimdFloatElement, const HEIGHT: usize, const VECTORS: 
     rows: &mut [&mut [T]],
     to: usize,
 ) {
-    let width = VECTORS * <Vector<S, T> as SimdBase<S>>::LEN;
+    let len = <Vector<S, T> as SimdBase<S>>::LEN;
+    let width = VECTORS * len;
     let mut sums = [T::ZERO; ROWS * COLUMNS];
     sum::<S, T, HEIGHT, VECTORS>(s, panels, row, at, &mut sums);
     let columns = (panels.columns - at).min(width);
@@ -96,13 +97,29 @@ fn tile<S: Simd, T: Sum + SimdFloatElement, const HEIGHT: usize, const VECTORS: 
         match start {
             Start::Zero => y.copy_from_slice(sums),
             Start::Rows(numbers) => {
-                for c in 0..columns {
+                let number = <Vector<S, T> as SimdBase<S>>::splat(s, numbers[r]);
+                let mut c = 0;
+                while c + len <= columns {
+                    let sum = <Vector<S, T> as SimdBase<S>>::from_slice(s, &sums[c..c + len]);
+                    (number + sum).store_slice(&mut y[c..c + len]);
+                    c += len;
+                }
+                while c < columns {
                     y[c] = numbers[r].plus(sums[c]);
+                    c += 1;
                 }
             }
             Start::Output => {
-                for c in 0..columns {
+                let mut c = 0;
+                while c + len <= columns {
+                    let sum = <Vector<S, T> as SimdBase<S>>::from_slice(s, &sums[c..c + len]);
+                    let so_far = <Vector<S, T> as SimdBase<S>>::from_slice(s, &y[c..c + len]);
+                    (so_far + sum).store_slice(&mut y[c..c + len]);
+                    c += len;
+                }
+                while c < columns {
                     y[c] = y[c].plus(sums[c]);
+                    c += 1;
                 }
             }
         }

@@ -10,7 +10,7 @@ use half::{bf16, f16};
 use super::convolution::{Convolution, check_each};
 use super::number::Float;
 use super::{Absorbed, Fact, Follow, Inputs, Known, Op, Operator, Outputs, elements, required};
-use crate::conv::{Weights, convolve};
+use crate::conv::{Sizes, Weights, convolve, winograd};
 use crate::error::OpError;
 use crate::gemm::{Activation, Factor, Finish};
 use crate::onnx::attributes::Attributes;
@@ -33,6 +33,8 @@ struct Conv {
     activation: Activation<f64>,
     /// Constant weights as products want them: `Weights` of the type of sums.
     laid: Option<Arc<dyn Any + Send + Sync>>,
+    /// Constant weights for tiles, where those pay.
+    tiled: Option<Arc<winograd::Weights>>,
 }
 
 impl Conv {
@@ -42,13 +44,17 @@ impl Conv {
             plus: false,
             activation: Activation::Identity,
             laid: None,
+            tiled: None,
         })
     }
 
-    fn convolve<T: Factor>(
+    /// Lends `run` what it needs to compute the output, from which it takes memory beside it.
+    fn with_operands<T: Factor>(
         &self,
         inputs: Inputs<'_, '_>,
         outputs: &mut Outputs<'_, '_>,
+        scratch_bytes: impl FnOnce(&Sizes) -> usize,
+        run: impl FnOnce(&Sizes, &[T], Option<&[T::Sum]>, Finish<'_, T::Sum>, &mut [T]),
     ) -> Result<(), OpError>
     where
         T::Sum: Float,
@@ -57,7 +63,7 @@ impl Conv {
         let shape = Known::of(inputs, &[]).shape(self)?;
         let sizes = self.convolution.sizes(x.shape(), w.shape())?;
         outputs.check_output(shape.elements().saturating_mul(size_of::<T>()))?;
-        outputs.check_scratch(sizes.scratch_bytes::<T>())?;
+        outputs.check_scratch(scratch_bytes(&sizes))?;
         let given = |index: usize| inputs.get(index).and_then(Option::as_ref);
         let bias = given(2).map(|bias| T::widened(elements::<T>(bias)));
         let plus = given(3).filter(|_| self.plus);
@@ -73,9 +79,7 @@ impl Conv {
             activation: self.activation.map(T::Sum::from_f64),
         };
         let y = outputs.make::<T>(&shape)?;
-        let laid = self.laid.as_ref().and_then(|laid| laid.downcast_ref());
-        let (x, w) = (elements(x), elements(w));
-        convolve::<T>(&sizes, x, w, laid, bias.as_deref(), finish, y);
+        run(&sizes, elements(x), bias.as_deref(), finish, y);
         Ok(())
     }
 
@@ -162,7 +166,26 @@ impl Operator for Conv {
     }
 
     fn prepare(&self, inputs: &[Option<Fact>]) -> Option<(Arc<dyn Operator>, usize)> {
-        let w = inputs[1].as_ref()?.value.as_deref()?;
+        let (x, w) = (inputs[0].as_ref()?, inputs[1].as_ref()?.value.as_deref()?);
+        let mut operator = self.clone();
+        let sizes = match x.shape() {
+            Ok(Some(x)) => self.convolution.sizes(&x, w.shape()).ok(),
+            _ => None,
+        };
+        if let (Some(weights), Some(sizes)) = (w.as_slice::<f32>(), sizes)
+            && winograd::pays(&sizes)
+        {
+            let Sizes {
+                groups,
+                outputs,
+                channels,
+                ..
+            } = sizes;
+            let tiled = winograd::Weights::new(weights, groups, outputs, channels);
+            let bytes = tiled.bytes();
+            operator.tiled = Some(Arc::new(tiled));
+            return Some((Arc::new(operator), bytes));
+        }
         let (laid, bytes) = match w.dtype() {
             DType::F32 => self.lay::<f32>(w),
             DType::F64 => self.lay::<f64>(w),
@@ -170,16 +193,31 @@ impl Operator for Conv {
             DType::BF16 => self.lay::<bf16>(w),
             _ => None,
         }?;
-        let mut operator = self.clone();
         operator.laid = Some(laid);
         Some((Arc::new(operator), bytes))
     }
 
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
-        dispatch!(
-            required(inputs, 0).dtype(),
-            T in [f32, f64, f16, bf16] => self.convolve::<T>(inputs, outputs)
-        )
+        if let Some(tiled) = &self.tiled {
+            return self.with_operands::<f32>(
+                inputs,
+                outputs,
+                winograd::scratch_bytes,
+                |sizes, x, bias, finish, y| {
+                    winograd::convolve(sizes, x, tiled, bias, finish, y);
+                },
+            );
+        }
+        let w = required(inputs, 1);
+        dispatch!(w.dtype(), T in [f32, f64, f16, bf16] => self.with_operands::<T>(
+            inputs,
+            outputs,
+            Sizes::scratch_bytes::<T>,
+            |sizes, x, bias, finish, y| {
+                let laid = self.laid.as_ref().and_then(|laid| laid.downcast_ref());
+                convolve::<T>(sizes, x, elements(w), laid, bias, finish, y);
+            },
+        ))
     }
 }
 
