@@ -7,6 +7,7 @@
 mod columns;
 mod depthwise;
 mod sorted;
+mod windows;
 pub(crate) mod winograd;
 
 use std::borrow::Cow;
@@ -14,13 +15,15 @@ use std::borrow::Cow;
 use ndarray::{ArrayViewMut2, Axis as NdAxis, Slice};
 use rayon::prelude::*;
 
-use columns::Rows;
 pub(crate) use columns::add;
+use sorted::Sorted;
+use windows::Windows;
 
 use crate::gemm::{
     self, Factor, Finish, Left, ROWS, Right, Start, Sum, lay_left, left_len, matrix, multiply,
     widened_bytes,
 };
+use crate::simd::Simd;
 use crate::window::{Axes, Axis};
 
 /// Bytes of columns that a thread of a transposed convolution works on.
@@ -71,10 +74,14 @@ impl Sizes {
 
     /// Bytes that [`convolve`] takes for itself.
     pub(crate) fn scratch_bytes<T: Factor>(&self) -> usize {
+        let plane = sorted::scratch_elements(&self.axes).saturating_mul(size_of::<T::Sum>());
         if !self.is_depthwise() {
-            return self.block_scratch_bytes::<T>();
+            let planes = match self.is_pointwise() {
+                true => 0,
+                false => plane.saturating_mul(self.channels),
+            };
+            return planes.saturating_add(self.block_scratch_bytes::<T>());
         }
-        let plane = depthwise::scratch_elements(&self.axes).saturating_mul(size_of::<T::Sum>());
         plane
             .saturating_mul(rayon::current_num_threads())
             .saturating_add(self.weight_bytes::<T>())
@@ -183,11 +190,23 @@ pub(crate) fn convolve<T: Factor>(
             matrix(x, sizes.channels, sizes.windows(), false)
         });
     }
-    let rows = Rows::new(&sizes.axes);
-    convolve_columns::<T, _>(sizes, laid.as_ref(), bias, finish, y, |at| Windows {
-        rows: &rows,
-        x: &x[at * in_group..][..in_group],
-    });
+    let sorted = Sorted::new(&sizes.axes);
+    let offsets: Vec<usize> = (0..sizes.taps()).map(|tap| sorted.offset(tap)).collect();
+    let (level, each) = (Simd::installed(), sorted.elements());
+    let all = y.chunks_mut(sizes.outputs * sizes.windows()).enumerate();
+    for (at, y) in all {
+        let x = &x[at * in_group..][..in_group];
+        T::Sum::with_scratch(sizes.channels * each, |planes| {
+            sorted.sort_all(x, planes);
+            let columns = |_| Windows {
+                level,
+                sorted: &sorted,
+                offsets: &offsets,
+                planes,
+            };
+            convolve_group::<T, _>(sizes, laid.as_ref(), bias, finish, at, y, columns);
+        });
+    }
 }
 
 /// The weights as they were laid out, or are now.
@@ -207,18 +226,6 @@ pub(crate) fn lay<'w, T: Factor>(
     }
 }
 
-/// Windows of the channels of a group.
-struct Windows<'a, T> {
-    rows: &'a Rows<'a>,
-    x: &'a [T],
-}
-
-impl<T: Factor> Right<T::Sum> for Windows<'_, T> {
-    fn lay(&self, first: usize, count: usize, width: usize, panel: &mut [T::Sum]) {
-        self.rows.gather(self.x, first, count, width, panel);
-    }
-}
-
 /// As [`convolve`], with the columns that `columns` has of group `at` of all images.
 pub(crate) fn convolve_columns<T: Factor, R: Right<T::Sum>>(
     sizes: &Sizes,
@@ -231,29 +238,44 @@ pub(crate) fn convolve_columns<T: Factor, R: Right<T::Sum>>(
     if sizes.channels == 0 || y.is_empty() {
         return fill(bias, sizes.windows(), finish, y);
     }
-    let (windows, inner) = (sizes.windows(), sizes.inner());
-    let len = left_len(sizes.outputs, inner);
     let run = |(at, y): (usize, &mut [T])| {
-        let group = at % sizes.groups;
-        let left = Left::new(&laid.0[group * len..], sizes.outputs, inner);
-        let start = match bias {
-            Some(bias) => Start::Rows(&bias[group * sizes.outputs..][..sizes.outputs]),
-            None => Start::Zero,
-        };
-        let y = ArrayViewMut2::from_shape((sizes.outputs, windows), y);
-        gemm::with_sums(y.expect("a group has as many elements"), |y| {
-            let finish = Finish {
-                pitch: windows,
-                ..finish.plane(at, sizes.outputs * windows)
-            };
-            gemm::multiply_panels(left, &columns(at), start, finish, y);
-        });
+        convolve_group(sizes, laid, bias, finish, at, y, &columns);
     };
-    let groups = y.par_chunks_mut(sizes.outputs * windows).enumerate();
+    let groups = y
+        .par_chunks_mut(sizes.outputs * sizes.windows())
+        .enumerate();
     match groups.len() {
         1 => run((0, y)),
         _ => groups.for_each(run),
     }
+}
+
+/// Group `at` of all images.
+fn convolve_group<T: Factor, R: Right<T::Sum>>(
+    sizes: &Sizes,
+    laid: &Weights<T::Sum>,
+    bias: Option<&[T::Sum]>,
+    finish: Finish<'_, T::Sum>,
+    at: usize,
+    y: &mut [T],
+    columns: impl Fn(usize) -> R,
+) {
+    let (windows, inner) = (sizes.windows(), sizes.inner());
+    let group = at % sizes.groups;
+    let panels = &laid.0[group * left_len(sizes.outputs, inner)..];
+    let left = Left::new(panels, sizes.outputs, inner);
+    let start = match bias {
+        Some(bias) => Start::Rows(&bias[group * sizes.outputs..][..sizes.outputs]),
+        None => Start::Zero,
+    };
+    let finish = Finish {
+        pitch: windows,
+        ..finish.plane(at, sizes.outputs * windows)
+    };
+    let y = ArrayViewMut2::from_shape((sizes.outputs, windows), y);
+    gemm::with_sums(y.expect("a group has as many elements"), |y| {
+        gemm::multiply_panels(left, &columns(at), start, finish, y);
+    });
 }
 
 /// The output where there is nothing to sum up: `plane` elements of the bias for each output channel.

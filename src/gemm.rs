@@ -31,6 +31,9 @@ pub(crate) use product::{block as multiply_laid, multiply as multiply_panels, sc
 use tile::Panels;
 pub(crate) use tile::Start;
 
+/// Bytes of a line of the cache.
+const LINE: usize = 64;
+
 /// An element type that products are summed up in.
 pub(crate) trait Sum: Element + Copy + PartialOrd {
     const ZERO: Self;
@@ -113,10 +116,13 @@ macro_rules! sums {
                     static KEPT: RefCell<Vec<Vec<$type>>> = const { RefCell::new(Vec::new()) };
                 }
                 let mut scratch = KEPT.with_borrow_mut(Vec::pop).unwrap_or_default();
-                if scratch.len() < len {
-                    scratch.resize(len, 0 as $type);
+                // Vectors that lie across lines of the cache are slower.
+                let room = len + LINE / size_of::<$type>();
+                if scratch.len() < room {
+                    scratch.resize(room, 0 as $type);
                 }
-                let result = run(&mut scratch[..len]);
+                let skipped = scratch.as_ptr().align_offset(LINE).min(room - len);
+                let result = run(&mut scratch[skipped..skipped + len]);
                 KEPT.with_borrow_mut(|kept| kept.push(scratch));
                 result
             }

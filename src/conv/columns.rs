@@ -5,7 +5,6 @@
 use std::ops::Range;
 
 use super::product;
-use crate::gemm::{Factor, Sum};
 use crate::window::Axis;
 
 /// The rows of an input that the windows of a row of the output read.
@@ -16,8 +15,6 @@ pub(super) struct Rows<'a> {
     ranges: Vec<Range<usize>>,
     /// Taps along the outer axes.
     taps: usize,
-    /// Elements of a channel.
-    plane: usize,
 }
 
 impl<'a> Rows<'a> {
@@ -28,7 +25,6 @@ impl<'a> Rows<'a> {
             outer,
             ranges: (0..last.kernel).map(|tap| last.windows_on(tap)).collect(),
             taps: product(outer, |axis| axis.kernel),
-            plane: product(axes, |axis| axis.input),
         }
     }
 
@@ -50,109 +46,6 @@ impl<'a> Rows<'a> {
             }
             starts.push(start);
         }
-    }
-
-    /// Writes out `count` windows from `first` on of all channels of `x`, `width` elements for each tap.
-    pub(super) fn gather<T: Factor>(
-        &self,
-        x: &[T],
-        first: usize,
-        count: usize,
-        width: usize,
-        columns: &mut [T::Sum],
-    ) {
-        if count < width {
-            for line in columns.chunks_exact_mut(width) {
-                line[count..].fill(T::Sum::ZERO);
-            }
-        }
-        let channels = columns.len() / width / self.taps / self.last.kernel;
-        let mut starts = Vec::with_capacity(self.taps);
-        let mut done = 0;
-        while done < count {
-            let (row, at) = (
-                (first + done) / self.last.output,
-                (first + done) % self.last.output,
-            );
-            let len = (self.last.output - at).min(count - done);
-            self.starts(row, &mut starts);
-            let mut line = done;
-            for channel in 0..channels {
-                for start in &starts {
-                    for (tap, range) in self.ranges.iter().enumerate() {
-                        let columns = &mut columns[line..][..len];
-                        line += width;
-                        let Some(start) = start else {
-                            columns.fill(T::Sum::ZERO);
-                            continue;
-                        };
-                        let x = &x[channel * self.plane + start..][..self.last.input];
-                        self.copy(x, tap, range, at, columns);
-                    }
-                }
-            }
-            done += len;
-        }
-    }
-
-    /// Tap `tap` of the windows from `at` on, which read the row `x`.
-    fn copy<T: Factor>(
-        &self,
-        x: &[T],
-        tap: usize,
-        range: &Range<usize>,
-        at: usize,
-        columns: &mut [T::Sum],
-    ) {
-        let end = at + columns.len();
-        let first = range.start.clamp(at, end);
-        let last = range.end.clamp(first, end);
-        columns[..first - at].fill(T::Sum::ZERO);
-        columns[last - at..].fill(T::Sum::ZERO);
-        if first == last {
-            return;
-        }
-        let x = &x[self.last.place(first, tap)..];
-        let columns = &mut columns[first - at..last - at];
-        match self.last.stride {
-            1 => widen_run(&x[..columns.len()], columns),
-            stride => {
-                for (column, x) in columns.iter_mut().zip(x.iter().step_by(stride)) {
-                    *column = x.widen();
-                }
-            }
-        }
-    }
-}
-
-/// Widens a run of elements, which is short most often: in blocks of fixed sizes, the last of which lies over the one
-/// before.
-#[inline(always)]
-fn widen_run<T: Factor>(x: &[T], y: &mut [T::Sum]) {
-    let len = y.len();
-    match len {
-        16.. => blocks::<T, 16>(x, y),
-        8.. => blocks::<T, 8>(x, y),
-        4.. => blocks::<T, 4>(x, y),
-        _ => {
-            for i in 0..len {
-                y[i] = x[i].widen();
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn blocks<T: Factor, const SIZE: usize>(x: &[T], y: &mut [T::Sum]) {
-    let last = y.len() - SIZE;
-    let mut at = 0;
-    while at < y.len() {
-        let from = at.min(last);
-        let (x, y) = (&x[from..from + SIZE], &mut y[from..from + SIZE]);
-        for i in 0..SIZE {
-            y[i] = x[i].widen();
-        }
-        at += SIZE;
     }
 }
 

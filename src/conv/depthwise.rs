@@ -5,16 +5,12 @@
 use rayon::prelude::*;
 
 use super::Sizes;
-use super::sorted::Sorted;
+use super::sorted::{BEYOND, Sorted};
 use crate::gemm::{Factor, Finish, Sum};
 use crate::simd::{Simd, dispatch};
-use crate::window::Axis;
 
 /// Multiplications that are worth a task of their own.
 const GRAIN: usize = 1 << 17;
-
-/// Elements that are multiplied at once.
-const BLOCK: usize = 64;
 
 pub(super) fn convolve<T: Factor>(
     sizes: &Sizes,
@@ -31,8 +27,8 @@ pub(super) fn convolve<T: Factor>(
     let channels = sizes.groups * sizes.outputs;
     let level = Simd::installed();
     let run = |(first, y): (usize, &mut [T])| {
-        T::Sum::with_scratch(sorted.elements() + BLOCK, |elements| {
-            T::Sum::with_scratch(sorted.run.next_multiple_of(BLOCK), |sums| {
+        T::Sum::with_scratch(sorted.elements() + BEYOND, |elements| {
+            T::Sum::with_scratch(sorted.run.next_multiple_of(BEYOND), |sums| {
                 // What is not on the input stays zero from plane to plane.
                 elements.fill(T::Sum::ZERO);
                 let mut input = None;
@@ -54,16 +50,4 @@ pub(super) fn convolve<T: Factor>(
         .enumerate()
         .map(|(piece, y)| (piece * planes, y))
         .for_each(run);
-}
-
-/// Elements that a thread of [`convolve`] takes for itself.
-pub(super) fn scratch_elements(axes: &[Axis]) -> usize {
-    if axes.iter().any(|axis| axis.output == 0) {
-        return 0;
-    }
-    let sorted = Sorted::new(axes);
-    sorted
-        .elements()
-        .saturating_add(sorted.run)
-        .saturating_add(2 * BLOCK)
 }

@@ -3,8 +3,25 @@
 //! In that order one window follows the other whatever the strides, so that each tap reads a run of elements, over all
 //! rows at once.
 
-use crate::gemm::{Factor, Finish};
+use rayon::prelude::*;
+
+use crate::gemm::{Factor, Finish, Sum};
 use crate::window::Axis;
+
+/// Elements that are read beyond the last one.
+pub(super) const BEYOND: usize = 64;
+
+/// Elements of a sorted plane and of the sums of its windows.
+pub(super) fn scratch_elements(axes: &[Axis]) -> usize {
+    if axes.iter().any(|axis| axis.output == 0) {
+        return 0;
+    }
+    let sorted = Sorted::new(axes);
+    sorted
+        .elements()
+        .saturating_add(sorted.run)
+        .saturating_add(2 * BEYOND)
+}
 
 /// The order in which the elements of a plane lie: first by the remainders of their places modulo the strides, axis by
 /// axis, then by the quotients.
@@ -16,6 +33,8 @@ pub(super) struct Sorted<'a> {
     pitches: Vec<usize>,
     /// Elements with the same remainders.
     each: usize,
+    /// Whether a tap reads elements with these remainders.
+    used: Vec<bool>,
     /// Places from that of the first window to behind that of the last one.
     pub(super) run: usize,
 }
@@ -38,8 +57,9 @@ impl<'a> Sorted<'a> {
             pitches[axis - 1] = pitches[axis] * sizes[axis];
         }
         let lasts = axes.iter().zip(&pitches);
-        Sorted {
+        let mut sorted = Sorted {
             axes,
+            used: Vec::new(),
             each: sizes.iter().copied().fold(1, usize::saturating_mul),
             run: lasts
                 .map(|(axis, pitch)| (axis.output - 1) * pitch)
@@ -47,7 +67,14 @@ impl<'a> Sorted<'a> {
                 + 1,
             sizes,
             pitches,
+        };
+        let taps = axes.iter().map(|axis| axis.kernel).product();
+        for tap in 0..taps {
+            let phase = sorted.offset(tap) / sorted.each.max(1);
+            sorted.used.resize(sorted.used.len().max(phase + 1), false);
+            sorted.used[phase] = true;
         }
+        sorted
     }
 
     pub(super) fn elements(&self) -> usize {
@@ -73,6 +100,30 @@ impl<'a> Sorted<'a> {
         phase * self.each + offset
     }
 
+    /// The place of a window, and how many follow it in its row, itself counted.
+    pub(super) fn window(&self, number: usize) -> (usize, usize) {
+        let (mut rest, mut place) = (number, 0);
+        for (axis, pitch) in self.axes.iter().zip(&self.pitches).rev() {
+            place += rest % axis.output * pitch;
+            rest /= axis.output;
+        }
+        let row = self.axes.last().map_or(1, |axis| axis.output);
+        (place, row - number % row)
+    }
+
+    /// Copies all planes of `x`, between zeros.
+    pub(super) fn sort_all<T: Factor>(&self, x: &[T], planes: &mut [T::Sum]) {
+        let plane = x.len() / (planes.len() / self.elements()).max(1);
+        planes
+            .par_chunks_exact_mut(self.elements())
+            .zip(x.par_chunks(plane.max(1)))
+            .with_min_len((1 << 15) / self.elements() + 1)
+            .for_each(|(elements, x)| {
+                elements.fill(T::Sum::ZERO);
+                self.sort(x, elements);
+            });
+    }
+
     /// Copies the elements of a plane to their places.
     pub(super) fn sort<T: Factor>(&self, x: &[T], elements: &mut [T::Sum]) {
         let (last, outer) = self.axes.split_last().expect("a window has an axis");
@@ -94,6 +145,9 @@ impl<'a> Sorted<'a> {
             for begin in 0..stride(last).min(x.len()) {
                 let place = begin + last.pad_begin;
                 let (own, first) = (place % stride(last), place / stride(last));
+                if !self.used.get(phase + own).is_some_and(|used| *used) {
+                    continue;
+                }
                 let count = (x.len() - begin).div_ceil(stride(last));
                 let count = count.min(size.saturating_sub(first));
                 let at = (phase + own) * self.each + offset + first;

@@ -10,7 +10,7 @@ use ndarray::ArrayViewMut2;
 use rayon::prelude::*;
 
 use super::Sizes;
-use super::sorted::Sorted;
+use super::sorted::{BEYOND, Sorted};
 use crate::gemm::{
     Finish, Left, ROWS, Start, Sum, lay_left, left_len, matrix, multiply_laid, panel_columns,
 };
@@ -201,14 +201,9 @@ impl<'a> Tiles<'a> {
                 blocks[block].push(y);
             }
         }
-        f32::with_scratch(sizes.channels * each + 64, |planes| {
-            planes.fill(0.0);
-            let sort = |(elements, x): (&mut [f32], &[f32])| self.sorted.sort(x, elements);
-            planes
-                .par_chunks_mut(each)
-                .zip(x.par_chunks(sizes.plane()))
-                .with_min_len(16)
-                .for_each(sort);
+        f32::with_scratch(sizes.channels * each + BEYOND, |planes| {
+            self.sorted
+                .sort_all(x, &mut planes[..sizes.channels * each]);
             let planes = &*planes;
             let run = |(number, mut y): (usize, Vec<&mut [f32]>)| {
                 self.block(level, number, planes, w, bias, finish, &mut y);
