@@ -21,7 +21,7 @@ fn the_stored_cases_do_what_is_expected_of_them() {
         "test",
         "tests/data/node",
         "--expectations",
-        "tests/conformance.txt",
+        "tests/data/node.txt",
         "--min-tests",
         "56",
         "--json",
@@ -48,7 +48,7 @@ fn a_stored_case_alone_leaves_no_expectation_stale() {
     let case = "tests/data/node/test_maxpool_2d_default";
     let run = linn(
         root,
-        &["test", case, "--expectations", "tests/conformance.txt"],
+        &["test", case, "--expectations", "tests/data/node.txt"],
     )
     .code(0);
     assert_eq!(

@@ -20,6 +20,16 @@ pub(super) struct Engine {
     /// The instruction set that pools use; auto is the best of the machine. All give the same bits
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = simd_parser())]
     simd: Simd,
+
+    /// Whether the graph is rewritten so that it runs faster; without, each node runs as the file has it
+    #[arg(long, value_name = "LEVEL", default_value = "all", value_enum)]
+    opt: Opt,
+}
+
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq)]
+enum Opt {
+    None,
+    All,
 }
 
 impl Engine {
@@ -33,6 +43,7 @@ impl Engine {
             .map_err(|error| Failure::Unsupported(error.to_string()))?;
         let mut options = Options::default();
         options.simd = self.simd;
+        options.optimize = self.opt == Opt::All;
         options.round_limit = self.max_rounds.unwrap_or(options.round_limit);
         options.memory_limit = self
             .max_memory

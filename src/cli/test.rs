@@ -198,11 +198,14 @@ fn run_case(case: &Case, expectations: &Expectations, settings: &Settings) -> Ou
             Err(trouble) if trouble.unsupported => (Status::Unsupported, trouble.detail),
             Err(trouble) => (Status::Failed, trouble.detail),
         },
-        Expected::Xfail => match case::run(&case.folder, settings) {
+        Expected::Xfail | Expected::Unsupported => match case::run(&case.folder, settings) {
             Ok(()) => (
                 Status::Xpassed,
                 format!("passes, expected to fail: {}", reason()),
             ),
+            Err(trouble) if expected == Expected::Unsupported && !trouble.unsupported => {
+                (Status::Failed, trouble.detail)
+            }
             Err(trouble) => (
                 Status::Xfailed,
                 format!("{} ({})", reason(), trouble.detail),

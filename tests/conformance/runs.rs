@@ -48,7 +48,7 @@ fn expectations_must_hold() {
     let run = test("right: pass\nwrong: perhaps\n").code(2);
     assert_eq!(
         run.stderr,
-        "error: e.txt:2: status 'perhaps' is none of pass, xfail, skip\n"
+        "error: e.txt:2: status 'perhaps' is none of pass, xfail, unsupported, skip\n"
     );
     folder.test(&["s", "--expectations", "none.txt"]).code(8);
 }

@@ -12,6 +12,7 @@ use linn::text::Plain;
 pub(super) enum Expected {
     Pass,
     Xfail,
+    Unsupported,
     Skip,
 }
 
@@ -103,10 +104,11 @@ fn parse_line(text: &str, line: usize) -> Result<(String, Expectation), String> 
     let expected = match status {
         "pass" => Expected::Pass,
         "xfail" => Expected::Xfail,
+        "unsupported" => Expected::Unsupported,
         "skip" => Expected::Skip,
         other => {
             return Err(format!(
-                "status '{}' is none of pass, xfail, skip",
+                "status '{}' is none of pass, xfail, unsupported, skip",
                 Plain(other)
             ));
         }
@@ -154,7 +156,7 @@ mod tests {
         );
         assert_eq!(
             refused(b"a: maybe"),
-            "1: status 'maybe' is none of pass, xfail, skip"
+            "1: status 'maybe' is none of pass, xfail, unsupported, skip"
         );
         assert_eq!(refused(b"\n\na: skip"), "3: skip needs a reason");
         assert_eq!(refused(b"a: pass\na: pass"), "2: 'a' is already on line 1");

@@ -1,0 +1,252 @@
+//! Rewritten graphs compute what the nodes of the file compute: random blocks of convolutions and what follows them.
+
+#[path = "support/mod.rs"]
+mod support;
+
+use linn::{DType, Model, Options, Tensor, inputs};
+use support::model::{Build, With, float, int, ints, node};
+use support::{Random, Report, f32s, numbers};
+
+/// Random numbers from -1 to 1, around `middle`.
+fn noise(random: &mut Random, dims: &[usize], middle: f64, scale: f64) -> Tensor {
+    let count = dims.iter().product();
+    let next = |_| middle + scale * (random.range(-1000, 1000) as f64 / 1000.0);
+    let values: Vec<f64> = (0..count).map(next).collect();
+    f32s(dims, &values)
+}
+
+/// The sizes of a random convolution.
+#[derive(Debug)]
+struct Sizes {
+    batch: usize,
+    groups: usize,
+    channels: usize,
+    outputs: usize,
+    spatial: Vec<usize>,
+    kernel: Vec<i64>,
+    stride: i64,
+    dilation: i64,
+}
+
+impl Sizes {
+    fn random(random: &mut Random) -> Sizes {
+        let mut size = |low, high| random.range(low, high) as usize;
+        let rank = [2, 2, 2, 1, 3][size(0, 4)];
+        let most = [0, 60, 24, 7][rank];
+        let (groups, channels, outputs) = match size(0, 3) {
+            // One channel a group; tiles of 3x3; anything.
+            0 => (size(2, 20), 1, size(1, 2)),
+            1 => (size(1, 2), size(16, 40), size(16, 40)),
+            _ => (size(1, 3), size(1, 9), size(1, 19)),
+        };
+        let kernel = [1, 3, 3, 3, 2, 5][size(0, 5)];
+        let plain = size(0, 2) > 0;
+        Sizes {
+            batch: size(1, 2),
+            groups,
+            channels,
+            outputs,
+            spatial: (0..rank).map(|_| size(5, most)).collect(),
+            kernel: vec![kernel; rank],
+            stride: if plain { 1 } else { size(1, 3) as i64 },
+            dilation: if plain { 1 } else { size(1, 2) as i64 },
+        }
+    }
+
+    fn input(&self) -> Vec<usize> {
+        let channels = [self.batch, self.groups * self.channels];
+        [&channels[..], &self.spatial].concat()
+    }
+
+    fn weights(&self) -> Vec<usize> {
+        let kernel = self.kernel.iter().map(|size| *size as usize);
+        [self.groups * self.outputs, self.channels]
+            .into_iter()
+            .chain(kernel)
+            .collect()
+    }
+}
+
+/// A model of one convolution and what may follow it.
+fn block(random: &mut Random, sizes: &Sizes) -> Build {
+    let dims = sizes.input();
+    let text: Vec<String> = dims.iter().map(usize::to_string).collect();
+    let fan_in = sizes.weights()[1..].iter().product::<usize>() as f64;
+    let outputs = sizes.weights()[0];
+    let pads: Vec<i64> = (0..2 * sizes.kernel.len())
+        .map(|_| random.range(0, sizes.kernel[0] * sizes.dilation / 2))
+        .collect();
+    let mut build = Build::new(17)
+        .input("x", DType::F32, &text.join(","))
+        .output("y")
+        .initializer(
+            "w",
+            &noise(random, &sizes.weights(), 0.0, fan_in.sqrt().recip()),
+        );
+    let mut read = vec!["x", "w"];
+    if random.one_in(2) {
+        build = build.initializer("bias", &noise(random, &[outputs], 0.0, 1.0));
+        read.push("bias");
+    }
+    let conv = |read: &[&str], to: &str| {
+        node("Conv", read, &[to])
+            .with(ints("pads", &pads))
+            .with(ints("strides", &vec![sizes.stride; sizes.kernel.len()]))
+            .with(ints("dilations", &vec![sizes.dilation; sizes.kernel.len()]))
+            .with(int("group", sizes.groups as i64))
+    };
+    let mut last = "conv";
+    build = build.node(conv(&read, last));
+    if random.one_in(2) {
+        for (name, middle, scale) in [
+            ("scale", 1.0, 0.5),
+            ("shift", 0.0, 1.0),
+            ("mean", 0.0, 1.0),
+            ("variance", 2.0, 1.0),
+        ] {
+            build = build.initializer(name, &noise(random, &[outputs], middle, scale));
+        }
+        let read = [last, "scale", "shift", "mean", "variance"];
+        let normal = node("BatchNormalization", &read, &["normal"]).with(float("epsilon", 0.01));
+        (build, last) = (build.node(normal), "normal");
+    }
+    if random.one_in(2) {
+        // The other summand comes from a convolution of its own, before or behind the first.
+        build = build.node(conv(&["x", "w"], "branch"));
+        let operator = if random.one_in(2) { "Add" } else { "Sum" };
+        let read = if random.one_in(2) {
+            [last, "branch"]
+        } else {
+            ["branch", last]
+        };
+        (build, last) = (build.node(node(operator, &read, &["sum"])), "sum");
+    }
+    match random.range(0, 3) {
+        0 => {
+            (build, last) = (
+                build.node(node("Relu", &[last], &["activated"])),
+                "activated",
+            )
+        }
+        1 => {
+            build = build
+                .initializer("low", &f32s(&[], &[-0.25]))
+                .initializer("high", &f32s(&[], &[0.5]))
+                .node(node("Clip", &[last, "low", "high"], &["activated"]));
+            last = "activated";
+        }
+        _ => {}
+    }
+    if random.one_in(4) {
+        // Another reader of the convolution, so that it has to stay as it is.
+        build = build
+            .output("conv_too")
+            .node(node("Neg", &["conv"], &["conv_too"]));
+    }
+    build.node(node("Identity", &[last], &["y"]))
+}
+
+fn load(build: &Build, optimize: bool) -> Model {
+    let mut options = Options::default();
+    options.optimize = optimize;
+    Model::from_bytes_with(build.bytes(), &options).expect("it is valid")
+}
+
+fn outputs(model: &Model, x: &Tensor) -> Vec<Vec<f64>> {
+    let outputs = model.run(inputs! { "x" => x }).expect("it runs");
+    let named = model.outputs().iter();
+    named
+        .map(|info| numbers(&outputs[info.name.as_str()]))
+        .collect()
+}
+
+#[test]
+fn random_blocks_give_the_same_but_for_rounding() {
+    let mut random = Random::new(7);
+    let mut report = Report::default();
+    let mut rounded_otherwise = 0;
+    for number in 0..300 {
+        let sizes = Sizes::random(&mut random);
+        let (build, x) = (
+            block(&mut random, &sizes),
+            noise(&mut random, &sizes.input(), 0.0, 1.0),
+        );
+        let plain = outputs(&load(&build, false), &x);
+        let rewritten = load(&build, true);
+        let got = outputs(&rewritten, &x);
+        rounded_otherwise += usize::from(got != plain);
+        for (got, plain) in got.iter().zip(&plain) {
+            let largest = plain
+                .iter()
+                .fold(1.0f64, |most, value| most.max(value.abs()));
+            let off = got.iter().zip(plain).map(|(a, b)| (a - b).abs());
+            let off = off.fold(
+                0.0f64,
+                |most, value| if value <= most { most } else { value },
+            );
+            let close = got.len() == plain.len() && off <= 2e-6 * largest;
+            let result = if close {
+                Ok(())
+            } else {
+                Err(format!("off by {off} of {largest}"))
+            };
+            report.check(format!("block {number}, {sizes:?}"), result);
+        }
+        for threads in [1, 2, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+            let pool = pool.expect("threads can be had");
+            let same = pool.install(|| outputs(&rewritten, &x)) == got;
+            let result = if same {
+                Ok(())
+            } else {
+                Err("other bits".to_string())
+            };
+            report.check(format!("block {number} on {threads} threads"), result);
+        }
+    }
+    assert!(
+        rounded_otherwise > 100,
+        "{rounded_otherwise} were rewritten"
+    );
+    report.finish(1200);
+}
+
+#[test]
+fn constants_are_computed_when_the_model_is_loaded() {
+    let build = Build::new(17)
+        .input("x", DType::F32, "2")
+        .output("y")
+        .output("made")
+        .initializer("a", &f32s(&[2], &[1.0, 2.0]))
+        .node(node("Add", &["a", "a"], &["twice"]))
+        .node(node("Neg", &["twice"], &["made"]))
+        .node(node("Mul", &["x", "made"], &["y"]));
+    for optimize in [false, true] {
+        let model = load(&build, optimize);
+        let x = f32s(&[2], &[3.0, 5.0]);
+        let outputs = model.run(inputs! { "x" => &x }).expect("it runs");
+        assert_eq!(numbers(&outputs["y"]), [-6.0, -20.0]);
+        assert_eq!(numbers(&outputs["made"]), [-2.0, -4.0]);
+        let fetched = model.fetch(inputs! { "x" => &x }, &["twice", "made"]);
+        let fetched = fetched.expect("they are values");
+        assert_eq!(numbers(&fetched["twice"]), [2.0, 4.0]);
+        assert_eq!(numbers(&fetched["made"]), [-2.0, -4.0]);
+    }
+}
+
+#[test]
+fn what_fails_on_constants_fails_when_it_is_run() {
+    let build = Build::new(17)
+        .input("x", DType::F32, "2")
+        .output("y")
+        .initializer("at", &support::i64s(&[1], &[9]))
+        .initializer("a", &f32s(&[2], &[1.0, 2.0]))
+        .node(node("Gather", &["a", "at"], &["none"]))
+        .node(node("Add", &["x", "none"], &["y"]));
+    let model = load(&build, true);
+    let x = f32s(&[2], &[3.0, 5.0]);
+    let error = model
+        .run(inputs! { "x" => &x })
+        .expect_err("9 is out of range");
+    assert!(error.to_string().contains("Gather"), "{error}");
+}
