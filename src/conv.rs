@@ -19,6 +19,7 @@ pub(crate) use columns::add;
 use sorted::Sorted;
 use windows::Windows;
 
+use crate::buffer::{Item, SORTED};
 use crate::gemm::{
     self, Factor, Finish, Left, ROWS, Right, Start, Sum, lay_left, left_len, matrix, multiply,
     widened_bytes,
@@ -196,7 +197,7 @@ pub(crate) fn convolve<T: Factor>(
     let all = y.chunks_mut(sizes.outputs * sizes.windows()).enumerate();
     for (at, y) in all {
         let x = &x[at * in_group..][..in_group];
-        T::Sum::with_scratch(sizes.channels * each, |planes| {
+        T::Sum::with_buffer::<SORTED, _>(sizes.channels * each, |planes| {
             sorted.sort_all(x, planes);
             let columns = |_| Windows {
                 level,

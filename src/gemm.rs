@@ -18,12 +18,12 @@ mod vector;
 mod weighted;
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 
 use fearless_simd::Simd as Vectors;
 use half::{bf16, f16};
 use ndarray::{ArrayView2, ArrayViewMut2};
 
+use crate::buffer::{Item, LEFT};
 use crate::tensor::Element;
 pub(crate) use finish::{Activation, Finish};
 pub(crate) use panels::{Left, ROWS, Right, lay_left, left_len, panel_at, panel_columns};
@@ -31,11 +31,8 @@ pub(crate) use product::{block as multiply_laid, multiply as multiply_panels, sc
 use tile::Panels;
 pub(crate) use tile::Start;
 
-/// Bytes of a line of the cache.
-const LINE: usize = 64;
-
 /// An element type that products are summed up in.
-pub(crate) trait Sum: Element + Copy + PartialOrd {
+pub(crate) trait Sum: Element + Item + PartialOrd {
     const ZERO: Self;
     const ONE: Self;
 
@@ -64,9 +61,6 @@ pub(crate) trait Sum: Element + Copy + PartialOrd {
         start: Self,
         y: &mut [Self],
     );
-
-    /// Lends `run` a buffer that the thread keeps, of `len` elements that may be anything.
-    fn with_scratch<R>(len: usize, run: impl FnOnce(&mut [Self]) -> R) -> R;
 }
 
 macro_rules! sums {
@@ -108,23 +102,6 @@ macro_rules! sums {
                 y: &mut [Self],
             ) {
                 $weighted(s, x, offsets, w, start, y);
-            }
-
-            fn with_scratch<R>(len: usize, run: impl FnOnce(&mut [Self]) -> R) -> R {
-                thread_local! {
-                    // As many as are lent at once.
-                    static KEPT: RefCell<Vec<Vec<$type>>> = const { RefCell::new(Vec::new()) };
-                }
-                let mut scratch = KEPT.with_borrow_mut(Vec::pop).unwrap_or_default();
-                // Vectors that lie across lines of the cache are slower.
-                let room = len + LINE / size_of::<$type>();
-                if scratch.len() < room {
-                    scratch.resize(room, 0 as $type);
-                }
-                let skipped = scratch.as_ptr().align_offset(LINE).min(room - len);
-                let result = run(&mut scratch[skipped..skipped + len]);
-                KEPT.with_borrow_mut(|kept| kept.push(scratch));
-                result
             }
         })*
     };
@@ -247,7 +224,7 @@ pub(crate) fn multiply<S: Sum>(
     if let (1, Some(b), Some(c)) = (columns, b.t().as_slice(), c.as_slice_mut()) {
         return vector::multiply(b, &a.t(), add, c);
     }
-    S::with_scratch(left_len(rows, a.ncols()) * ROWS, |panels| {
+    S::with_buffer::<LEFT, _>(left_len(rows, a.ncols()) * ROWS, |panels| {
         let (panels, _) = panels.as_chunks_mut::<ROWS>();
         lay_left(a, panels);
         let left = Left::new(panels, rows, a.ncols());

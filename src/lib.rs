@@ -21,6 +21,7 @@ mod ops;
 
 pub mod pooling;
 
+mod buffer;
 mod conv;
 mod gemm;
 mod simd;

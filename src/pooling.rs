@@ -24,7 +24,6 @@
 )]
 
 mod across;
-mod buffer;
 #[cfg(feature = "definition")]
 pub mod definition;
 mod edges;

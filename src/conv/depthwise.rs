@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::Sizes;
 use super::sorted::{BEYOND, Sorted};
+use crate::buffer::{Item, SORTED, SUMS};
 use crate::gemm::{Factor, Finish, Sum};
 use crate::simd::{Simd, dispatch};
 
@@ -27,8 +28,8 @@ pub(super) fn convolve<T: Factor>(
     let channels = sizes.groups * sizes.outputs;
     let level = Simd::installed();
     let run = |(first, y): (usize, &mut [T])| {
-        T::Sum::with_scratch(sorted.elements() + BEYOND, |elements| {
-            T::Sum::with_scratch(sorted.run.next_multiple_of(BEYOND), |sums| {
+        T::Sum::with_buffer::<SORTED, _>(sorted.elements() + BEYOND, |elements| {
+            T::Sum::with_buffer::<SUMS, _>(sorted.run.next_multiple_of(BEYOND), |sums| {
                 // What is not on the input stays zero from plane to plane.
                 elements.fill(T::Sum::ZERO);
                 let mut input = None;

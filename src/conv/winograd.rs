@@ -11,8 +11,9 @@ use rayon::prelude::*;
 
 use super::Sizes;
 use super::sorted::{BEYOND, Sorted};
+use crate::buffer::{Item, RIGHT, SORTED, SUMS};
 use crate::gemm::{
-    Finish, Left, ROWS, Start, Sum, lay_left, left_len, matrix, multiply_laid, panel_columns,
+    Finish, Left, ROWS, Start, lay_left, left_len, matrix, multiply_laid, panel_columns,
 };
 use crate::simd::{Simd, dispatch};
 use crate::window::Axis;
@@ -201,7 +202,7 @@ impl<'a> Tiles<'a> {
                 blocks[block].push(y);
             }
         }
-        f32::with_scratch(sizes.channels * each + BEYOND, |planes| {
+        f32::with_buffer::<SORTED, _>(sizes.channels * each + BEYOND, |planes| {
             self.sorted
                 .sort_all(x, &mut planes[..sizes.channels * each]);
             let planes = &*planes;
@@ -228,9 +229,9 @@ impl<'a> Tiles<'a> {
         let rows = self.together.min(self.rows - first);
         let count = rows * self.columns;
         let width = panel_columns(count);
-        f32::with_scratch(PLACES * channels * width, |laid| {
+        f32::with_buffer::<RIGHT, _>(PLACES * channels * width, |laid| {
             dispatch!(level, s => self.transform(s, planes, first, rows, laid));
-            f32::with_scratch(PLACES * outputs * width, |products| {
+            f32::with_buffer::<SUMS, _>(PLACES * outputs * width, |products| {
                 let len = left_len(outputs, channels);
                 products
                     .par_chunks_mut(outputs * width)

@@ -10,6 +10,7 @@ use super::Sum;
 use super::finish::Finish;
 use super::panels::{COLUMNS, Left, ROWS, Right, panel_columns, width};
 use super::tile::{Panels, Start};
+use crate::buffer::RIGHT;
 use crate::simd::{Simd, dispatch};
 
 /// Multiplications that are worth a task of their own.
@@ -58,7 +59,7 @@ pub(crate) fn multiply<T: Sum>(
             .into_par_iter()
             .for_each(|(number, c)| sweep(level, left, right, number * size, start, finish, c));
     }
-    T::with_scratch(left.inner * panel_columns(columns), |laid| {
+    T::with_buffer::<RIGHT, _>(left.inner * panel_columns(columns), |laid| {
         laid.par_chunks_mut((left.inner * COLUMNS).max(1))
             .enumerate()
             .for_each(|(number, panel)| {
@@ -93,7 +94,7 @@ fn sweep<T: Sum>(
     let panel = left.inner * COLUMNS;
     let columns = (LAID_BYTES / (panel * size_of::<T>()).max(1)).max(1) * COLUMNS;
     let most = columns.min(c.ncols());
-    T::with_scratch(left.inner * panel_columns(most), |laid| {
+    T::with_buffer::<RIGHT, _>(left.inner * panel_columns(most), |laid| {
         let mut done = 0;
         for c in c.axis_chunks_iter_mut(Axis(1), columns) {
             let mut at = 0;

@@ -68,11 +68,11 @@ impl<'a> Edges<'a> {
             for lane in (0..lanes).rev() {
                 bits = bits << 1 | present(lane % columns);
             }
-            let all = u64::MAX >> (MOST_LANES - lanes);
+            let whole = u64::MAX >> (MOST_LANES - lanes);
             for column in (right..columns).rev() {
-                bits = (bits << 1 | present(column)) & all;
+                bits = (bits << 1 | present(column)) & whole;
                 words[(left + column - right) * taps + tap] = bits;
-                partial |= u64::from(bits != all) << tap;
+                partial |= u64::from(bits != whole) << tap;
             }
             if left > 0 {
                 bits = 0;
@@ -80,9 +80,9 @@ impl<'a> Edges<'a> {
                     bits = bits << 1 | present((left + lane) % columns);
                 }
                 for column in (0..left).rev() {
-                    bits = (bits << 1 | present(column)) & all;
+                    bits = (bits << 1 | present(column)) & whole;
                     words[column * taps + tap] = bits;
-                    partial |= u64::from(bits != all) << tap;
+                    partial |= u64::from(bits != whole) << tap;
                 }
             }
         }

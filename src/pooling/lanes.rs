@@ -4,7 +4,7 @@ use fearless_simd::{Level, Select, Simd, SimdBase, SimdMask};
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
-use super::buffer::Item;
+use crate::buffer::Item;
 use crate::simd::dispatch;
 
 /// The most lanes that a vector of elements has.

@@ -5,7 +5,6 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::Plan;
-use super::buffer::{COPIED, FOLDED, Item, SHARES, STAGED};
 use super::edges;
 use super::fold::{self, Bands, Buffers, Job, Shares};
 use super::geometry::{Geometry, Way};
@@ -17,6 +16,7 @@ use super::reduce::{
 use super::rows;
 use super::settle;
 use super::strips;
+use crate::buffer::{COPIED, FOLDED, Item, SHARES, STAGED};
 use crate::error::OpError;
 use crate::simd::Simd;
 

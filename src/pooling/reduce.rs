@@ -10,8 +10,8 @@ mod sum;
 
 use fearless_simd::Simd;
 
-use super::buffer::Item;
 use super::lanes::{Accumulator, Vectored};
+use crate::buffer::Item;
 use crate::window::Axis;
 
 pub(crate) use max::Max;

@@ -102,7 +102,7 @@ fn sized<S: Simd, T: Vectored, R: Reduction<T>>(
         (5, 1, _) if R::IDEMPOTENT => {
             each::<S, T, R, 5, 1>(s, reduction, slices, 1, edges, spare, sink)
         }
-        _ => {}
+        _ => unreachable!("such windows do not suit strips"),
     }
 }
 

@@ -72,8 +72,8 @@ fn planes<S: Simd, T: Vectored, R: Reduction<T>>(
         done += count;
     }
     if R::IDEMPOTENT {
-        for (index, value) in values.iter_mut().enumerate() {
-            reduction.settle_whole(&x[first + index * size..][..size], value);
+        for index in 0..values.len() {
+            reduction.settle_whole(&x[first + index * size..][..size], &mut values[index]);
         }
     }
 }

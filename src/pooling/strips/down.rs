@@ -50,8 +50,13 @@ impl Windows<'_> {
         if self.phases == 1 {
             return run.windows;
         }
-        let before = |end: usize| (end + self.phases - 1 - self.phase) / self.phases;
-        before(run.window + run.windows) - before(run.window)
+        self.before(run.window + run.windows) - self.before(run.window)
+    }
+
+    /// How many of the windows before number `end` are of this phase.
+    #[inline(always)]
+    fn before(&self, end: usize) -> usize {
+        (end + self.phases - 1 - self.phase) / self.phases
     }
 }
 
