@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""Runs linn and other engines side by side on the light models of ONNX with random weights; see README.md."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import re
+import sys
+import tempfile
+import time
+from math import exp, log
+from pathlib import Path
+
+import numpy as np
+from compare import machine, networks
+from compare.process import EngineProcess, Refused
+from compare.rounds import PAUSE_SECONDS, Column, start
+from compare.workloads import BENCHES, Workload
+from peers import build, choose_cores
+
+ENGINES = ("linn", "onnxruntime", "openvino", "tract", "rten")
+
+# How far answers may be from linn's, of the largest element.
+BOUND = 1e-4
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", default="1", help="numbers of threads: 1, 2 or 1,2")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each engine gets its turn")
+    parser.add_argument("--seconds", type=float, default=1.0, help="length of a turn")
+    parser.add_argument("--only", metavar="REGEX", help="the networks whose name it finds")
+    parser.add_argument("--cores", help="a list; otherwise the last ones of the machine")
+    parser.add_argument("--program", type=Path, help="linn-peers, if it is built already")
+    parser.add_argument("--output", type=Path, help="the page; NETWORKS.md after a whole run")
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = arguments()
+    threads = [int(count) for count in options.threads.split(",")]
+    cores = choose_cores(options.cores, max(threads))
+    engines, missing = start(list(ENGINES), threads, cores, options.program or build())
+    for name, reason in missing.items():
+        print(f"{name} is left out: {reason}", flush=True)
+    rows: dict[str, dict[Column, float | str]] = {}
+    wrong = False
+    with tempfile.TemporaryDirectory() as folder:
+        for name in networks.names():
+            if options.only is None or re.search(options.only, name):
+                rows[name] = row(name, engines, Path(folder), options.rounds, options.seconds)
+                print(name, rows[name], flush=True)
+                wrong |= any("differs" in str(cell) for cell in rows[name].values())
+    versions = {engine.name: engine.version for engine in engines.values()}
+    for engine in engines.values():
+        engine.close()
+    target = options.output or (None if options.only else BENCHES / "NETWORKS.md")
+    page = text(rows, threads, versions)
+    if target is None:
+        print(page)
+    else:
+        target.write_text(page)
+    return 1 if wrong else 0
+
+
+def row(
+    name: str,
+    engines: dict[Column, EngineProcess],
+    folder: Path,
+    rounds: int,
+    seconds: float,
+) -> dict[Column, float | str]:
+    """Seconds a run of each engine, or why there are none."""
+    model, x = folder / "model.onnx", folder / "x.bin"
+    workload = networks.write(name, 0, model)
+    values = np.random.default_rng(1).standard_normal(workload.input)
+    values.astype(np.float32).tofile(x)
+    cells: dict[Column, float | str] = {}
+    expected: np.ndarray | None = None
+    for column, engine in engines.items():
+        try:
+            engine.load(workload.raw, model, x)
+            found = answer(engine, folder)
+        except Refused as refused:
+            cells[column] = str(refused).splitlines()[0]
+            continue
+        expected = found if expected is None else expected
+        off = float(np.abs(found - expected).max() / np.abs(expected).max())
+        cells[column] = f"differs by {off:.1e}" if not off <= BOUND else float("inf")
+    for _ in range(rounds):
+        for column, cell in cells.items():
+            if isinstance(cell, float):
+                time.sleep(PAUSE_SECONDS)
+                cells[column] = min(cell, engines[column].time(seconds).best)
+    return cells
+
+
+def answer(engine: EngineProcess, folder: Path) -> np.ndarray:
+    path = folder / "y.bin"
+    (dtype,) = engine.answer([path])
+    return np.fromfile(path, dtype)
+
+
+def text(
+    rows: dict[str, dict[Column, float | str]], threads: list[int], versions: dict[str, str]
+) -> str:
+    lines = [
+        "# Networks side by side",
+        "",
+        f"Written by `python benches/networks.py {' '.join(sys.argv[1:])}` on {datetime.date.today()}; "
+        "[README.md](README.md) says what is measured and how. Times are the best of all rounds, in milliseconds a run.",
+        "",
+        *(f"- {name}: {value}" for name, value in machine.describe()),
+        f"- engines: {', '.join(f'{name} {version}' for name, version in versions.items())}",
+        f"- Rust: {machine.rustc()}",
+        f"- commit: {machine.commit()}",
+    ]
+    for count in threads:
+        plural = "thread" if count == 1 else "threads"
+        lines += ["", f"## {count} {plural}", "", table(rows, count, list(versions))]
+    return "\n".join(lines) + "\n"
+
+
+def table(rows: dict[str, dict[Column, float | str]], count: int, names: list[str]) -> str:
+    lines = [
+        f"| network | {' | '.join(names)} | fastest peer / linn | ONNX Runtime / linn |",
+        f"| --- | {'--: | ' * (len(names) + 2)}".rstrip(),
+    ]
+    ratios: dict[str, list[float]] = {"fastest": [], "onnxruntime": []}
+    for name, cells in rows.items():
+        times = {n: c for (n, k), c in cells.items() if k == count and isinstance(c, float)}
+        shown = [f"{times[n] * 1e3:.1f}" if n in times else "–" for n in names]
+        ratio = {}
+        if "linn" in times and len(times) > 1:
+            ratio["fastest"] = min(t for n, t in times.items() if n != "linn") / times["linn"]
+        if "linn" in times and "onnxruntime" in times:
+            ratio["onnxruntime"] = times["onnxruntime"] / times["linn"]
+        for key, value in ratio.items():
+            ratios[key].append(value)
+        shown += [f"{ratio[key]:.2f}x" if key in ratio else "–" for key in ratios]
+        lines.append(f"| {name} | {' | '.join(shown)} |")
+    means = [exp(sum(map(log, v)) / len(v)) if v else 0 for v in ratios.values()]
+    empty = " | ".join("" for _ in names)
+    lines.append(f"| geometric mean | {empty} | {' | '.join(f'{mean:.2f}x' for mean in means)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
