@@ -33,8 +33,8 @@ pub(super) struct Sorted<'a> {
     pitches: Vec<usize>,
     /// Elements with the same remainders.
     each: usize,
-    /// Whether a tap reads elements with these remainders.
-    used: Vec<bool>,
+    /// The remainders of the elements that taps read, in order.
+    used: Vec<usize>,
     /// Places from that of the first window to behind that of the last one.
     pub(super) run: usize,
 }
@@ -54,7 +54,7 @@ impl<'a> Sorted<'a> {
         let sizes: Vec<usize> = axes.iter().map(size).collect();
         let mut pitches = vec![1; axes.len()];
         for axis in (1..axes.len()).rev() {
-            pitches[axis - 1] = pitches[axis] * sizes[axis];
+            pitches[axis - 1] = usize::saturating_mul(pitches[axis], sizes[axis]);
         }
         let lasts = axes.iter().zip(&pitches);
         let mut sorted = Sorted {
@@ -62,18 +62,16 @@ impl<'a> Sorted<'a> {
             used: Vec::new(),
             each: sizes.iter().copied().fold(1, usize::saturating_mul),
             run: lasts
-                .map(|(axis, pitch)| (axis.output - 1) * pitch)
-                .sum::<usize>()
-                + 1,
+                .map(|(axis, pitch)| (axis.output - 1).saturating_mul(*pitch))
+                .fold(1, usize::saturating_add),
             sizes,
             pitches,
         };
-        let taps = axes.iter().map(|axis| axis.kernel).product();
-        for tap in 0..taps {
-            let phase = sorted.offset(tap) / sorted.each.max(1);
-            sorted.used.resize(sorted.used.len().max(phase + 1), false);
-            sorted.used[phase] = true;
-        }
+        let taps: usize = axes.iter().map(|axis| axis.kernel).product();
+        let remainders = (0..taps).map(|tap| sorted.tap(tap).0);
+        sorted.used = remainders.collect();
+        sorted.used.sort_unstable();
+        sorted.used.dedup();
         sorted
     }
 
@@ -89,15 +87,22 @@ impl<'a> Sorted<'a> {
 
     /// Where the element lies that a tap of the first window reads.
     pub(super) fn offset(&self, tap: usize) -> usize {
-        let (mut tap, mut phase, mut phases, mut offset) = (tap, 0, 1, 0);
+        let (remainder, offset) = self.tap(tap);
+        remainder * self.each + offset
+    }
+
+    /// The remainders of the element that a tap of the first window reads, as one number, and where it lies among those
+    /// with the same ones. What is too large for the memory may be any number.
+    fn tap(&self, tap: usize) -> (usize, usize) {
+        let (mut tap, mut phase, mut phases, mut offset) = (tap, 0usize, 1usize, 0usize);
         for (axis, pitch) in self.axes.iter().zip(&self.pitches).rev() {
             let place = tap % axis.kernel * axis.dilation;
             tap /= axis.kernel;
-            phase += place % stride(axis) * phases;
-            phases *= stride(axis);
-            offset += place / stride(axis) * pitch;
+            phase = phase.saturating_add((place % stride(axis)).saturating_mul(phases));
+            phases = phases.saturating_mul(stride(axis));
+            offset = offset.saturating_add((place / stride(axis)).saturating_mul(*pitch));
         }
-        phase * self.each + offset
+        (phase, offset)
     }
 
     /// The place of a window, and how many follow it in its row, itself counted.
@@ -145,7 +150,7 @@ impl<'a> Sorted<'a> {
             for begin in 0..stride(last).min(x.len()) {
                 let place = begin + last.pad_begin;
                 let (own, first) = (place % stride(last), place / stride(last));
-                if !self.used.get(phase + own).is_some_and(|used| *used) {
+                if self.used.binary_search(&(phase + own)).is_err() {
                     continue;
                 }
                 let count = (x.len() - begin).div_ceil(stride(last));

@@ -49,7 +49,7 @@ pub(crate) fn pays(sizes: &Sizes) -> bool {
     let tiles = rows.output.div_ceil(OUT) * columns.output.div_ceil(OUT);
     let [plain, tiled] = [sizes.windows(), tiles].map(panel_columns);
     // The transforms take about as long as half of the products.
-    9 * plain > PLACES * tiled * 3 / 2
+    plain.saturating_mul(9 * 2) > tiled.saturating_mul(PLACES * 3)
 }
 
 /// Transformed weights, laid out for products: group by group, place by place.
