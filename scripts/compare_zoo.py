@@ -89,7 +89,11 @@ VIDEO = {
 # These take lists of images.
 DETECTION = {
     "fasterrcnn_mobilenet_v3_large_320_fpn": (3, 320, 320),
+    "fcos_resnet50_fpn": (3, 320, 320),
+    "keypointrcnn_resnet50_fpn": (3, 320, 320),
+    "maskrcnn_resnet50_fpn": (3, 320, 320),
     "retinanet_resnet50_fpn": (3, 320, 320),
+    "ssd300_vgg16": (3, 300, 300),
     "ssdlite320_mobilenet_v3_large": (3, 320, 320),
 }
 ZOO = CLASSIFIERS | SEGMENTATION | VIDEO | DETECTION
@@ -150,9 +154,11 @@ def build(name):
         options |= {"init_weights": True}
     if name in SEGMENTATION or name in DETECTION:
         options |= {"weights_backbone": None}
-    if name.startswith("fasterrcnn"):
-        # Random weights make no class likely, so that the usual threshold leaves nothing.
+    # Random weights make no class likely, so that the usual thresholds leave nothing.
+    if "rcnn" in name:
         options |= {"box_score_thresh": 0.0}
+    if name.startswith("fcos"):
+        options |= {"score_thresh": 0.0}
     network = torchvision.models.get_model(name, **options).eval()
     with torch.no_grad():
         for weight in network.parameters():
@@ -201,14 +207,21 @@ def export(network, x, exporter, path):
             warnings.simplefilter("ignore")
             torch.onnx.export(network, (x,), str(path), input_names=["x"], **options)
     except Exception as error:
+        # The newer exporter says what is wrong only in what it was caused by.
+        while error.__cause__ is not None:
+            error = error.__cause__
         raise NotExported(f"{type(error).__name__}: {first_line(error)}") from error
     finally:
         logging.disable(logging.NOTSET)
 
 
 def first_line(error):
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[0].strip() if lines else ""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return shortened(lines[0]) if lines else ""
+
+
+def shortened(text):
+    return text if len(text) <= 600 else f"{text[:600]} ..."
 
 
 def run_onnxruntime(model, x):
@@ -218,14 +231,15 @@ def run_onnxruntime(model, x):
     return session.run(None, {"x": x})
 
 
-def run_linn(linn, model, x, folder):
+def run_linn(arguments, model, x, folder):
     numpy.save(folder / "x.npy", x)
     result = folder / "y.npz"
-    command = [linn, "run", model, "-i", folder / "x.npy", "-o", result]
+    command = [arguments.linn, "run", model, "-i", folder / "x.npy", "-o", result]
+    if arguments.opt:
+        command += ["--opt", arguments.opt]
     ran = subprocess.run(command, capture_output=True, text=True)
     if ran.returncode != 0:
-        message = ran.stderr.strip()
-        raise RuntimeError(f"exit code {ran.returncode}: {message[:1000]}{'...' if len(message) > 1000 else ''}")
+        raise RuntimeError(f"exit code {ran.returncode}: {shortened(ran.stderr.strip())}")
     with numpy.load(result) as arrays:
         return dict(arrays)
 
@@ -247,7 +261,7 @@ def matched(have, want):
     """The detections of `have`, each in the place of the most similar one of `want`."""
 
     def table(outputs):
-        columns = [output.reshape(len(output), -1).astype(float) for output in outputs]
+        columns = [output.reshape(len(output), -1).astype(float) for output in outputs if output.ndim < 3]
         return numpy.concatenate(columns, axis=1)
 
     if not all(have[at].shape == want[at].shape and want[at].size for at in range(len(want))):
@@ -303,11 +317,11 @@ def compare(name, exporter, arguments, folder):
         row.onnxruntime_exact = exactness(name, wanted, exact)
     # Its exceptions have no common base.
     except Exception as error:
-        row.message = f"compared with torch, as ONNX Runtime does not run it: {first_line(error)[:300]}"
+        row.message = f"compared with torch, as ONNX Runtime does not run it: {first_line(error)}"
         wanted = exact
     try:
         start = time.perf_counter()
-        results = run_linn(arguments.linn, model, x.numpy(), folder)
+        results = run_linn(arguments, model, x.numpy(), folder)
         row.linn_seconds = time.perf_counter() - start
         got = [results[output] for output in names]
         if wanted is None:
@@ -366,6 +380,7 @@ def main():
     parser.add_argument(
         "--linn", metavar="PATH", default=target / "release" / "linn", help="the program; default: %(default)s"
     )
+    parser.add_argument("--opt", choices=["none", "all"], help="the option of linn of that name")
     parser.add_argument("--bound", type=float, default=1e-4, help="largest difference; default: %(default)s")
     parser.add_argument("--keep", metavar="FOLDER", type=pathlib.Path, help="where models go that linn fails on")
     parser.add_argument("--list", action="store_true", help="print the names and stop")
