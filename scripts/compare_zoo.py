@@ -89,9 +89,6 @@ VIDEO = {
 # These take lists of images.
 DETECTION = {
     "fasterrcnn_mobilenet_v3_large_320_fpn": (3, 320, 320),
-    "fcos_resnet50_fpn": (3, 320, 320),
-    "keypointrcnn_resnet50_fpn": (3, 320, 320),
-    "maskrcnn_resnet50_fpn": (3, 320, 320),
     "retinanet_resnet50_fpn": (3, 320, 320),
     "ssd300_vgg16": (3, 300, 300),
     "ssdlite320_mobilenet_v3_large": (3, 320, 320),
@@ -157,8 +154,6 @@ def build(name):
     # Random weights make no class likely, so that the usual thresholds leave nothing.
     if "rcnn" in name:
         options |= {"box_score_thresh": 0.0}
-    if name.startswith("fcos"):
-        options |= {"score_thresh": 0.0}
     network = torchvision.models.get_model(name, **options).eval()
     with torch.no_grad():
         for weight in network.parameters():
