@@ -58,7 +58,8 @@ pub struct Options {
     /// default. Files of IR version 3 have all their weights as such inputs.
     pub fix_defaults: bool,
     /// Whether the graph is rewritten so that it runs faster, which is the default: nodes are joined, and constants laid
-    /// out beforehand. Results differ in rounding at most. [`Model::fetch`] computes with the nodes as the file has them.
+    /// out beforehand. Results differ in rounding at most. [`Model::fetch`] of other values than outputs
+    /// computes with the nodes as the file has them.
     pub optimize: bool,
 }
 
@@ -284,7 +285,8 @@ impl Model {
         self.run_way(self.way(), self.names.clone(), inputs)
     }
 
-    /// As [`Model::run`], for any values of the graph by name, intermediate ones too.
+    /// As [`Model::run`], for any values of the graph by name, intermediate ones too. Where one is not an output, the nodes
+    /// run as the file has them, see [`Options::optimize`].
     ///
     /// # Errors
     /// As [`Model::run`], and a name that no value has.
@@ -307,9 +309,12 @@ impl Model {
             .map(|name| self.graph.find(name))
             .collect::<Result<Vec<ValueId>, Error>>()?;
         let names = names.iter().map(|name| (*name).to_string()).collect();
-        let Graph {
-            nodes, constants, ..
-        } = &self.graph;
+        let outputs = &self.graph.outputs;
+        let is_output = |id: &ValueId| outputs.iter().any(|(output, _)| output == id);
+        let (nodes, constants) = match ids.iter().all(is_output) {
+            true => (&self.program.nodes, &self.program.constants),
+            false => (&self.graph.nodes, &self.graph.constants),
+        };
         let plan = Plan::new(nodes, constants, &ids);
         let way = Way {
             nodes,
