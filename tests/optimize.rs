@@ -9,7 +9,7 @@ use support::{Random, Report, f32s, numbers};
 
 /// How far results may be off, of the largest number that is rounded on the way: the tiles of Winograd's algorithm lose some
 /// digits, and a wrong weight or element is off by a thousand times as much.
-const BOUND: f64 = 2e-5;
+const BOUND: f64 = 5e-6;
 
 /// Random numbers from -1 to 1, around `middle`.
 fn noise(random: &mut Random, dims: &[usize], middle: f64, scale: f64) -> Tensor {
