@@ -194,9 +194,6 @@ fn random_blocks_give_the_same_but_for_rounding() {
         let got = outputs(&rewritten, &x);
         rounded_otherwise += usize::from(got != plain);
         for (got, plain) in got.iter().zip(&plain) {
-            let largest = plain
-                .iter()
-                .fold(1.0f64, |most, value| most.max(value.abs()));
             let off = got.iter().zip(plain).map(|(a, b)| (a - b).abs());
             let off = off.fold(
                 0.0f64,
