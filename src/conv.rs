@@ -4,6 +4,13 @@
 //! straight into its panels. A transposed convolution multiplies first and adds the columns to the output. Where each
 //! channel has weights of its own, plain loops are faster.
 
+#![allow(
+    clippy::manual_memcpy,
+    clippy::needless_range_loop,
+    clippy::too_many_arguments,
+    reason = "kernels are plain loops over all that they read: adapters do not inline across instruction sets"
+)]
+
 mod columns;
 mod depthwise;
 mod sorted;

@@ -39,7 +39,7 @@ impl<'a, T: Sum> Finish<'a, T> {
     };
 
     /// For the part of the matrix from `row` and `column` on.
-    pub(super) fn from(self, row: usize, column: usize) -> Finish<'a, T> {
+    pub(super) fn part(self, row: usize, column: usize) -> Finish<'a, T> {
         Finish {
             plus: self.plus.map(|plus| &plus[row * self.pitch + column..]),
             ..self
@@ -48,7 +48,7 @@ impl<'a, T: Sum> Finish<'a, T> {
 
     /// For plane `number` of planes of `len` elements, as one row.
     pub(crate) fn plane(self, number: usize, len: usize) -> Finish<'a, T> {
-        Finish { pitch: len, ..self }.from(number, 0)
+        Finish { pitch: len, ..self }.part(number, 0)
     }
 
     /// Does it to the elements of row `row` from `column` on.

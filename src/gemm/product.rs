@@ -75,8 +75,8 @@ pub(crate) fn multiply<T: Sum>(
                 panels: &left.panels[number * size / ROWS * left.inner..],
                 inner: left.inner,
             };
-            let (row, start) = (number * size, start.from_row(number * size));
-            block(level, part, laid, start, finish.from(row, 0), c);
+            let (row, start) = (number * size, start.at_row(number * size));
+            block(level, part, laid, start, finish.part(row, 0), c);
         });
     });
 }
@@ -105,7 +105,7 @@ fn sweep<T: Sum>(
                 right.lay(first + done + at, count, width, panel);
                 at += width;
             }
-            let finish = finish.from(0, first + done);
+            let finish = finish.part(0, first + done);
             done += c.ncols();
             block(level, left, laid, start, finish, c);
         }
@@ -156,7 +156,7 @@ fn tiles<S: Vectors, T: Sum>(
                     width,
                     columns: width.min(columns - first),
                 };
-                T::panel(s, panels, start.from_row(row), &mut rows[row..end], first);
+                T::panel(s, panels, start.at_row(row), &mut rows[row..end], first);
                 row = end;
             }
             if to == left.inner {

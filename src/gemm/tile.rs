@@ -19,7 +19,7 @@ pub(crate) enum Start<'a, T> {
 impl<'a, T> Start<'a, T> {
     /// For the rows from `row` on.
     #[inline(always)]
-    pub(super) fn from_row(self, row: usize) -> Start<'a, T> {
+    pub(super) fn at_row(self, row: usize) -> Start<'a, T> {
         match self {
             Start::Rows(numbers) => Start::Rows(&numbers[row..]),
             other => other,
@@ -55,7 +55,7 @@ pub(super) fn floats<S: Simd, T: Sum + SimdFloatElement>(
     let height = if wide { ROWS } else { ROWS / 2 };
     let mut row = 0;
     while row < rows.len() {
-        let (start, rows) = (start.from_row(row), &mut rows[row..]);
+        let (start, rows) = (start.at_row(row), &mut rows[row..]);
         let mut at = 0;
         while at < panels.columns {
             let vectors = (panels.columns - at).div_ceil(len).min(3);
