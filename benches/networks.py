@@ -56,7 +56,9 @@ def main() -> int:
     for engine in engines.values():
         engine.close()
     target = options.output or (None if options.only else BENCHES / "NETWORKS.md")
-    page = text(rows, threads, versions)
+    command = f"python benches/networks.py --threads {options.threads}"
+    command += f" --rounds {options.rounds} --seconds {options.seconds}"
+    page = text(rows, threads, versions, command)
     if target is None:
         print(page)
     else:
@@ -103,12 +105,15 @@ def answer(engine: EngineProcess, folder: Path) -> np.ndarray:
 
 
 def text(
-    rows: dict[str, dict[Column, float | str]], threads: list[int], versions: dict[str, str]
+    rows: dict[str, dict[Column, float | str]],
+    threads: list[int],
+    versions: dict[str, str],
+    command: str,
 ) -> str:
     lines = [
         "# Networks side by side",
         "",
-        f"Written by `python benches/networks.py {' '.join(sys.argv[1:])}` on {datetime.date.today()}; "
+        f"Written by `{command}` on {datetime.date.today()}; "
         "[README.md](README.md) says what is measured and how. Times are the best of all rounds, in milliseconds a run.",
         "",
         *(f"- {name}: {value}" for name, value in machine.describe()),
