@@ -265,3 +265,34 @@ fn what_fails_on_constants_fails_when_it_is_run() {
         .expect_err("9 is out of range");
     assert!(error.to_string().contains("Gather"), "{error}");
 }
+
+#[test]
+fn inputs_without_elements_are_all_padding() {
+    for (groups, channels, outputs) in [(1, 16, 16), (1, 2, 3), (4, 1, 1)] {
+        let all = groups * outputs;
+        let node = node("Conv", &["x", "w", "bias"], &["y"])
+            .with(ints("pads", &[9, 9, 9, 9]))
+            .with(int("group", groups as i64));
+        let bias: Vec<f64> = (0..all).map(|channel| channel as f64).collect();
+        for batch in [0, 1] {
+            let dims = [batch, groups * channels, 3, 0];
+            let text = dims.map(|dim| dim.to_string()).join(",");
+            let build = Build::new(17)
+                .input("x", DType::F32, &text)
+                .output("y")
+                .initializer(
+                    "w",
+                    &f32s(&[all, channels, 3, 3], &vec![1.0; all * channels * 9]),
+                )
+                .initializer("bias", &f32s(&[all], &bias))
+                .node(node.clone());
+            for optimize in [false, true] {
+                let y = &outputs(&load(&build, optimize), &f32s(&dims, &[]))[0];
+                let wanted: Vec<f64> = (0..batch * all * 19 * 16)
+                    .map(|at| bias[at / (19 * 16) % all])
+                    .collect();
+                assert_eq!(y, &wanted, "{groups} groups of {channels}, batch {batch}");
+            }
+        }
+    }
+}

@@ -118,20 +118,24 @@ impl<'a> Sorted<'a> {
 
     /// Copies all planes of `x`, between zeros.
     pub(super) fn sort_all<T: Factor>(&self, x: &[T], planes: &mut [T::Sum]) {
-        let plane = x.len() / (planes.len() / self.elements()).max(1);
+        let each = self.elements();
+        let plane = x.len() / (planes.len() / each).max(1);
         planes
-            .par_chunks_exact_mut(self.elements())
-            .zip(x.par_chunks(plane.max(1)))
-            .with_min_len((1 << 15) / self.elements() + 1)
-            .for_each(|(elements, x)| {
+            .par_chunks_exact_mut(each)
+            .enumerate()
+            .with_min_len((1 << 15) / each + 1)
+            .for_each(|(number, elements)| {
                 elements.fill(T::Sum::ZERO);
-                self.sort(x, elements);
+                self.sort(&x[number * plane..][..plane], elements);
             });
     }
 
     /// Copies the elements of a plane to their places.
     pub(super) fn sort<T: Factor>(&self, x: &[T], elements: &mut [T::Sum]) {
         let (last, outer) = self.axes.split_last().expect("a window has an axis");
+        if x.is_empty() {
+            return;
+        }
         let size = self.sizes[outer.len()];
         for (row, x) in x.chunks(last.input).enumerate() {
             let (mut row, mut phase, mut phases, mut offset) = (row, 0, stride(last), 0);

@@ -198,17 +198,22 @@ impl Operator for Conv {
     }
 
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
+        let w = required(inputs, 1);
         if let Some(tiled) = &self.tiled {
+            // The shape that was declared need not be the one that came.
             return self.with_operands::<f32>(
                 inputs,
                 outputs,
-                winograd::scratch_bytes,
-                |sizes, x, bias, finish, y| {
-                    winograd::convolve(sizes, x, tiled, bias, finish, y);
+                |sizes| match winograd::pays(sizes) {
+                    true => winograd::scratch_bytes(sizes),
+                    false => sizes.scratch_bytes::<f32>(),
+                },
+                |sizes, x, bias, finish, y| match winograd::pays(sizes) {
+                    true => winograd::convolve(sizes, x, tiled, bias, finish, y),
+                    false => convolve(sizes, x, elements(w), None, bias, finish, y),
                 },
             );
         }
-        let w = required(inputs, 1);
         dispatch!(w.dtype(), T in [f32, f64, f16, bf16] => self.with_operands::<T>(
             inputs,
             outputs,

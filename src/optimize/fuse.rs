@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Known, Program};
 use crate::graph::{Graph, Node, ValueId};
+use crate::ops::Follow;
 
 /// Lets nodes absorb those that alone read what they compute.
 pub(super) fn fuse(program: &mut Program, graph: &Graph, known: &Known<'_>) {
@@ -66,14 +67,15 @@ fn absorbed(
     };
     let next = nodes[reader].as_ref()?;
     let wanted = |id: &&Option<ValueId>| id.is_some_and(|id| readers[id] != Readers::None);
-    if next.outputs.iter().skip(1).any(|id| wanted(&id)) || next.outputs[0].is_none() {
+    let result = next.outputs.first().copied().flatten()?;
+    if next.outputs.iter().skip(1).any(|id| wanted(&id)) {
         return None;
     }
     let index = next.inputs.iter().position(|id| *id == Some(output))?;
     let (own, others) = (known.of(program, node), known.of(program, next));
     let follow = next.operator.follow(index, &others)?;
     let added = match follow {
-        crate::ops::Follow::Plus(other) => next.inputs[other],
+        Follow::Plus(other) => next.inputs[other],
         _ => None,
     };
     let absorbed = node.operator.absorb(follow, &own)?;
@@ -94,7 +96,7 @@ fn absorbed(
             operator: absorbed.operator,
             own: inputs.len(),
             inputs,
-            outputs: vec![next.outputs[0]],
+            outputs: vec![Some(result)],
             exact: node.exact && next.exact,
         },
         reader,
