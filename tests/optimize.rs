@@ -268,8 +268,8 @@ fn what_fails_on_constants_fails_when_it_is_run() {
 
 #[test]
 fn inputs_without_elements_are_all_padding() {
-    for (groups, channels, outputs) in [(1, 16, 16), (1, 2, 3), (4, 1, 1)] {
-        let all = groups * outputs;
+    for (groups, channels, each) in [(1, 16, 16), (1, 2, 3), (4, 1, 1)] {
+        let all = groups * each;
         let node = node("Conv", &["x", "w", "bias"], &["y"])
             .with(ints("pads", &[9, 9, 9, 9]))
             .with(int("group", groups as i64));
