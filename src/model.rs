@@ -38,7 +38,7 @@ pub struct Options {
     /// The most bytes that the tensors of a model, or of one run, may take. 4 GiB by default.
     pub memory_limit: usize,
     /// The most rounds that the loops of one run (Loop, Scan) may take together; one that has no end stops there.
-    /// 10 million by default.
+    /// One million by default.
     pub round_limit: usize,
     /// The instruction set that runs use, `Auto` by default: the best, or what [`Simd::install`] has set around
     /// the run. A model is not loaded for one that the machine lacks.
@@ -67,7 +67,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             memory_limit: usize::try_from(4u64 << 30).unwrap_or(usize::MAX),
-            round_limit: 10_000_000,
+            round_limit: 1_000_000,
             simd: Simd::Auto,
             dims: Vec::new(),
             fix_defaults: false,
@@ -442,7 +442,7 @@ fn read_file(path: &Path) -> Result<Bytes, Error> {
 }
 
 fn build(bytes: Bytes, folder: &Folder, options: &Options) -> Result<Built, Error> {
-    let mut proto = onnx::read(bytes)?;
+    let mut proto = onnx::read(bytes, options.memory_limit)?;
     let fixed = fix::fix(&mut proto, options)?;
     let mut built = Graph::build(proto, folder, options.memory_limit)?;
     built.info.fixed_inputs = fixed;

@@ -261,7 +261,7 @@ fn inputs_of_a_call() {
         ),
         (
             &[("left", &x), ("right", &short)],
-            "has 2 at axis 0, where the dimension 'N' is 3 as in 'left'",
+            "has dimension 2 at axis 0, where the dimension 'N' is 3 as in 'left'",
         ),
     ];
     for (inputs, words) in cases {

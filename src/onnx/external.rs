@@ -127,8 +127,10 @@ impl Entries<'_> {
 
 /// The path of `location` beneath `folder`, reached through real folders only.
 fn contained(folder: &Path, location: &str) -> Result<PathBuf, String> {
-    let plain = !location.is_empty()
-        && !location.contains(['\0', '\\'])
+    if location.is_empty() {
+        return Err("is an empty location".to_string());
+    }
+    let plain = !location.contains(['\0', '\\'])
         && Path::new(location)
             .components()
             .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
