@@ -10,7 +10,7 @@ mod values;
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -40,6 +40,9 @@ pub struct Options {
     /// The most rounds that the loops of one run (Loop, Scan) may take together; one that has no end stops there.
     /// One million by default.
     pub round_limit: usize,
+    /// A folder that links among the external data of a model may lead into, as the caches of model hubs have them;
+    /// none by default, and then no link is followed.
+    pub external_data_root: Option<PathBuf>,
     /// The instruction set that runs use, `Auto` by default: the best, or what [`Simd::install`] has set around
     /// the run. A model is not loaded for one that the machine lacks.
     pub simd: Simd,
@@ -68,6 +71,7 @@ impl Default for Options {
         Options {
             memory_limit: usize::try_from(4u64 << 30).unwrap_or(usize::MAX),
             round_limit: 1_000_000,
+            external_data_root: None,
             simd: Simd::Auto,
             dims: Vec::new(),
             fix_defaults: false,
@@ -133,10 +137,8 @@ impl Model {
     /// As [`Model::load`].
     pub fn load_with(path: impl AsRef<Path>, options: &Options) -> Result<Model, Error> {
         let path = path.as_ref();
-        Model::new(
-            build(read_file(path)?, &Folder::of(path), options)?,
-            options,
-        )
+        let folder = Folder::of(path, options.external_data_root.as_deref());
+        Model::new(build(read_file(path)?, &folder, options)?, options)
     }
 
     /// Loads a model from memory; it cannot have external data.
@@ -182,7 +184,11 @@ impl Model {
     /// ```
     pub fn check(path: impl AsRef<Path>) -> Result<Vec<Finding>, Error> {
         let path = path.as_ref();
-        let built = build(read_file(path)?, &Folder::of(path), &Options::default())?;
+        let built = build(
+            read_file(path)?,
+            &Folder::of(path, None),
+            &Options::default(),
+        )?;
         Ok(built.findings)
     }
 

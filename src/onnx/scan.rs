@@ -179,7 +179,7 @@ pub(super) fn scan(
 ) -> Result<(), Error> {
     let fail = |at: usize, reason: String| Error::Decode {
         what,
-        reason: format!("{reason}, at byte {at}"),
+        reason: format!("broken protobuf: {reason}, at byte {at}"),
     };
     let most = MOST_STRUCTURE.saturating_add(bytes.len().saturating_mul(8));
     let (mut structure, mut data) = (0usize, 0usize);
@@ -208,14 +208,6 @@ pub(super) fn scan(
                 format!("the field number {number} does not exist"),
             ));
         }
-        let once = kind.once();
-        if let Some(place) = once.iter().position(|(once, _)| *once == number) {
-            if stack[depth].seen & 1 << place != 0 {
-                let reason = format!("{} has the field {} twice", kind.name(), once[place].1);
-                return Err(fail(from, reason));
-            }
-            stack[depth].seen |= 1 << place;
-        }
         let field = kind.field(number);
         if matches!(field, Field::Message(_) | Field::Text) && wire != 2 {
             let reason = format!("field {number} of {} has the wire type {wire}", kind.name());
@@ -232,7 +224,12 @@ pub(super) fn scan(
             1 => 8,
             5 => 4,
             2 => varint(bytes, &mut at, end).map_err(|reason| fail(from, reason.to_string()))?,
-            3 | 4 => return Err(fail(from, "a group, which ONNX does not have".to_string())),
+            3 | 4 => {
+                return Err(fail(
+                    from,
+                    "a group, which the protobuf messages of ONNX do not have".to_string(),
+                ));
+            }
             _ => return Err(fail(from, format!("the wire type {wire} does not exist"))),
         };
         let Some(stop) = usize::try_from(len)
@@ -246,6 +243,14 @@ pub(super) fn scan(
             );
             return Err(fail(from, reason));
         };
+        let once = kind.once();
+        if let Some(place) = once.iter().position(|(once, _)| *once == number) {
+            if stack[depth].seen & 1 << place != 0 {
+                let reason = format!("{} has the field {} twice", kind.name(), once[place].1);
+                return Err(fail(from, reason));
+            }
+            stack[depth].seen |= 1 << place;
+        }
         match field {
             Field::Message(inner) => {
                 structure = structure.saturating_add(2 * inner.bytes());
