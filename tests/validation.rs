@@ -656,7 +656,7 @@ fn external_data() {
         (&[("location", "link")], "through a link"),
         (&[("location", "sub")], "not a regular file"),
         (&[("location", "none")], "No such file"),
-        (&[("location", "")], "inside the model's folder"),
+        (&[("location", "")], "an empty location"),
         (&[], "no location"),
         (
             &[("location", "w.data"), ("offset", "8")],
