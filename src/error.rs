@@ -51,7 +51,7 @@ pub enum Error {
     /// The model contradicts itself or the ONNX specification.
     #[error("{0}")]
     Invalid(String),
-    /// The model needs what linn lacks; every such node is listed.
+    /// The model needs what linn lacks: every such node, of which the text shows the first.
     #[error("{}", findings_text(.0))]
     Unsupported(Vec<Finding>),
     /// The inputs of a call do not fit the model.
@@ -106,6 +106,9 @@ impl Error {
     pub fn help(&self) -> Option<&str> {
         match self {
             Error::Input { help, .. } => help.as_deref(),
+            Error::Unsupported(findings) if findings.len() > 1 => {
+                Some("Model::check lists all of them, as does `linn check`")
+            }
             _ if self.is_memory_limit() => Some("raise the limit with Options::memory_limit"),
             _ => None,
         }
@@ -147,7 +150,11 @@ fn findings_text(findings: &[Finding]) -> String {
     match findings {
         [one] => one.to_string(),
         many => {
-            let list: Vec<String> = many.iter().map(Finding::to_string).collect();
+            const MOST: usize = 4;
+            let mut list: Vec<String> = many.iter().take(MOST).map(Finding::to_string).collect();
+            if many.len() > MOST {
+                list.push(format!("and {} more", many.len() - MOST));
+            }
             format!(
                 "{} items are not supported: {}",
                 many.len(),

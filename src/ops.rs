@@ -103,7 +103,7 @@ use std::sync::Arc;
 use crate::error::OpError;
 use crate::model::Body;
 use crate::onnx::attributes::Attributes;
-use crate::tensor::{DType, TensorView};
+use crate::tensor::{DType, Tensor, TensorView};
 use schema::Schema;
 
 pub(crate) use fact::{Dims, Fact, Known};
@@ -149,6 +149,22 @@ pub(crate) trait Operator: Debug + Send + Sync {
 
     /// Computes the wanted outputs.
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError>;
+
+    /// Whether [`Operator::run_in_place`] may be tried.
+    fn in_place(&self) -> bool {
+        false
+    }
+
+    /// Computes the only output in the place of own input `index`, which is not among `inputs` and whose elements are
+    /// in `y`, if the output has its type and shape; else returns false and leaves `y` alone, as it does on an error.
+    fn run_in_place(
+        &self,
+        _index: usize,
+        _y: &mut Tensor,
+        _inputs: Inputs<'_, '_>,
+    ) -> Result<bool, OpError> {
+        Ok(false)
+    }
 
     /// The graphs among its attributes.
     fn bodies(&self) -> Vec<&Body> {

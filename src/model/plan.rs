@@ -21,6 +21,8 @@ pub(super) struct Step {
     pub(super) wanted: Vec<bool>,
     /// The values that no later step reads.
     pub(super) last_uses: Vec<ValueId>,
+    /// Whether each of the node's own inputs is such a value, and the node reads it once.
+    pub(super) dying: Vec<bool>,
 }
 
 impl Plan {
@@ -51,9 +53,16 @@ impl Plan {
                     last_uses.push(*id);
                 }
             }
+            let once = |id: &ValueId| {
+                let reads = node.inputs.iter().filter(|other| **other == Some(*id));
+                reads.count() == 1
+            };
+            let dies =
+                |id: &Option<ValueId>| id.is_some_and(|id| last_uses.contains(&id) && once(&id));
             steps.push(Step {
                 node: index,
                 wanted,
+                dying: node.inputs[..node.own].iter().map(dies).collect(),
                 last_uses,
             });
         }

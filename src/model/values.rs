@@ -35,8 +35,14 @@ impl State {
 /// Nodes with more inputs or outputs than this cost an allocation.
 type Few<T> = SmallVec<[T; 4]>;
 
-/// The values of one run, by number.
+/// The values of one run, and its memory.
 pub(super) struct Values<'v> {
+    tensors: Tensors<'v>,
+    memory: &'v mut Memory,
+}
+
+/// The values of one run, by number.
+struct Tensors<'v> {
     /// The model's own constants, by number.
     constants: &'v [Option<Arc<Tensor>>],
     /// The inputs of the call.
@@ -44,7 +50,6 @@ pub(super) struct Values<'v> {
     /// The caller's buffers for outputs; out while a node writes into one.
     targets: Few<(ValueId, Option<TensorViewMut<'v>>)>,
     computed: &'v mut [Option<Tensor>],
-    memory: &'v mut Memory,
 }
 
 impl<'v> Values<'v> {
@@ -65,10 +70,12 @@ impl<'v> Values<'v> {
         memory: &'v mut Memory,
     ) -> Values<'v> {
         Values {
-            constants,
-            inputs: Few::new(),
-            targets: Few::new(),
-            computed,
+            tensors: Tensors {
+                constants,
+                inputs: Few::new(),
+                targets: Few::new(),
+                computed,
+            },
             memory,
         }
     }
@@ -93,42 +100,76 @@ impl<'v> Values<'v> {
 
     /// Puts in an input of the call.
     pub(super) fn lend(&mut self, id: ValueId, view: TensorView<'v>) {
-        self.inputs.push((id, view));
+        self.tensors.inputs.push((id, view));
     }
 
     /// Puts in the caller's buffer for a value.
     pub(super) fn aim(&mut self, id: ValueId, target: TensorViewMut<'v>) {
-        self.targets.push((id, Some(target)));
+        self.tensors.targets.push((id, Some(target)));
     }
 
     /// Whether the caller has given a buffer for this value.
     pub(super) fn has_target(&self, id: ValueId) -> bool {
-        self.targets.iter().any(|(other, _)| *other == id)
+        self.tensors.targets.iter().any(|(other, _)| *other == id)
+    }
+
+    /// Lets the operator of a node write over an input that nobody reads any more, if it can.
+    fn run_in_place(&mut self, node: &Node, step: &Step) -> bool {
+        let [Some(output)] = node.outputs[..] else {
+            return false;
+        };
+        if !node.operator.in_place() || self.has_target(output) {
+            return false;
+        }
+        for (index, &dies) in step.dying.iter().enumerate() {
+            let Some(id) = node.inputs[index].filter(|_| dies) else {
+                continue;
+            };
+            let Some(mut tensor) = self.tensors.computed[id].take() else {
+                continue;
+            };
+            let mut views: Few<Option<TensorView<'_>>> = Few::new();
+            for other in &node.inputs {
+                let other = other.filter(|other| *other != id);
+                views.push(other.map(|other| self.tensors.view(other)));
+            }
+            let done = node.operator.run_in_place(index, &mut tensor, &views);
+            drop(views);
+            // What is wrong with the inputs is said by the ordinary way, which has all of them.
+            let done = matches!(done, Ok(true));
+            self.tensors.computed[if done { output } else { id }] = Some(tensor);
+            if done {
+                return true;
+            }
+        }
+        false
     }
 
     /// Runs a node; an error comes with the types and shapes of its inputs.
     fn run(&mut self, node: &Node, step: &Step) -> Result<(), (OpError, Vec<String>)> {
+        if self.run_in_place(node, step) {
+            return Ok(());
+        }
         let mut slots: Few<Slot<'v>> = Few::new();
         for (id, &wanted) in node.outputs.iter().zip(&step.wanted) {
             let target = id.and_then(|id| {
-                let target = self.targets.iter_mut().find(|(other, _)| *other == id);
+                let target = self
+                    .tensors
+                    .targets
+                    .iter_mut()
+                    .find(|(other, _)| *other == id);
                 target.and_then(|(_, target)| target.take())
             });
             slots.push(Slot::new(wanted, target));
         }
         let mut views: Few<Option<TensorView<'_>>> = Few::new();
         for id in &node.inputs {
-            views.push(id.map(|id| {
-                view(
-                    id,
-                    self.constants,
-                    &self.inputs,
-                    &self.targets,
-                    self.computed,
-                )
-            }));
+            views.push(id.map(|id| self.tensors.view(id)));
         }
-        let mut outputs = Outputs::new(&mut slots, self.memory);
+        let dying: SmallVec<[bool; 4]> = (node.inputs.iter().zip(&step.dying))
+            .map(|(id, dies)| *dies && id.is_some_and(|id| self.tensors.computed[id].is_some()))
+            .collect();
+        let mut outputs = Outputs::new(&mut slots, self.memory).with_dying(&dying);
         let ran = node.operator.run(&views, &mut outputs);
         let ran = ran.map_err(|error| {
             let shown = views[..node.own]
@@ -138,10 +179,14 @@ impl<'v> Values<'v> {
         });
         drop(views);
         self.memory.settle();
-        for (id, slot) in node.outputs.iter().zip(slots) {
+        for (id, mut slot) in node.outputs.iter().zip(slots) {
+            if let Some((index, shape)) = slot.passed {
+                let input = node.inputs[index].and_then(|id| self.tensors.computed[id].take());
+                slot.tensor = input.map(|tensor| Tensor::from_parts(shape, tensor.into_data()));
+            }
             match (*id, slot.target, slot.tensor) {
                 (Some(id), Some(target), _) => self.put_back(id, target),
-                (Some(id), None, Some(tensor)) => self.computed[id] = Some(tensor),
+                (Some(id), None, Some(tensor)) => self.tensors.computed[id] = Some(tensor),
                 (None, _, Some(tensor)) => self.memory.give_back(tensor),
                 (_, _, None) => {}
             }
@@ -150,7 +195,7 @@ impl<'v> Values<'v> {
     }
 
     fn put_back(&mut self, id: ValueId, target: TensorViewMut<'v>) {
-        for (other, place) in &mut self.targets {
+        for (other, place) in &mut self.tensors.targets {
             if *other == id {
                 *place = Some(target);
                 return;
@@ -160,7 +205,7 @@ impl<'v> Values<'v> {
 
     /// Gives up a value that nobody reads any more.
     fn free(&mut self, id: ValueId) {
-        if let Some(tensor) = self.computed[id].take() {
+        if let Some(tensor) = self.tensors.computed[id].take() {
             self.memory.give_back(tensor);
         }
     }
@@ -173,19 +218,13 @@ impl<'v> Values<'v> {
         &mut self,
         computed: impl Fn(ValueId) -> bool,
     ) -> Result<(), OpError> {
-        for index in 0..self.targets.len() {
-            let id = self.targets[index].0;
+        for index in 0..self.tensors.targets.len() {
+            let id = self.tensors.targets[index].0;
             if computed(id) {
                 continue;
             }
-            let target = self.targets[index].1.take();
-            let source = view(
-                id,
-                self.constants,
-                &self.inputs,
-                &self.targets,
-                self.computed,
-            );
+            let target = self.tensors.targets[index].1.take();
+            let source = self.tensors.view(id);
             let mut slots = [Slot::new(true, target)];
             let mut outputs = Outputs::new(&mut slots, self.memory);
             outputs.copy(&source, source.shape())?;
@@ -198,18 +237,11 @@ impl<'v> Values<'v> {
         let mut results = Vec::with_capacity(ids.len());
         for (index, &id) in ids.iter().enumerate() {
             let again = ids[index + 1..].contains(&id);
-            results.push(match self.computed[id].take() {
+            results.push(match self.tensors.computed[id].take() {
                 Some(tensor) if !again => tensor,
                 other => {
-                    self.computed[id] = other;
-                    view(
-                        id,
-                        self.constants,
-                        &self.inputs,
-                        &self.targets,
-                        self.computed,
-                    )
-                    .into_tensor()
+                    self.tensors.computed[id] = other;
+                    self.tensors.view(id).into_tensor()
                 }
             });
         }
@@ -221,17 +253,11 @@ impl<'v> Values<'v> {
         let mut results = Vec::with_capacity(ids.len());
         for (index, &id) in ids.iter().enumerate() {
             let again = ids[index + 1..].contains(&id);
-            if let Some(tensor) = self.computed[id].take_if(|_| !again) {
+            if let Some(tensor) = self.tensors.computed[id].take_if(|_| !again) {
                 results.push(tensor);
                 continue;
             }
-            let source = view(
-                id,
-                self.constants,
-                &self.inputs,
-                &self.targets,
-                self.computed,
-            );
+            let source = self.tensors.view(id);
             results.push(self.memory.copy(&source)?);
         }
         Ok(results)
@@ -241,34 +267,30 @@ impl<'v> Values<'v> {
 /// What is left of a run, also of one that failed, waits for the next.
 impl Drop for Values<'_> {
     fn drop(&mut self) {
-        for tensor in self.computed.iter_mut().filter_map(Option::take) {
+        for tensor in self.tensors.computed.iter_mut().filter_map(Option::take) {
             self.memory.give_back(tensor);
         }
     }
 }
 
-fn view<'r>(
-    id: ValueId,
-    constants: &'r [Option<Arc<Tensor>>],
-    inputs: &'r [(ValueId, TensorView<'_>)],
-    targets: &'r [(ValueId, Option<TensorViewMut<'_>>)],
-    computed: &'r [Option<Tensor>],
-) -> TensorView<'r> {
-    if let Some(tensor) = &computed[id] {
-        return tensor.as_view();
-    }
-    for (other, view) in inputs {
-        if *other == id {
-            return view.reborrow();
+impl Tensors<'_> {
+    fn view(&self, id: ValueId) -> TensorView<'_> {
+        if let Some(tensor) = &self.computed[id] {
+            return tensor.as_view();
         }
-    }
-    for (other, target) in targets {
-        if let (true, Some(target)) = (*other == id, target) {
-            return target.as_view();
+        for (other, view) in &self.inputs {
+            if *other == id {
+                return view.reborrow();
+            }
         }
-    }
-    match &constants[id] {
-        Some(tensor) => tensor.as_view(),
-        None => unreachable!("the plan computes every value before it is read"),
+        for (other, target) in &self.targets {
+            if let (true, Some(target)) = (*other == id, target) {
+                return target.as_view();
+            }
+        }
+        match &self.constants[id] {
+            Some(tensor) => tensor.as_view(),
+            None => unreachable!("the plan computes every value before it is read"),
+        }
     }
 }

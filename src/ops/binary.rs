@@ -11,7 +11,7 @@ use super::number::{Integer, Number, is_float};
 use super::{Fact, Follow, Inputs, Op, Operator, Outputs, elements, required};
 use crate::error::{OpError, Quoted};
 use crate::onnx::attributes::Attributes;
-use crate::tensor::{DType, Element, TensorView, dispatch};
+use crate::tensor::{DType, Element, Tensor, TensorView, dispatch};
 
 /// `A` and `B` to `C`, of the shape that both broadcast to.
 #[derive(Debug)]
@@ -185,6 +185,32 @@ impl Binary {
     }
 }
 
+impl Binary {
+    /// Computes in the place of input `index` if the output has its shape.
+    fn zip_in_place<T: Element + Copy>(
+        &self,
+        index: usize,
+        y: &mut Tensor,
+        x: &TensorView<'_>,
+        function: Zip<T, T, T>,
+    ) -> Result<bool, OpError> {
+        let (own, other) = (Fact::from(&y.as_view()), Fact::from(x));
+        let [a, b] = match index {
+            0 => [&own, &other],
+            _ => [&other, &own],
+        };
+        let names = self.names;
+        let [shape, a, b] = self.broadcast.shapes((names[0], a), (names[1], b))?;
+        if shape != *y.shape() {
+            return Ok(false);
+        }
+        let (own, other) = if index == 0 { (a, b) } else { (b, a) };
+        let y = y.as_mut_slice().expect("the type was dispatched on");
+        elementwise::zip_in_place((y, &own), (elements(x), &other), index == 0, function);
+        Ok(true)
+    }
+}
+
 fn arithmetic<T: Number>(function: Arithmetic) -> Zip<T, T, T> {
     match function {
         Arithmetic::Add => |a, b, y| rows(a, b, y, |a, b| a.plus(*b)),
@@ -262,6 +288,26 @@ impl Operator for Binary {
         matches!(self.function, Function::Arithmetic(Arithmetic::Add))
             .then(|| Follow::sum(index, inputs))
             .flatten()
+    }
+
+    fn in_place(&self) -> bool {
+        matches!(self.function, Function::Arithmetic(_))
+    }
+
+    fn run_in_place(
+        &self,
+        index: usize,
+        y: &mut Tensor,
+        inputs: Inputs<'_, '_>,
+    ) -> Result<bool, OpError> {
+        let Function::Arithmetic(function) = self.function else {
+            return Ok(false);
+        };
+        let x = required(inputs, 1 - index);
+        dispatch!(
+            y.dtype(), T in [f32, f64, f16, bf16, i8, i16, i32, i64, u8, u16, u32, u64] =>
+            self.zip_in_place(index, y, x, arithmetic::<T>(function))
+        )
     }
 
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {

@@ -6,9 +6,27 @@ use smallvec::SmallVec;
 /// Bytes of output that are worth a task of their own.
 const GRAIN: usize = 1 << 17;
 
+/// Elements that are set aside while a function writes where it reads.
+const BLOCK: usize = 256;
+
 /// Fills `y` from `x`, element by element, in parts: `run` gets parts of both that are as long.
 pub(super) fn map<T: Sync, Y: Send>(x: &[T], y: &mut [Y], run: impl Fn(&[T], &mut [Y]) + Sync) {
     in_chunks(y, |start, y| run(&x[start..start + y.len()], y));
+}
+
+/// As [`map`], with `y` for both.
+pub(super) fn map_in_place<T: Copy + Default + Send>(
+    y: &mut [T],
+    run: impl Fn(&[T], &mut [T]) + Sync,
+) {
+    in_chunks(y, |_, y| {
+        let mut block = [T::default(); BLOCK];
+        for y in y.chunks_mut(BLOCK) {
+            let x = &mut block[..y.len()];
+            x.copy_from_slice(y);
+            run(x, y);
+        }
+    });
 }
 
 /// What a row of the output reads of one input: an element again and again, or one after the other.
@@ -83,6 +101,29 @@ pub(super) fn zip<A: Sync, B: Sync, Y: Send>(
     walk(&[a_shape, b_shape], y, &|places, y| {
         let len = y.len();
         f(Run::new(a, places[0], len), Run::new(b, places[1], len), y);
+    });
+}
+
+/// As [`zip`], with `y` for its first input, or for its second.
+pub(super) fn zip_in_place<T: Copy + Default + Send + Sync>(
+    (y, y_shape): (&mut [T], &[usize]),
+    (x, x_shape): (&[T], &[usize]),
+    first: bool,
+    f: Zip<T, T, T>,
+) {
+    walk(&[y_shape, x_shape], y, &|places, y| {
+        let mut block = [T::default(); BLOCK];
+        let mut place = places[1];
+        for y in y.chunks_mut(BLOCK) {
+            let own = &mut block[..y.len()];
+            own.copy_from_slice(y);
+            let (own, other) = (Run::Each(&*own), Run::new(x, place, y.len()));
+            place.start += place.step * y.len();
+            match first {
+                true => f(own, other, y),
+                false => f(other, own, y),
+            }
+        }
     });
 }
 

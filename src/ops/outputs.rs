@@ -1,5 +1,6 @@
 //! Where an operator puts its outputs, and the memory of a run.
 
+use super::{Inputs, required};
 use crate::error::{Class, OpError};
 use crate::tensor::{Data, Element, Shape, Tensor, TensorView, TensorViewMut, Visitor};
 
@@ -158,6 +159,8 @@ pub(crate) struct Slot<'a> {
     pub(crate) target: Option<TensorViewMut<'a>>,
     /// What the operator put here, where the caller gave no buffer.
     pub(crate) tensor: Option<Tensor>,
+    /// The input that becomes this output, under another shape.
+    pub(crate) passed: Option<(usize, Shape)>,
 }
 
 impl<'a> Slot<'a> {
@@ -166,6 +169,7 @@ impl<'a> Slot<'a> {
             wanted,
             target,
             tensor: None,
+            passed: None,
         }
     }
 
@@ -202,11 +206,22 @@ fn fits<T: Element>(target: &TensorViewMut<'_>, shape: &Shape) -> Result<(), OpE
 pub(crate) struct Outputs<'s, 'a> {
     slots: &'s mut [Slot<'a>],
     memory: &'s mut Memory,
+    /// Whether each input is a value of the run that nobody reads any more, so that it may become an output.
+    dying: &'s [bool],
 }
 
 impl<'s, 'a> Outputs<'s, 'a> {
     pub(crate) fn new(slots: &'s mut [Slot<'a>], memory: &'s mut Memory) -> Outputs<'s, 'a> {
-        Outputs { slots, memory }
+        Outputs {
+            slots,
+            memory,
+            dying: &[],
+        }
+    }
+
+    /// Outputs of a node whose inputs may become them where they are `dying`.
+    pub(crate) fn with_dying(self, dying: &'s [bool]) -> Outputs<'s, 'a> {
+        Outputs { dying, ..self }
     }
 
     /// Whether anybody reads output `index`.
@@ -253,6 +268,22 @@ impl<'s, 'a> Outputs<'s, 'a> {
             first.make(shape, self.memory)?,
             second.make(shape, self.memory)?,
         ))
+    }
+
+    /// Makes the first output of input `index` under a shape that holds as many elements: the input itself if nobody
+    /// reads it any more, else a copy.
+    pub(crate) fn pass(
+        &mut self,
+        inputs: Inputs<'_, '_>,
+        index: usize,
+        shape: &Shape,
+    ) -> Result<(), OpError> {
+        let slot = &mut self.slots[0];
+        if slot.target.is_none() && self.dying.get(index) == Some(&true) {
+            slot.passed = Some((index, shape.clone()));
+            return Ok(());
+        }
+        self.copy(required(inputs, index), shape)
     }
 
     /// Makes the first output a copy of `x`, of any type, under a shape that holds as many elements.

@@ -167,7 +167,7 @@ impl Operator for Reshape {
             }
         };
         let shape = fact::known(self.resolve(&Fact::from(data), target)?)?;
-        outputs.copy(data, &shape)
+        outputs.pass(inputs, 0, &shape)
     }
 }
 

@@ -12,7 +12,7 @@ use super::{Fact, Follow, Inputs, Op, Operator, Outputs, elements, elementwise, 
 use crate::error::{OpError, Quoted};
 use crate::gemm::Activation;
 use crate::onnx::attributes::Attributes;
-use crate::tensor::{TensorView, dispatch};
+use crate::tensor::{Tensor, TensorView, dispatch};
 use exact::Exact;
 
 /// An attribute of type float and its default at a version of the operator.
@@ -191,6 +191,26 @@ impl Operator for Unary {
             Some(Exact::Relu) => Some(Follow::Activation(Activation::Relu)),
             _ => None,
         }
+    }
+
+    fn in_place(&self) -> bool {
+        self.float.is_some()
+    }
+
+    fn run_in_place(
+        &self,
+        _index: usize,
+        y: &mut Tensor,
+        _inputs: Inputs<'_, '_>,
+    ) -> Result<bool, OpError> {
+        let Some(function) = self.float.as_ref().filter(|_| is_float(y.dtype())) else {
+            return Ok(false);
+        };
+        dispatch!(y.dtype(), T in [f32, f64, f16, bf16] => {
+            let y = y.as_mut_slice::<T>().expect("the type was dispatched on");
+            elementwise::map_in_place(y, |x, y| T::apply(function, x, y, self.parameters));
+            Ok(true)
+        })
     }
 
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
