@@ -38,7 +38,7 @@ pub struct Options {
     /// The most bytes that the tensors of a model, or of one run, may take. 4 GiB by default.
     pub memory_limit: usize,
     /// The most rounds that the loops of one run (Loop, Scan) may take together; one that has no end stops there.
-    /// One million by default.
+    /// 250,000 by default.
     pub round_limit: usize,
     /// A folder that links among the external data of a model may lead into, as the caches of model hubs have them;
     /// none by default, and then no link is followed.
@@ -70,7 +70,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             memory_limit: usize::try_from(4u64 << 30).unwrap_or(usize::MAX),
-            round_limit: 1_000_000,
+            round_limit: 250_000,
             external_data_root: None,
             simd: Simd::Auto,
             dims: Vec::new(),
@@ -183,13 +183,17 @@ impl Model {
     /// # Ok::<(), linn::Error>(())
     /// ```
     pub fn check(path: impl AsRef<Path>) -> Result<Vec<Finding>, Error> {
+        Model::check_with(path, &Options::default())
+    }
+
+    /// As [`Model::check`], with options.
+    ///
+    /// # Errors
+    /// As [`Model::check`].
+    pub fn check_with(path: impl AsRef<Path>, options: &Options) -> Result<Vec<Finding>, Error> {
         let path = path.as_ref();
-        let built = build(
-            read_file(path)?,
-            &Folder::of(path, None),
-            &Options::default(),
-        )?;
-        Ok(built.findings)
+        let folder = Folder::of(path, options.external_data_root.as_deref());
+        Ok(build(read_file(path)?, &folder, options)?.findings)
     }
 
     /// As [`Model::check`], for a model in memory; it cannot have external data.

@@ -15,7 +15,7 @@ pub(super) struct Engine {
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     max_memory: Option<usize>,
 
-    /// Most rounds that the loops of one run may take together
+    /// Most rounds that the loops of one run may take together. Default: 250000
     #[arg(long, value_name = "COUNT")]
     max_rounds: Option<usize>,
 

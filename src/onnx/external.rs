@@ -5,13 +5,13 @@
 //! model reads nothing outside its own folder and that one.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 
 use bytes::Bytes;
 
 use super::proto::TensorProto;
-use crate::error::{OpError, Quoted};
+use crate::error::{OpError, Quoted, Remedy};
 
 /// The folder that external data come from, if the model came from one.
 #[derive(Clone, Debug)]
@@ -56,7 +56,15 @@ impl Folder {
                 "has length {length}, its type and dimensions need {wanted} bytes"
             )));
         }
-        let path = contained(folder, self.root.as_deref(), entries.location).map_err(&fail)?;
+        let path =
+            contained(folder, self.root.as_deref(), entries.location).map_err(|refusal| {
+                match refusal {
+                    Refusal::Link(reason) => {
+                        fail(reason.to_string()).with(Remedy::ExternalDataRoot)
+                    }
+                    Refusal::Other(reason) => fail(reason),
+                }
+            })?;
         let mut file = File::open(path).map_err(|error| fail(error.to_string()))?;
         let metadata = file.metadata().map_err(|error| fail(error.to_string()))?;
         if !metadata.is_file() {
@@ -134,17 +142,36 @@ impl Entries<'_> {
     }
 }
 
+/// Why a location is not read.
+enum Refusal {
+    /// It is behind a link.
+    Link(&'static str),
+    Other(String),
+}
+
+impl From<&str> for Refusal {
+    fn from(reason: &str) -> Refusal {
+        Refusal::Other(reason.to_string())
+    }
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Refusal {
+        Refusal::Other(error.to_string())
+    }
+}
+
 /// The path of `location` beneath `folder`, reached through real folders only, or where links lead beneath `root`.
-fn contained(folder: &Path, root: Option<&Path>, location: &str) -> Result<PathBuf, String> {
+fn contained(folder: &Path, root: Option<&Path>, location: &str) -> Result<PathBuf, Refusal> {
     if location.is_empty() {
-        return Err("is an empty location".to_string());
+        return Err("is an empty location".into());
     }
     let plain = !location.contains(['\0', '\\'])
         && Path::new(location)
             .components()
             .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     if !plain {
-        return Err("is not a relative path inside the model's folder".to_string());
+        return Err("is not a relative path inside the model's folder".into());
     }
     let mut path = match folder.as_os_str().is_empty() {
         true => PathBuf::from("."),
@@ -156,17 +183,12 @@ fn contained(folder: &Path, root: Option<&Path>, location: &str) -> Result<PathB
             continue;
         };
         path.push(name);
-        let kind = path
-            .symlink_metadata()
-            .map_err(|error| error.to_string())?
-            .file_type();
+        let kind = path.symlink_metadata()?.file_type();
         is_link |= kind.is_symlink();
         if is_link && root.is_none() {
-            return Err(
-                "is reached through a link, which could lead out of the model's folder; the option \
-                 external_data_root names a folder that links may lead into"
-                    .to_string(),
-            );
+            return Err(Refusal::Link(
+                "is reached through a link, which could lead out of the model's folder",
+            ));
         }
         is_file = kind.is_file();
     }
@@ -175,20 +197,21 @@ fn contained(folder: &Path, root: Option<&Path>, location: &str) -> Result<PathB
     }
     match is_file {
         true => Ok(path),
-        false => Err("is not a regular file".to_string()),
+        false => Err("is not a regular file".into()),
     }
 }
 
 /// The file that `path` leads to through links, if it is beneath `root`.
-fn linked(path: &Path, root: &Path) -> Result<PathBuf, String> {
-    let real = |path: &Path| path.canonicalize().map_err(|error| error.to_string());
-    let (target, root) = (real(path)?, real(root)?);
+fn linked(path: &Path, root: &Path) -> Result<PathBuf, Refusal> {
+    let (target, root) = (path.canonicalize()?, root.canonicalize()?);
     if !target.starts_with(root) {
-        return Err("is reached through a link that leads out of external_data_root".to_string());
+        return Err(Refusal::Link(
+            "is reached through a link that leads out of the folder that links may lead into",
+        ));
     }
     // A pipe or a device must not even be opened.
     match target.is_file() {
         true => Ok(target),
-        false => Err("is not a regular file".to_string()),
+        false => Err("is not a regular file".into()),
     }
 }
