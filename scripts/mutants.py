@@ -26,8 +26,9 @@ import threading
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MEMORY = "256M"
 RESIDENT = 512 << 20
-# Done, or as the model, the inputs or the limits deserve.
-CODES = {0, 3, 4, 5, 6, 7}
+# Done, or as the model, the inputs or the limits deserve; 2 where a copy has more inputs, so that the source of the
+# first has to name it.
+CODES = {0, 2, 3, 4, 5, 6, 7}
 EDGES = [0, -1, -(1 << 63), (1 << 63) - 1]
 
 # By message: the fields that are messages, and those that are whole numbers, alone or packed.
@@ -173,6 +174,10 @@ class Case:
     def __init__(self, name, model, inputs):
         self.name, self.model, self.inputs = name, model, inputs
 
+    def files(self):
+        """The files among the inputs; others are made by linn."""
+        return [source for _, source in self.inputs if isinstance(source, pathlib.Path)]
+
     def copies(self, seed, most):
         """The damaged copies: what was done, to which file, and its bytes."""
         chance = random.Random(f"{seed} {self.name}")
@@ -181,7 +186,7 @@ class Case:
             yield words, self.model, copy
         for words, copy in with_bytes(data, chance, most):
             yield words, self.model, copy
-        for _, path in self.inputs:
+        for path in self.files():
             for words, copy in with_bytes(path.read_bytes(), chance, max(1, most // 8)):
                 yield words, path, copy
 
@@ -194,6 +199,8 @@ def cases():
     for model in sorted((ROOT / "models").glob("*/model.onnx")):
         inputs = sorted((model.parent / "test_data_set_0").glob("input_*.pb"))
         yield Case(model.parent.name, model, [("", path) for path in inputs])
+    for model in sorted((ROOT / "models/light").glob("*.onnx")):
+        yield Case(f"light/{model.stem}", model, [("", "zeros")])
 
 
 def run(linn, arguments, timeout):
@@ -240,17 +247,17 @@ def run_case(case, options):
         folder = pathlib.Path(folder)
         # External data are read from beside the model, and not through links.
         for path in case.model.parent.iterdir():
-            if path.is_file():
+            if path.is_file() and path.suffix != ".onnx":
                 shutil.copy(path, folder / path.name)
         for words, damaged, data in case.copies(options.seed, options.most):
-            paths = {path: path for _, path in case.inputs} | {case.model: folder / "model.onnx"}
+            paths = {source: source for _, source in case.inputs} | {case.model: folder / "model.onnx"}
             paths[damaged] = folder / ("model.onnx" if damaged == case.model else "damaged.pb")
             if damaged != case.model:
                 shutil.copy(case.model, folder / "model.onnx")
             paths[damaged].write_bytes(data)
             arguments = [str(paths[case.model])]
-            for name, path in case.inputs:
-                arguments += ["-i", f"{name}{paths[path]}"]
+            for name, source in case.inputs:
+                arguments += ["-i", f"{name}{paths[source]}"]
             code, text, seconds, resident = run(options.linn, arguments, options.timeout)
             codes[code] += 1
             label = f"{case.name}: {damaged.name}, {words}"
@@ -259,7 +266,7 @@ def run_case(case, options):
             if what:
                 faults.append((what, label, text.strip()[:300]))
                 if options.keep:
-                    kept = options.keep / f"{what.replace(' ', '-')}-{case.name}-{len(faults)}{damaged.suffix}"
+                    kept = options.keep / f"{what.replace(' ', '-')}-{case.name.replace('/', '-')}-{len(faults)}{damaged.suffix}"
                     kept.write_bytes(data)
     return codes, faults, slowest
 
