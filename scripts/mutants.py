@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs damaged copies of the models in tests/data/bad-models and models, and counts what goes wrong.
+"""Runs damaged copies of the models in tests/data and models, and counts what goes wrong.
 
     cargo build --release
     scripts/mutants.py --count 10000 target/release/linn
@@ -26,9 +26,8 @@ import threading
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MEMORY = "256M"
 RESIDENT = 512 << 20
-# Done, or as the model, the inputs or the limits deserve; 2 where a copy has more inputs, so that the source of the
-# first has to name it.
-CODES = {0, 2, 3, 4, 5, 6, 7}
+# Done, or as the model, the inputs or the limits deserve.
+CODES = {0, 3, 4, 5, 6, 7}
 EDGES = [0, -1, -(1 << 63), (1 << 63) - 1]
 
 # By message: the fields that are messages, and those that are whole numbers, alone or packed.
@@ -191,16 +190,29 @@ class Case:
                 yield words, path, copy
 
 
+def input_names(model):
+    """The inputs of a model without a default, each with = behind it."""
+    graph = next(value[1] for key, value in parse(model.read_bytes(), "model") if key >> 3 == 7)
+
+    def names(number, of):
+        fields = [value[1] for key, value in graph if key >> 3 == number]
+        return [value.decode() for inner in fields for key, value in inner if key >> 3 == of]
+
+    defaults = names(5, 8)
+    return [f"{name}=" for name in names(11, 1) if name not in defaults]
+
+
 def cases():
     folder = ROOT / "tests/data/bad-models"
     for case in json.loads((folder / "index.json").read_text())["cases"]:
         inputs = [(one["name"] + "=", folder / one["file"]) for one in case["inputs"]]
         yield Case(case["name"], folder / case["file"], inputs)
-    for model in sorted((ROOT / "models").glob("*/model.onnx")):
+    sound = [path for folder in ("models", "tests/data/node") for path in (ROOT / folder).glob("*/model.onnx")]
+    for model in sorted(sound):
         inputs = sorted((model.parent / "test_data_set_0").glob("input_*.pb"))
-        yield Case(model.parent.name, model, [("", path) for path in inputs])
+        yield Case(model.parent.name, model, list(zip(input_names(model), inputs)))
     for model in sorted((ROOT / "models/light").glob("*.onnx")):
-        yield Case(f"light/{model.stem}", model, [("", "zeros")])
+        yield Case(f"light/{model.stem}", model, [(name, "zeros") for name in input_names(model)])
 
 
 def run(linn, arguments, timeout):
