@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Finding, NodeName, Quoted, did_you_mean};
 use crate::model::ModelInfo;
-use crate::ops::Operator;
+use crate::ops::{Fact, Operator};
 use crate::tensor::Tensor;
 pub use declared::{Dim, ValueInfo};
 
@@ -28,6 +28,8 @@ pub(crate) struct Graph {
     pub(crate) names: Vec<String>,
     /// What is known of each value before a run, with the names that the file has for dimensions.
     pub(crate) values: Vec<Option<ValueInfo>>,
+    /// What is known of each value from what computes it, whatever the file declares.
+    pub(crate) facts: Vec<Option<Fact>>,
     pub(crate) ids: HashMap<String, ValueId>,
     pub(crate) inputs: Vec<(ValueId, ValueInfo)>,
     pub(crate) outputs: Vec<(ValueId, ValueInfo)>,

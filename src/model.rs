@@ -58,7 +58,8 @@ pub struct Options {
     /// default. Files of IR version 3 have all their weights as such inputs.
     pub fix_defaults: bool,
     /// Whether the graph is rewritten so that it runs faster, which is the default: nodes are joined, and constants laid
-    /// out beforehand. Results differ in rounding at most. [`Model::fetch`] of other values than outputs
+    /// out beforehand. Results differ in rounding at most: of the largest numbers that a sum has, and where a convolution
+    /// of 3x3 windows is done in tiles, of the largest ones near. [`Model::fetch`] of other values than outputs
     /// computes with the nodes as the file has them.
     pub optimize: bool,
 }
@@ -215,7 +216,8 @@ impl Model {
         for id in graph.nodes.iter().flat_map(|node| &node.outputs).flatten() {
             computed[*id] = graph.constants[*id].is_none();
         }
-        let program = Program::new(&graph, options.optimize);
+        let room = options.memory_limit.saturating_sub(built.constant_bytes);
+        let program = Program::new(&graph, options.optimize, room);
         Ok(Model {
             info: built.info,
             plan: Plan::new(&program.nodes, &program.constants, &results),

@@ -17,7 +17,7 @@ pub(super) struct Engine {
     #[arg(long, value_name = "COUNT")]
     max_rounds: Option<usize>,
 
-    /// The instruction set that pools use; auto is the best of the machine. All give the same bits
+    /// The instruction set that kernels use; auto is the best of the machine. Pools give the same bits with all
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = simd_parser())]
     simd: Simd,
 

@@ -169,6 +169,7 @@ impl<'s, 'a> Builder<'s, 'a> {
         let graph = Graph {
             constants,
             values: self.values(&inputs, declared),
+            facts: self.facts,
             names: self.names,
             ids: self.ids,
             inputs,

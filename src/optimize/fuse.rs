@@ -79,11 +79,14 @@ fn absorbed(
         _ => None,
     };
     let absorbed = node.operator.absorb(follow, &own)?;
+    let constants = absorbed.constants.iter();
+    if !program.add(constants.map(|(_, tensor)| tensor.bytes()).sum()) {
+        return None;
+    }
     let mut inputs = node.inputs.clone();
     for (index, tensor) in absorbed.constants {
         inputs.resize(inputs.len().max(index + 1), None);
         inputs[index] = Some(program.constants.len());
-        program.added_bytes += tensor.bytes();
         program.constants.push(Some(Arc::new(tensor)));
     }
     if let (Some(index), Some(added)) = (absorbed.plus, added) {
