@@ -34,7 +34,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use linn::text::Plain;
-use linn::{Class, Error};
+use linn::{Class, Error, Remedy};
 
 /// Runs ONNX models, with the pooling family right in every corner.
 #[derive(Parser)]
@@ -153,13 +153,25 @@ impl Failure {
 
     fn shown_help(&self) -> Option<&str> {
         match self {
-            Failure::Linn { error, .. } if error.is_memory_limit() => {
-                Some("raise the limit with --max-memory")
-            }
-            Failure::Linn { error, .. } => error.help(),
+            Failure::Linn { error, .. } => match error.remedy() {
+                Some(remedy) => option_for(remedy),
+                None => error.help(),
+            },
             Failure::Helped { help, .. } => Some(help),
             _ => None,
         }
+    }
+}
+
+/// What to do with the option that can help.
+fn option_for(remedy: Remedy) -> Option<&'static str> {
+    match remedy {
+        Remedy::MemoryLimit => Some("raise the limit with --max-memory"),
+        Remedy::RoundLimit => Some("raise the limit with --max-rounds"),
+        Remedy::ExternalDataRoot => {
+            Some("--external-data-root DIR names a folder that links may lead into")
+        }
+        _ => None,
     }
 }
 

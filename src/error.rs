@@ -51,6 +51,9 @@ pub enum Error {
     /// The model contradicts itself or the ONNX specification.
     #[error("{0}")]
     Invalid(String),
+    /// External data of the model lie behind a link that may not be followed.
+    #[error("{0}")]
+    Link(String),
     /// The model needs what linn lacks: every such node, of which the text shows the first.
     #[error("{}", findings_text(.0))]
     Unsupported(Vec<Finding>),
@@ -89,7 +92,7 @@ impl Error {
     pub fn class(&self) -> Class {
         match self {
             Error::Io { .. } => Class::Io,
-            Error::Decode { .. } | Error::Invalid(_) => Class::Invalid,
+            Error::Decode { .. } | Error::Invalid(_) | Error::Link(_) => Class::Invalid,
             Error::Unsupported(_) => Class::Unsupported,
             Error::Input { .. } => Class::Input,
             Error::Limit { .. } => Class::Limit,
@@ -109,18 +112,29 @@ impl Error {
             Error::Unsupported(findings) if findings.len() > 1 => {
                 Some("Model::check lists all of them, as does `linn check`")
             }
-            _ if self.is_memory_limit() => Some("raise the limit with Options::memory_limit"),
+            _ => self.remedy().map(|remedy| match remedy {
+                Remedy::MemoryLimit => "raise the limit with Options::memory_limit",
+                Remedy::RoundLimit => "raise the limit with Options::round_limit",
+                Remedy::ExternalDataRoot => {
+                    "Options::external_data_root names a folder that links may lead into"
+                }
+            }),
+        }
+    }
+
+    /// The option that can help, if one can.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Error::Limit { memory: true, .. } => Some(Remedy::MemoryLimit),
+            Error::Link(_) => Some(Remedy::ExternalDataRoot),
+            Error::Node { source, .. } => source.remedy,
             _ => None,
         }
     }
 
     /// Whether [`Options::memory_limit`](crate::Options::memory_limit) was reached.
     pub fn is_memory_limit(&self) -> bool {
-        match self {
-            Error::Limit { memory, .. } => *memory,
-            Error::Node { source, .. } => source.memory,
-            _ => false,
-        }
+        self.remedy() == Some(Remedy::MemoryLimit)
     }
 
     pub(crate) fn io(path: impl Into<PathBuf>, source: io::Error) -> Error {
@@ -144,6 +158,18 @@ impl Error {
             help: None,
         }
     }
+}
+
+/// An option that can help where something was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Remedy {
+    /// [`Options::memory_limit`](crate::Options::memory_limit) was reached.
+    MemoryLimit,
+    /// [`Options::round_limit`](crate::Options::round_limit) was reached.
+    RoundLimit,
+    /// [`Options::external_data_root`](crate::Options::external_data_root) is not a folder that the link leads into.
+    ExternalDataRoot,
 }
 
 fn findings_text(findings: &[Finding]) -> String {
@@ -236,8 +262,8 @@ pub struct OpError {
     pub field: String,
     /// What is wrong with it: the value, then the rule.
     pub reason: String,
-    /// Whether the memory limit was reached.
-    pub(crate) memory: bool,
+    /// The option that can help, if one can.
+    pub(crate) remedy: Option<Remedy>,
 }
 
 impl OpError {
@@ -250,14 +276,22 @@ impl OpError {
             class,
             field: field.into(),
             reason: reason.into(),
-            memory: false,
+            remedy: None,
+        }
+    }
+
+    /// This error, which an option can help.
+    pub(crate) fn with(self, remedy: Remedy) -> OpError {
+        OpError {
+            remedy: Some(remedy),
+            ..self
         }
     }
 
     /// An error of a graph in the node, shown as `text`.
     pub(crate) fn within(error: &Error, text: String) -> OpError {
         OpError {
-            memory: error.is_memory_limit(),
+            remedy: error.remedy(),
             ..OpError::new(error.class(), "", text)
         }
     }
@@ -291,10 +325,7 @@ impl OpError {
         let reason = format!(
             "needs {bytes} bytes more than the {used} in use, over the memory limit of {limit} bytes"
         );
-        OpError {
-            memory: true,
-            ..OpError::new(Class::Limit, "", reason)
-        }
+        OpError::new(Class::Limit, "", reason).with(Remedy::MemoryLimit)
     }
 }
 

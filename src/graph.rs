@@ -76,11 +76,19 @@ impl Graph {
     }
 }
 
+/// The most inputs of a node that a message shows.
+const MOST_SHOWN: usize = 20;
+
 /// `; inputs f32[1,3,8,8], i64[4]`
 pub(crate) fn inputs_text(shown: &[String]) -> String {
     match shown {
         [] => String::new(),
         [one] => format!("; input {one}"),
+        many if many.len() > MOST_SHOWN => format!(
+            "; inputs {} and {} more",
+            many[..MOST_SHOWN].join(", "),
+            many.len() - MOST_SHOWN
+        ),
         many => format!("; inputs {}", many.join(", ")),
     }
 }

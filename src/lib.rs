@@ -35,7 +35,7 @@ mod tensor;
 #[cfg_attr(not(any(doc, doctest)), doc = "What pools compute.")]
 pub mod semantics {}
 
-pub use error::{Class, Error, Finding, NodeName, OpError, Severity};
+pub use error::{Class, Error, Finding, NodeName, OpError, Remedy, Severity};
 pub use graph::{Dim, ValueInfo};
 pub use model::{Model, ModelInfo, NodeInfo, Options, Outputs, Totals};
 pub use onnx::{proto, read_tensor, write_tensor};

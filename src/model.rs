@@ -10,7 +10,7 @@ mod values;
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -38,8 +38,11 @@ pub struct Options {
     /// The most bytes that the tensors of a model, or of one run, may take. 4 GiB by default.
     pub memory_limit: usize,
     /// The most rounds that the loops of one run (Loop, Scan) may take together; one that has no end stops there.
-    /// 10 million by default.
+    /// 250,000 by default.
     pub round_limit: usize,
+    /// A folder that links among the external data of a model may lead into, as the caches of model hubs have them;
+    /// none by default, and then no link is followed.
+    pub external_data_root: Option<PathBuf>,
     /// The instruction set that runs use, `Auto` by default: the best, or what [`Simd::install`] has set around
     /// the run. A model is not loaded for one that the machine lacks.
     pub simd: Simd,
@@ -68,7 +71,8 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             memory_limit: usize::try_from(4u64 << 30).unwrap_or(usize::MAX),
-            round_limit: 10_000_000,
+            round_limit: 250_000,
+            external_data_root: None,
             simd: Simd::Auto,
             dims: Vec::new(),
             fix_defaults: false,
@@ -134,10 +138,8 @@ impl Model {
     /// As [`Model::load`].
     pub fn load_with(path: impl AsRef<Path>, options: &Options) -> Result<Model, Error> {
         let path = path.as_ref();
-        Model::new(
-            build(read_file(path)?, &Folder::of(path), options)?,
-            options,
-        )
+        let folder = Folder::of(path, options.external_data_root.as_deref());
+        Model::new(build(read_file(path)?, &folder, options)?, options)
     }
 
     /// Loads a model from memory; it cannot have external data.
@@ -182,9 +184,17 @@ impl Model {
     /// # Ok::<(), linn::Error>(())
     /// ```
     pub fn check(path: impl AsRef<Path>) -> Result<Vec<Finding>, Error> {
+        Model::check_with(path, &Options::default())
+    }
+
+    /// As [`Model::check`], with options.
+    ///
+    /// # Errors
+    /// As [`Model::check`].
+    pub fn check_with(path: impl AsRef<Path>, options: &Options) -> Result<Vec<Finding>, Error> {
         let path = path.as_ref();
-        let built = build(read_file(path)?, &Folder::of(path), &Options::default())?;
-        Ok(built.findings)
+        let folder = Folder::of(path, options.external_data_root.as_deref());
+        Ok(build(read_file(path)?, &folder, options)?.findings)
     }
 
     /// As [`Model::check`], for a model in memory; it cannot have external data.
@@ -444,7 +454,7 @@ fn read_file(path: &Path) -> Result<Bytes, Error> {
 }
 
 fn build(bytes: Bytes, folder: &Folder, options: &Options) -> Result<Built, Error> {
-    let mut proto = onnx::read(bytes)?;
+    let mut proto = onnx::read(bytes, options.memory_limit)?;
     let fixed = fix::fix(&mut proto, options)?;
     let mut built = Graph::build(proto, folder, options.memory_limit)?;
     built.info.fixed_inputs = fixed;

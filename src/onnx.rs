@@ -2,6 +2,7 @@
 
 pub(crate) mod attributes;
 pub(crate) mod external;
+mod scan;
 pub(crate) mod tensor;
 
 use std::io::{self, Read};
@@ -18,12 +19,13 @@ pub mod proto {
 }
 
 use proto::{ModelProto, TensorProto};
+use scan::Kind;
 
 /// The largest file that protobuf allows.
 const MOST_BYTES: usize = i32::MAX as usize;
 
-/// Decodes a model; its tensors keep pointing into `bytes`.
-pub(crate) fn read(bytes: Bytes) -> Result<ModelProto, Error> {
+/// Decodes a model, if that takes less than `memory_limit` bytes; its tensors keep pointing into `bytes`.
+pub(crate) fn read(bytes: Bytes, memory_limit: usize) -> Result<ModelProto, Error> {
     let what = "model";
     if bytes.is_empty() {
         return Err(Error::Decode {
@@ -37,6 +39,7 @@ pub(crate) fn read(bytes: Bytes) -> Result<ModelProto, Error> {
             bytes.len()
         )));
     }
+    scan::scan(&bytes, Kind::Model, what, memory_limit)?;
     ModelProto::decode(bytes).map_err(|error| Error::Decode {
         what,
         reason: one_line(&error),
@@ -63,6 +66,7 @@ pub fn read_tensor(bytes: impl Into<Bytes>) -> Result<(String, crate::Tensor), E
             reason: "the file is empty".to_string(),
         });
     }
+    scan::scan(&bytes, Kind::Tensor, what, usize::MAX)?;
     let proto = TensorProto::decode(bytes).map_err(|error| Error::Decode {
         what,
         reason: one_line(&error),

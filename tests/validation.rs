@@ -261,7 +261,7 @@ fn inputs_of_a_call() {
         ),
         (
             &[("left", &x), ("right", &short)],
-            "has 2 at axis 0, where the dimension 'N' is 3 as in 'left'",
+            "has dimension 2 at axis 0, where the dimension 'N' is 3 as in 'left'",
         ),
     ];
     for (inputs, words) in cases {
@@ -351,10 +351,10 @@ fn the_account_of_memory() {
         model.run(inputs! { "x" => &x }).expect("it runs");
         model.peak_bytes()
     };
-    // The initializer, and two values at a time.
-    assert_eq!(run(10), 4 * (3 + 2 * 10));
-    assert_eq!(run(5), 4 * (3 + 2 * 10), "the most of all runs");
-    assert_eq!(run(20), 4 * (3 + 2 * 20));
+    // The initializer, and one value, which each node behind the first writes over.
+    assert_eq!(run(10), 4 * (3 + 10));
+    assert_eq!(run(5), 4 * (3 + 10), "the most of all runs");
+    assert_eq!(run(20), 4 * (3 + 20));
 }
 
 #[test]
@@ -656,7 +656,7 @@ fn external_data() {
         (&[("location", "link")], "through a link"),
         (&[("location", "sub")], "not a regular file"),
         (&[("location", "none")], "No such file"),
-        (&[("location", "")], "inside the model's folder"),
+        (&[("location", "")], "an empty location"),
         (&[], "no location"),
         (
             &[("location", "w.data"), ("offset", "8")],

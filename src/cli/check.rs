@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use linn::text::Plain;
-use linn::{Class, Error, Finding, Model, Options, Severity};
+use linn::{Class, Error, Finding, Model, Options, Remedy, Severity};
 use serde_json::{Value, json};
 
 use super::model_file::{file_of, is_stdin};
 use super::run::Format;
 use super::source::Loader;
-use super::{Failure, Verdict, exit_code, print};
+use super::{Failure, Verdict, exit_code, option_for, print};
 
 /// Check whether models run, and list all that keeps them from it
 ///
@@ -24,6 +24,10 @@ pub(super) struct Args {
     #[arg(required = true, value_name = "MODEL")]
     models: Vec<PathBuf>,
 
+    /// A folder that links among the external data of the models may lead into; without, no link is followed
+    #[arg(long, value_name = "DIR")]
+    external_data_root: Option<PathBuf>,
+
     /// What is printed: text, or a document linn.check/1
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -37,10 +41,12 @@ impl Args {
         if self.models.iter().filter(|model| is_stdin(model)).count() > 1 {
             return Err(Failure::Usage("stdin can be read only once".to_string()));
         }
+        let mut options = Options::default();
+        options.external_data_root = self.external_data_root;
         let checked: Vec<Checked> = self
             .models
             .iter()
-            .map(|model| check(model))
+            .map(|model| check(model, &options))
             .collect::<Result<_, _>>()?;
         print(match self.format {
             Format::Text => checked.iter().map(Checked::text).collect(),
@@ -65,13 +71,10 @@ struct Checked {
     error: Option<Error>,
 }
 
-fn check(model: &Path) -> Result<Checked, Failure> {
+fn check(model: &Path, options: &Options) -> Result<Checked, Failure> {
     let found = match is_stdin(model) {
-        true => {
-            let limit = Options::default().memory_limit;
-            Model::check_bytes(Loader::new(0, limit).read(None)?)
-        }
-        false => Model::check(file_of(model)),
+        true => Model::check_bytes(Loader::new(0, options.memory_limit).read(None)?),
+        false => Model::check_with(file_of(model), options),
     };
     let (findings, error) = match found {
         Ok(findings) => (findings, None),
@@ -114,6 +117,14 @@ impl Checked {
         }
     }
 
+    /// The option of this subcommand that can help.
+    fn option(&self) -> Option<&'static str> {
+        let remedy = self.error.as_ref()?.remedy();
+        remedy
+            .filter(|remedy| *remedy == Remedy::ExternalDataRoot)
+            .and_then(option_for)
+    }
+
     fn text(&self) -> String {
         let model = Plain(&self.model);
         let mut text = match &self.error {
@@ -132,6 +143,9 @@ impl Checked {
                 Severity::Unsupported => format!("  {finding}\n"),
             };
         }
+        if let Some(option) = self.option() {
+            text += &format!("  help: {option}\n");
+        }
         text
     }
 
@@ -140,6 +154,7 @@ impl Checked {
             "model": self.model,
             "status": self.status(),
             "error": self.error.as_ref().map(Error::to_string),
+            "help": self.option(),
             "findings": self.findings.iter().map(finding_json).collect::<Vec<_>>(),
         })
     }

@@ -1,5 +1,7 @@
 //! The options that all subcommands share: limits, and the instruction set.
 
+use std::path::PathBuf;
+
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use linn::{Options, Simd};
 
@@ -13,9 +15,13 @@ pub(super) struct Engine {
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     max_memory: Option<usize>,
 
-    /// Most rounds that the loops of one run may take together
+    /// Most rounds that the loops of one run may take together. Default: 250000
     #[arg(long, value_name = "COUNT")]
     max_rounds: Option<usize>,
+
+    /// A folder that links among the external data of the model may lead into; without, no link is followed
+    #[arg(long, value_name = "DIR")]
+    external_data_root: Option<PathBuf>,
 
     /// The instruction set that kernels use; auto is the best of the machine. Pools give the same bits with all
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = simd_parser())]
@@ -42,6 +48,7 @@ impl Engine {
             .check()
             .map_err(|error| Failure::Unsupported(error.to_string()))?;
         let mut options = Options::default();
+        options.external_data_root = self.external_data_root.clone();
         options.simd = self.simd;
         options.optimize = self.opt == Opt::All;
         options.round_limit = self.max_rounds.unwrap_or(options.round_limit);

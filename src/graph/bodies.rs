@@ -106,7 +106,9 @@ impl Graphs for Bodies<'_, '_> {
     ) -> Result<Body, OpError> {
         self.body(attribute, graph, inputs).map_err(|error| {
             let text = match error {
-                Error::Invalid(_) | Error::Limit { .. } => format!("{attribute}: {error}"),
+                Error::Invalid(_) | Error::Link(_) | Error::Limit { .. } => {
+                    format!("{attribute}: {error}")
+                }
                 _ => error.to_string(),
             };
             OpError::within(&error, text)

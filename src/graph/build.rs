@@ -231,7 +231,7 @@ impl<'s, 'a> Builder<'s, 'a> {
                 outputs,
             });
         }
-        order::sort(nodes, self.names.len())
+        order::sort(nodes, &self.names)
     }
 
     /// The declared types of values that nodes write.

@@ -4,11 +4,11 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::build::Resolved;
-use crate::error::Error;
+use crate::error::{Error, Quoted};
 
 /// Sorts nodes topologically; those that are in order already keep their places.
-pub(super) fn sort(nodes: Vec<Resolved>, values: usize) -> Result<Vec<Resolved>, Error> {
-    let mut writer = vec![None; values];
+pub(super) fn sort(nodes: Vec<Resolved>, names: &[String]) -> Result<Vec<Resolved>, Error> {
+    let mut writer = vec![None; names.len()];
     for (index, node) in nodes.iter().enumerate() {
         for id in node.outputs.iter().flatten() {
             writer[*id] = Some(index);
@@ -37,9 +37,13 @@ pub(super) fn sort(nodes: Vec<Resolved>, values: usize) -> Result<Vec<Resolved>,
         }
     }
     if let Some(index) = (0..nodes.len()).find(|&index| waiting[index] > 0) {
+        let node = &nodes[index];
+        let waits = |id: &&usize| writer[**id].is_some_and(|writer| waiting[writer] > 0);
+        let read = node.inputs.iter().flatten().find(waits);
         return Err(Error::Invalid(format!(
-            "{} is in, or behind, a cycle of nodes that wait for one another",
-            nodes[index].call.name
+            "{} reads {}, which is not defined before it: it is in, or behind, a cycle of nodes that wait for one another",
+            node.call.name,
+            Quoted(read.map_or("", |id| &names[*id]))
         )));
     }
     let mut nodes: Vec<Option<Resolved>> = nodes.into_iter().map(Some).collect();

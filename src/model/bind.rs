@@ -68,14 +68,16 @@ impl Symbols {
         for (axis, (dim, &size)) in dims.iter().zip(&**shape).enumerate() {
             match (dim, self.numbers[index][axis]) {
                 (Dim::Known(wanted), _) if *wanted != size => {
-                    return Err(format!("has {size} at axis {axis}, must have {wanted}"));
+                    return Err(format!(
+                        "has dimension {size} at axis {axis}, must have {wanted}"
+                    ));
                 }
                 (Dim::Symbol(name), Some(number)) => match bound[number] {
                     None => bound[number] = Some((size, index)),
                     Some((first, _)) if first == size => {}
                     Some((first, by)) => {
                         return Err(format!(
-                            "has {size} at axis {axis}, where the dimension {} is {first} as in {}",
+                            "has dimension {size} at axis {axis}, where the dimension {} is {first} as in {}",
                             Quoted(name),
                             Quoted(&inputs[by].name)
                         ));

@@ -1,32 +1,41 @@
 //! External data: tensor elements in files beside the model.
 //!
 //! A location is a relative path of plain names, every one of them a real folder and the last a regular
-//! file: no links, devices or pipes, so that a model reads nothing outside its own folder.
+//! file: no devices or pipes, and no links unless they lead beneath a folder that the caller has named, so that a
+//! model reads nothing outside its own folder and that one.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 
 use bytes::Bytes;
 
 use super::proto::TensorProto;
-use crate::error::{OpError, Quoted};
+use crate::error::{OpError, Quoted, Remedy};
 
 /// The folder that external data come from, if the model came from one.
 #[derive(Clone, Debug)]
-pub(crate) struct Folder(Option<PathBuf>);
+pub(crate) struct Folder {
+    path: Option<PathBuf>,
+    /// The folder that links may lead into.
+    root: Option<PathBuf>,
+}
 
 impl Folder {
     /// No folder: the model came from memory.
     pub(crate) fn none() -> Folder {
-        Folder(None)
+        Folder {
+            path: None,
+            root: None,
+        }
     }
 
-    /// The folder that holds the model file `model`.
-    pub(crate) fn of(model: &Path) -> Folder {
-        Folder(Some(
-            model.parent().map(Path::to_path_buf).unwrap_or_default(),
-        ))
+    /// The folder that holds the model file `model`, and may have links to files beneath `root`.
+    pub(crate) fn of(model: &Path, root: Option<&Path>) -> Folder {
+        Folder {
+            path: Some(model.parent().map(Path::to_path_buf).unwrap_or_default()),
+            root: root.map(Path::to_path_buf),
+        }
     }
 
     /// The `wanted` bytes that the external data of `tensor` describe.
@@ -35,7 +44,7 @@ impl Folder {
         let location = Quoted(entries.location).to_string();
         let fail =
             |reason: String| OpError::invalid("external data", format!("{location} {reason}"));
-        let Some(folder) = &self.0 else {
+        let Some(folder) = &self.path else {
             return Err(fail(
                 "cannot be read: the model was not loaded from a file".to_string(),
             ));
@@ -47,7 +56,15 @@ impl Folder {
                 "has length {length}, its type and dimensions need {wanted} bytes"
             )));
         }
-        let path = contained(folder, entries.location).map_err(&fail)?;
+        let path =
+            contained(folder, self.root.as_deref(), entries.location).map_err(|refusal| {
+                match refusal {
+                    Refusal::Link(reason) => {
+                        fail(reason.to_string()).with(Remedy::ExternalDataRoot)
+                    }
+                    Refusal::Other(reason) => fail(reason),
+                }
+            })?;
         let mut file = File::open(path).map_err(|error| fail(error.to_string()))?;
         let metadata = file.metadata().map_err(|error| fail(error.to_string()))?;
         if !metadata.is_file() {
@@ -125,39 +142,76 @@ impl Entries<'_> {
     }
 }
 
-/// The path of `location` beneath `folder`, reached through real folders only.
-fn contained(folder: &Path, location: &str) -> Result<PathBuf, String> {
-    let plain = !location.is_empty()
-        && !location.contains(['\0', '\\'])
+/// Why a location is not read.
+enum Refusal {
+    /// It is behind a link.
+    Link(&'static str),
+    Other(String),
+}
+
+impl From<&str> for Refusal {
+    fn from(reason: &str) -> Refusal {
+        Refusal::Other(reason.to_string())
+    }
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Refusal {
+        Refusal::Other(error.to_string())
+    }
+}
+
+/// The path of `location` beneath `folder`, reached through real folders only, or where links lead beneath `root`.
+fn contained(folder: &Path, root: Option<&Path>, location: &str) -> Result<PathBuf, Refusal> {
+    if location.is_empty() {
+        return Err("is an empty location".into());
+    }
+    let plain = !location.contains(['\0', '\\'])
         && Path::new(location)
             .components()
             .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     if !plain {
-        return Err("is not a relative path inside the model's folder".to_string());
+        return Err("is not a relative path inside the model's folder".into());
     }
     let mut path = match folder.as_os_str().is_empty() {
         true => PathBuf::from("."),
         false => folder.to_path_buf(),
     };
-    let mut is_file = false;
+    let (mut is_file, mut is_link) = (false, false);
     for part in Path::new(location).components() {
         let Component::Normal(name) = part else {
             continue;
         };
         path.push(name);
-        let kind = path
-            .symlink_metadata()
-            .map_err(|error| error.to_string())?
-            .file_type();
-        if kind.is_symlink() {
-            return Err(
-                "is reached through a link, which could lead out of the model's folder".to_string(),
-            );
+        let kind = path.symlink_metadata()?.file_type();
+        is_link |= kind.is_symlink();
+        if is_link && root.is_none() {
+            return Err(Refusal::Link(
+                "is reached through a link, which could lead out of the model's folder",
+            ));
         }
         is_file = kind.is_file();
     }
+    if let (true, Some(root)) = (is_link, root) {
+        return linked(&path, root);
+    }
     match is_file {
         true => Ok(path),
-        false => Err("is not a regular file".to_string()),
+        false => Err("is not a regular file".into()),
+    }
+}
+
+/// The file that `path` leads to through links, if it is beneath `root`.
+fn linked(path: &Path, root: &Path) -> Result<PathBuf, Refusal> {
+    let (target, root) = (path.canonicalize()?, root.canonicalize()?);
+    if !target.starts_with(root) {
+        return Err(Refusal::Link(
+            "is reached through a link that leads out of the folder that links may lead into",
+        ));
+    }
+    // A pipe or a device must not even be opened.
+    match target.is_file() {
+        true => Ok(target),
+        false => Err("is not a regular file".into()),
     }
 }

@@ -286,7 +286,7 @@ impl Source<'_> {
             return Err(OpError::invalid(
                 "",
                 format!(
-                    "has {} bytes of data, its type and dimensions need {wanted}",
+                    "has {} bytes of data, its type and dimensions need a length of {wanted}",
                     bytes.len()
                 ),
             ));

@@ -1,7 +1,7 @@
 //! Where an operator puts its outputs, and the memory of a run.
 
 use super::{Inputs, required};
-use crate::error::{Class, OpError};
+use crate::error::{Class, OpError, Remedy};
 use crate::tensor::{Data, Element, Shape, Tensor, TensorView, TensorViewMut, Visitor};
 
 /// The memory of a run: the bytes that its tensors take, held below a limit, and the buffers of tensors
@@ -63,7 +63,7 @@ impl Memory {
                 "the loops of this run have gone round {} times, which is the limit",
                 self.rounds
             );
-            return Err(OpError::new(Class::Limit, "", reason));
+            return Err(OpError::new(Class::Limit, "", reason).with(Remedy::RoundLimit));
         }
         self.rounds += 1;
         Ok(())

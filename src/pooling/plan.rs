@@ -134,7 +134,7 @@ fn check_not_empty(spatial: &[usize], planes: usize) -> Result<(), OpError> {
         false => Ok(()),
         true => Err(OpError::run(
             "",
-            "the input has planes without elements, which have no largest element, mean or norm",
+            "the input has empty planes, which have no largest element, mean or norm",
         )),
     }
 }

@@ -96,7 +96,7 @@ pub enum ShapeError {
     #[error("rank {0} is above the limit of 32")]
     Rank(usize),
     /// More elements than can be addressed.
-    #[error("the dimensions {0} multiply to more elements than can be addressed")]
+    #[error("the dimensions {0} overflow: they multiply to more elements than can be addressed")]
     TooLarge(String),
 }
 

@@ -29,7 +29,7 @@ fn global_pools() {
             &mut report,
             &node,
             &[f32s(&[2, 1, 3, 0], &[])],
-            "planes without elements",
+            "empty planes",
         );
         for (dims, output) in [([0, 2, 0], [0, 2, 1]), ([2, 0, 3], [2, 0, 1])] {
             let result = run(&node, &[f32s(&dims, &[])]).map_err(|error| error.to_string());

@@ -222,7 +222,10 @@ fn data_that_do_not_fit_their_type() {
             "has 0 elements, its dimensions need 1",
         ),
         (raw(DType::F32, 1, &[0, 0, 0]), "has 3 bytes of data"),
-        (raw(DType::U4, 3, &[0]), "its type and dimensions need 2"),
+        (
+            raw(DType::U4, 3, &[0]),
+            "its type and dimensions need a length of 2",
+        ),
         (
             raw(DType::String, 1, b"a"),
             "in raw_data, they belong into string_data",

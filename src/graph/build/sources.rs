@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Builder;
-use crate::error::{Class, Error, Finding, OpError, Quoted, Severity};
+use crate::error::{Class, Error, Finding, OpError, Quoted, Remedy, Severity};
 use crate::graph::ValueId;
 use crate::graph::declared::{Declared, ValueInfo};
 use crate::onnx::attributes::fits;
@@ -194,6 +194,7 @@ fn of_initializer(name: &str, error: &OpError) -> Error {
             node: None,
             reason: text,
         }]),
+        _ if error.remedy == Some(Remedy::ExternalDataRoot) => Error::Link(text),
         _ => Error::Invalid(text),
     }
 }

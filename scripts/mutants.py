@@ -1,0 +1,308 @@
+#!/usr/bin/env python3
+"""Runs damaged copies of the models in tests/data/bad-models and models, and counts what goes wrong.
+
+    cargo build --release
+    scripts/mutants.py --count 10000 target/release/linn
+
+Each copy has one number of a node, tensor or type changed (plus and minus 1, 0, -1, the smallest and the largest), is cut
+short, or has one byte changed; some have a sound model and a damaged input. The same seed gives the same copies. A
+fault is a panic, a signal, an exit code or a message that linn does not have, more than --slow seconds of processor time,
+or more than 512 MiB resident. It needs nothing but Python.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import json
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+MEMORY = "256M"
+RESIDENT = 512 << 20
+# Done, or as the model, the inputs or the limits deserve; 2 where a copy has more inputs, so that the source of the
+# first has to name it.
+CODES = {0, 2, 3, 4, 5, 6, 7}
+EDGES = [0, -1, -(1 << 63), (1 << 63) - 1]
+
+# By message: the fields that are messages, and those that are whole numbers, alone or packed.
+MESSAGES = {
+    "model": {7: "graph", 8: "opset", 25: "function"},
+    "graph": {1: "node", 5: "tensor", 11: "value", 12: "value", 13: "value", 15: "sparse"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+    "value": {2: "type"},
+    "type": {1: "tensor type", 4: "element type", 9: "element type"},
+    "element type": {1: "type"},
+    "tensor type": {2: "shape"},
+    "shape": {1: "dimension"},
+    "function": {7: "node", 9: "opset", 11: "attribute"},
+}
+NUMBERS = {
+    "model": {1},
+    "opset": {2},
+    "attribute": {3, 8, 20},
+    "tensor": {1, 2, 5, 7, 11, 14},
+    "sparse": {3},
+    "tensor type": {1},
+    "dimension": {1},
+}
+
+
+def read_varint(data, at):
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return value, at
+        if shift > 63:
+            raise ValueError("a number of more than ten bytes")
+
+
+def varint(value):
+    value &= (1 << 64) - 1
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def parse(data, kind):
+    """The fields of a message as lists [key, value]: a number, bytes, a list of numbers, or fields again."""
+    fields, at = [], 0
+    while at < len(data):
+        key, at = read_varint(data, at)
+        number, wire = key >> 3, key & 7
+        if wire == 0:
+            value, at = read_varint(data, at)
+        elif wire == 2:
+            size, at = read_varint(data, at)
+            if at + size > len(data):
+                raise ValueError("a length past the end")
+            value, at = data[at : at + size], at + size
+            if number in MESSAGES.get(kind, {}):
+                value = ("message", parse(value, MESSAGES[kind][number]))
+            elif number in NUMBERS.get(kind, {}):
+                numbers, place = [], 0
+                while place < len(value):
+                    one, place = read_varint(value, place)
+                    numbers.append(one)
+                value = ("packed", numbers)
+        elif wire in (1, 5):
+            size = 8 if wire == 1 else 4
+            value, at = data[at : at + size], at + size
+        else:
+            raise ValueError("a wire type that does not exist")
+        fields.append([key, value])
+    return fields
+
+
+def encode(fields):
+    out = bytearray()
+    for key, value in fields:
+        out += varint(key)
+        if isinstance(value, int):
+            out += varint(value)
+            continue
+        if isinstance(value, tuple):
+            what, inner = value
+            value = encode(inner) if what == "message" else b"".join(map(varint, inner))
+        if key & 7 == 2:
+            out += varint(len(value))
+        out += value
+    return bytes(out)
+
+
+def places(fields, kind):
+    """Where the numbers of a message are: the list that holds each, and its index there."""
+    numbers = NUMBERS.get(kind, set())
+    for field in fields:
+        number, value = field[0] >> 3, field[1]
+        if isinstance(value, int):
+            if number in numbers:
+                yield field, 1
+        elif isinstance(value, tuple):
+            what, inner = value
+            if what == "message":
+                yield from places(inner, MESSAGES[kind][number])
+            else:
+                yield from ((inner, index) for index in range(len(inner)))
+
+
+def with_numbers(data, chance, most):
+    """At most so many copies of a model with one number changed, each with the words for it."""
+    try:
+        fields = parse(data, "model")
+    except (ValueError, IndexError, RecursionError):
+        return
+    changes = [
+        (count, holder, index, value)
+        for count, (holder, index) in enumerate(places(fields, "model"))
+        for value in dict.fromkeys([holder[index] + 1, holder[index] - 1, *EDGES])
+        if value & (1 << 64) - 1 != holder[index]
+    ]
+    for count, holder, index, value in chance.sample(changes, min(most, len(changes))):
+        before, holder[index] = holder[index], value
+        yield f"number {count} is {value}", encode(fields)
+        holder[index] = before
+
+
+def with_bytes(data, chance, most):
+    """At most so many copies of the bytes that are cut, and so many with one byte changed."""
+    for end in sorted(chance.sample(range(len(data)), min(most, len(data)))):
+        yield f"cut to {end} bytes", data[:end]
+    for _ in range(most if data else 0):
+        at, change = chance.randrange(len(data)), chance.randrange(1, 256)
+        yield f"byte {at} is {data[at] ^ change:#04x}", data[:at] + bytes([data[at] ^ change]) + data[at + 1 :]
+
+
+class Case:
+    """A model and its inputs, as the arguments of linn name them."""
+
+    def __init__(self, name, model, inputs):
+        self.name, self.model, self.inputs = name, model, inputs
+
+    def files(self):
+        """The files among the inputs; others are made by linn."""
+        return [source for _, source in self.inputs if isinstance(source, pathlib.Path)]
+
+    def copies(self, seed, most):
+        """The damaged copies: what was done, to which file, and its bytes."""
+        chance = random.Random(f"{seed} {self.name}")
+        data = self.model.read_bytes()
+        for words, copy in with_numbers(data, chance, 3 * most):
+            yield words, self.model, copy
+        for words, copy in with_bytes(data, chance, most):
+            yield words, self.model, copy
+        for path in self.files():
+            for words, copy in with_bytes(path.read_bytes(), chance, max(1, most // 8)):
+                yield words, path, copy
+
+
+def cases():
+    folder = ROOT / "tests/data/bad-models"
+    for case in json.loads((folder / "index.json").read_text())["cases"]:
+        inputs = [(one["name"] + "=", folder / one["file"]) for one in case["inputs"]]
+        yield Case(case["name"], folder / case["file"], inputs)
+    for model in sorted((ROOT / "models").glob("*/model.onnx")):
+        inputs = sorted((model.parent / "test_data_set_0").glob("input_*.pb"))
+        yield Case(model.parent.name, model, [("", path) for path in inputs])
+    for model in sorted((ROOT / "models/light").glob("*.onnx")):
+        yield Case(f"light/{model.stem}", model, [("", "zeros")])
+
+
+def run(linn, arguments, timeout):
+    """The exit code, what is on stderr, processor seconds and resident bytes of one run."""
+    with tempfile.TemporaryFile() as stderr:
+        child = subprocess.Popen(
+            [linn, "run", *arguments, "--max-memory", MEMORY],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+        )
+        timer = threading.Timer(timeout, child.kill)
+        timer.start()
+        _, status, used = os.wait4(child.pid, 0)
+        timer.cancel()
+        child.returncode = code = os.waitstatus_to_exitcode(status)
+        stderr.seek(0)
+        text = stderr.read().decode(errors="replace")
+    return code, text, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024
+
+
+def fault(code, text, seconds, resident, slow):
+    """What is wrong with a run, if anything is."""
+    if code == 101 or "panicked" in text:
+        return "panics"
+    if code < 0:
+        return "signals"
+    if code not in CODES:
+        return "other exit codes"
+    errors = [line for line in text.splitlines() if line.startswith("error: ")]
+    if len(errors) != (code != 0):
+        return "other messages"
+    if seconds > slow:
+        return "slow"
+    if resident > RESIDENT:
+        return "large"
+    return None
+
+
+def run_case(case, options):
+    """The exit codes of a case's copies, the faults, and the slowest."""
+    codes, faults, slowest = collections.Counter(), [], (0.0, "")
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        # External data are read from beside the model, and not through links.
+        for path in case.model.parent.iterdir():
+            if path.is_file() and path.suffix != ".onnx":
+                shutil.copy(path, folder / path.name)
+        for words, damaged, data in case.copies(options.seed, options.most):
+            paths = {source: source for _, source in case.inputs} | {case.model: folder / "model.onnx"}
+            paths[damaged] = folder / ("model.onnx" if damaged == case.model else "damaged.pb")
+            if damaged != case.model:
+                shutil.copy(case.model, folder / "model.onnx")
+            paths[damaged].write_bytes(data)
+            arguments = [str(paths[case.model])]
+            for name, source in case.inputs:
+                arguments += ["-i", f"{name}{paths[source]}"]
+            code, text, seconds, resident = run(options.linn, arguments, options.timeout)
+            codes[code] += 1
+            label = f"{case.name}: {damaged.name}, {words}"
+            slowest = max(slowest, (seconds, label))
+            what = fault(code, text, seconds, resident, options.slow)
+            if what:
+                faults.append((what, label, text.strip()[:300]))
+                if options.keep:
+                    kept = options.keep / f"{what.replace(' ', '-')}-{case.name.replace('/', '-')}-{len(faults)}{damaged.suffix}"
+                    kept.write_bytes(data)
+    return codes, faults, slowest
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("linn", help="the program")
+    parser.add_argument("--count", type=int, default=10_000, help="about how many copies (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="which copies (default: %(default)s)")
+    parser.add_argument("--slow", type=float, default=1.0, help="seconds of processor time (default: %(default)s)")
+    parser.add_argument("--timeout", type=float, default=20.0, help="seconds until a run is ended (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at once (default: %(default)s)")
+    parser.add_argument("--only", default="", help="cases with this in their names")
+    parser.add_argument("--keep", type=pathlib.Path, metavar="DIR", help="where the bytes of faults are kept")
+    options = parser.parse_args()
+    options.linn = str(pathlib.Path(options.linn).resolve())
+    if options.keep:
+        options.keep.mkdir(parents=True, exist_ok=True)
+    chosen = [case for case in cases() if options.only in case.name]
+    if not chosen:
+        parser.error("no case has that in its name")
+    # A case has up to three copies with a number changed for one that is cut and one with a byte changed.
+    options.most = max(1, options.count // (5 * len(chosen)))
+    codes, faults, slowest = collections.Counter(), [], (0.0, "")
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        for result in pool.map(lambda case: run_case(case, options), chosen):
+            codes += result[0]
+            faults += result[1]
+            slowest = max(slowest, result[2])
+    for what, label, text in faults:
+        print(f"{what}: {label}: {text}")
+    kinds = collections.Counter(what for what, _, _ in faults)
+    print(f"{codes.total()} copies of {len(chosen)} models, seed {options.seed}: {len(faults)} faults {dict(kinds)}")
+    print(f"exit codes: {dict(sorted(codes.items()))}; most processor time: {slowest[0]:.2f} s, {slowest[1]}")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
