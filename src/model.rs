@@ -3,6 +3,7 @@
 mod bind;
 mod body;
 mod fix;
+mod graphs;
 mod nodes;
 mod outputs;
 mod plan;
@@ -26,6 +27,7 @@ use crate::simd::Simd;
 use crate::tensor::{Tensor, TensorError, TensorView, TensorViewMut};
 use bind::Symbols;
 pub(crate) use body::{Body, Kept};
+pub use graphs::{Form, GraphInfo, GraphValue};
 pub use nodes::{ModelInfo, NodeInfo, Totals};
 pub use outputs::Outputs;
 use plan::Plan;
