@@ -37,7 +37,7 @@ pub mod semantics {}
 
 pub use error::{Class, Error, Finding, NodeName, OpError, Severity};
 pub use graph::{Dim, ValueInfo};
-pub use model::{Model, ModelInfo, NodeInfo, Options, Outputs, Totals};
+pub use model::{Model, ModelInfo, NodeInfo, NodeTime, Options, Outputs, Profile, Totals};
 pub use onnx::{proto, read_tensor, write_tensor};
 pub use ops::{OperatorInfo, operators};
 pub use simd::Simd;
