@@ -18,6 +18,7 @@ mod npz;
 mod number;
 mod ops;
 mod pool;
+mod profile;
 mod run;
 mod sink;
 mod source;

@@ -38,7 +38,8 @@ pub mod semantics {}
 pub use error::{Class, Error, Finding, NodeName, OpError, Severity};
 pub use graph::{AttributeInfo, AttributeValue, Dim, ValueInfo};
 pub use model::{
-    Form, GraphInfo, GraphValue, Model, ModelInfo, NodeInfo, Options, Outputs, Totals,
+    Form, GraphInfo, GraphValue, Model, ModelInfo, NodeInfo, NodeTime, Options, Outputs, Profile,
+    Totals,
 };
 pub use onnx::{proto, read_tensor, write_tensor};
 pub use ops::{OperatorInfo, operators};

@@ -7,6 +7,7 @@ mod graphs;
 mod nodes;
 mod outputs;
 mod plan;
+mod profile;
 mod values;
 
 use std::fs::File;
@@ -31,6 +32,8 @@ pub use graphs::{Form, GraphInfo, GraphValue};
 pub use nodes::{ModelInfo, NodeInfo, Totals};
 pub use outputs::Outputs;
 use plan::Plan;
+use profile::Recorder;
+pub use profile::{NodeTime, Profile};
 use values::{State, Values};
 
 /// How a model is loaded and run.
@@ -284,7 +287,7 @@ impl Model {
         &self,
         inputs: impl IntoIterator<Item = (N, V)>,
     ) -> Result<Outputs, Error> {
-        self.run_way(self.way(), self.names.clone(), inputs)
+        self.run_way(self.way(), self.names.clone(), inputs, None)
     }
 
     /// As [`Model::run`], for any values of the graph by name, intermediate ones too. Where one is not an output, the nodes
@@ -306,6 +309,15 @@ impl Model {
         inputs: impl IntoIterator<Item = (N, V)>,
         names: &[&str],
     ) -> Result<Outputs, Error> {
+        self.fetch_way(inputs, names, None)
+    }
+
+    fn fetch_way<'m, 'a, N: AsRef<str>, V: Into<TensorView<'a>>>(
+        &'m self,
+        inputs: impl IntoIterator<Item = (N, V)>,
+        names: &[&str],
+        recorder: Option<&mut Recorder<'m>>,
+    ) -> Result<Outputs, Error> {
         let ids = names
             .iter()
             .map(|name| self.graph.find(name))
@@ -323,7 +335,7 @@ impl Model {
             constants,
             plan: &plan,
         };
-        self.run_way(way, names, inputs)
+        self.run_way(way, names, inputs, recorder)
     }
 
     /// As [`Model::run`], into buffers that the caller owns; a repeated call of a small model asks the system
@@ -356,12 +368,28 @@ impl Model {
         W: TryInto<TensorViewMut<'b>>,
         TensorError: From<W::Error>,
     {
+        self.run_way_into(inputs, outputs, None)
+    }
+
+    fn run_way_into<'m, 'a, 'b, N, V, M, W>(
+        &'m self,
+        inputs: impl IntoIterator<Item = (N, V)>,
+        outputs: impl IntoIterator<Item = (M, W)>,
+        recorder: Option<&mut Recorder<'m>>,
+    ) -> Result<(), Error>
+    where
+        N: AsRef<str>,
+        V: Into<TensorView<'a>>,
+        M: AsRef<str>,
+        W: TryInto<TensorViewMut<'b>>,
+        TensorError: From<W::Error>,
+    {
         self.with_state(|state| {
             let way = self.way();
             let mut values = self.values(way, state);
             self.bind_inputs(inputs, &mut values)?;
             self.bind_outputs(outputs, &mut values)?;
-            self.execute(way, &mut values)?;
+            self.execute(way, &mut values, recorder)?;
             let computed = |id| self.computed[id];
             values
                 .fill_targets(computed)
@@ -369,16 +397,17 @@ impl Model {
         })
     }
 
-    fn run_way<'a, N: AsRef<str>, V: Into<TensorView<'a>>>(
+    fn run_way<'m, 'a, N: AsRef<str>, V: Into<TensorView<'a>>>(
         &self,
-        way: Way<'_>,
+        way: Way<'m, '_>,
         names: Arc<[String]>,
         inputs: impl IntoIterator<Item = (N, V)>,
+        recorder: Option<&mut Recorder<'m>>,
     ) -> Result<Outputs, Error> {
         self.with_state(|state| {
             let mut values = self.values(way, state);
             self.bind_inputs(inputs, &mut values)?;
-            self.execute(way, &mut values)?;
+            self.execute(way, &mut values, recorder)?;
             Ok(Outputs::new(names, values.results(&way.plan.results)))
         })
     }
@@ -402,7 +431,7 @@ impl Model {
     }
 
     /// How a plain run goes.
-    fn way(&self) -> Way<'_> {
+    fn way(&self) -> Way<'_, '_> {
         Way {
             nodes: &self.program.nodes,
             constants: &self.program.constants,
@@ -410,22 +439,27 @@ impl Model {
         }
     }
 
-    fn values<'v>(&self, way: Way<'v>, state: &'v mut State) -> Values<'v> {
+    fn values<'v>(&self, way: Way<'v, '_>, state: &'v mut State) -> Values<'v> {
         Values::new(way.constants, self.constant_bytes, state)
     }
 
-    fn execute(&self, way: Way<'_>, values: &mut Values<'_>) -> Result<(), Error> {
+    fn execute<'m>(
+        &self,
+        way: Way<'m, '_>,
+        values: &mut Values<'_>,
+        recorder: Option<&mut Recorder<'m>>,
+    ) -> Result<(), Error> {
         self.simd
-            .install_checked(|| values.steps(way.nodes, way.plan))
+            .install_checked(|| values.steps(way.nodes, way.plan, recorder))
     }
 }
 
 /// The way of a run: what nodes do, in which steps.
 #[derive(Clone, Copy)]
-struct Way<'m> {
+struct Way<'m, 'p> {
     nodes: &'m [Node],
     constants: &'m [Option<Arc<Tensor>>],
-    plan: &'m Plan,
+    plan: &'p Plan,
 }
 
 /// The machine lacks what the options ask for.

@@ -27,6 +27,15 @@ pub(super) fn width() -> Option<usize> {
     })
 }
 
+/// As [`width`], for what goes to stderr.
+pub(super) fn stderr_width() -> Option<usize> {
+    let said = std::env::var("COLUMNS").ok();
+    said.and_then(|text| text.parse().ok()).or_else(|| {
+        let (width, _) = terminal_size::terminal_size_of(io::stderr())?;
+        Some(width.0.into())
+    })
+}
+
 /// The lines of a table, the first row being its head. Columns without any text are left out.
 pub(super) fn table(columns: &[Column], rows: &[Vec<String>], width: Option<usize>) -> String {
     let widest = |column: usize| {

@@ -229,7 +229,7 @@ fn operators(node: &NodeInfo) -> String {
 }
 
 /// The name of a node, or where it has none, of what it writes; behind the functions that hold it.
-fn node_text(node: &NodeInfo) -> String {
+pub(super) fn node_text(node: &NodeInfo) -> String {
     let name = match node.name.name.as_str() {
         "" => &node.name.output,
         name => name,
@@ -257,7 +257,7 @@ fn value_json(info: &ValueInfo) -> Value {
     })
 }
 
-fn node_json(node: &NodeInfo) -> Value {
+pub(super) fn node_json(node: &NodeInfo) -> Value {
     let values = |infos: &[Option<ValueInfo>]| -> Vec<Value> {
         infos
             .iter()

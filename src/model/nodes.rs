@@ -242,7 +242,7 @@ impl<'g> Nodes<'g> {
 }
 
 /// The multiplications with an addition of one node, as [`NodeInfo::RULE`] says.
-fn macs(
+pub(super) fn macs(
     operator: &str,
     inputs: &[Option<ValueInfo>],
     outputs: &[Option<ValueInfo>],

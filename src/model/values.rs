@@ -1,10 +1,12 @@
 //! The values of one run, and what a model keeps between runs.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use smallvec::SmallVec;
 
 use super::plan::{Plan, Step};
+use super::profile::Recorder;
 use crate::error::{Error, OpError};
 use crate::graph::{Node, ValueId, inputs_text};
 use crate::ops::{Memory, Outputs, Slot};
@@ -80,10 +82,16 @@ impl<'v> Values<'v> {
         }
     }
 
-    /// Runs the steps of a plan.
-    pub(super) fn steps(&mut self, nodes: &[Node], plan: &Plan) -> Result<(), Error> {
+    /// Runs the steps of a plan; if there is a recorder, it notes each.
+    pub(super) fn steps<'n>(
+        &mut self,
+        nodes: &'n [Node],
+        plan: &Plan,
+        mut recorder: Option<&mut Recorder<'n>>,
+    ) -> Result<(), Error> {
         for step in &plan.steps {
             let node = &nodes[step.node];
+            let start = recorder.is_some().then(Instant::now);
             self.run(node, step)
                 .map_err(|(source, inputs)| Error::Node {
                     node: Box::new(node.name.clone()),
@@ -91,6 +99,17 @@ impl<'v> Values<'v> {
                     inputs: inputs_text(&inputs),
                     running: true,
                 })?;
+            if let (Some(recorder), Some(start)) = (recorder.as_deref_mut(), start) {
+                recorder.add(node, &step.wanted, start, |id| {
+                    view(
+                        id,
+                        self.constants,
+                        &self.inputs,
+                        &self.targets,
+                        self.computed,
+                    )
+                });
+            }
             for id in &step.last_uses {
                 self.free(*id);
             }
