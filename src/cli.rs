@@ -6,6 +6,7 @@ mod bench;
 mod check;
 mod columns;
 mod data_set;
+mod difference;
 mod engine;
 mod generate;
 mod grid;

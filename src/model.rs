@@ -63,7 +63,7 @@ pub struct Options {
     /// default. Files of IR version 3 have all their weights as such inputs.
     pub fix_defaults: bool,
     /// Whether the graph is rewritten so that it runs faster, which is the default: nodes are joined, and constants laid
-    /// out beforehand. Results differ in rounding at most. [`Model::fetch`] of other values than outputs
+    /// out beforehand. Results differ in rounding at most. [`Model::fetch`] of values that are joined away
     /// computes with the nodes as the file has them.
     pub optimize: bool,
 }
@@ -290,8 +290,25 @@ impl Model {
         self.run_way(self.way(), self.names.clone(), inputs, None)
     }
 
-    /// As [`Model::run`], for any values of the graph by name, intermediate ones too. Where one is not an output, the nodes
-    /// run as the file has them, see [`Options::optimize`].
+    /// The names of the values that a run computes, in the order in which it does. What rewriting has joined away is not
+    /// among them, see [`Options::optimize`].
+    ///
+    /// ```
+    /// let model = linn::Model::load("models/branches/model.onnx")?;
+    /// let names: Vec<&str> = model.computed().collect();
+    /// assert!(names.contains(&"largest"));
+    /// # Ok::<(), linn::Error>(())
+    /// ```
+    pub fn computed(&self) -> impl Iterator<Item = &str> {
+        self.plan.steps.iter().flat_map(|step| {
+            let outputs = self.program.nodes[step.node].outputs.iter();
+            let wanted = outputs.zip(&step.wanted).filter(|(_, wanted)| **wanted);
+            wanted.filter_map(|(id, _)| Some(self.graph.names[(*id)?].as_str()))
+        })
+    }
+
+    /// As [`Model::run`], for any values of the graph by name, intermediate ones too. Where one is none of those that a run
+    /// [computes](Model::computed), the nodes run as the file has them, see [`Options::optimize`].
     ///
     /// # Errors
     /// As [`Model::run`], and a name that no value has.
@@ -323,9 +340,13 @@ impl Model {
             .map(|name| self.graph.find(name))
             .collect::<Result<Vec<ValueId>, Error>>()?;
         let names = names.iter().map(|name| (*name).to_string()).collect();
-        let outputs = &self.graph.outputs;
-        let is_output = |id: &ValueId| outputs.iter().any(|(output, _)| output == id);
-        let (nodes, constants) = match ids.iter().all(is_output) {
+        let mut is_computed = vec![false; self.graph.names.len()];
+        let outputs = self.graph.outputs.iter().map(|(id, _)| *id);
+        let written = self.program.nodes.iter().flat_map(|node| &node.outputs);
+        for id in outputs.chain(written.flatten().copied()) {
+            is_computed[id] = true;
+        }
+        let (nodes, constants) = match ids.iter().all(|id| is_computed[*id]) {
             true => (&self.program.nodes, &self.program.constants),
             false => (&self.graph.nodes, &self.graph.constants),
         };
