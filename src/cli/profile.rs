@@ -37,13 +37,21 @@ pub(super) struct Profiled {
 /// Nodes that share a line.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Group {
-    /// Operator, name, inputs, output: what tells the line from others.
-    key: [String; 4],
+    key: Key,
     nodes: usize,
     seconds: f64,
     bytes: Option<u64>,
     /// `None` if the MACs of a node in it are not counted.
     macs: Option<u64>,
+}
+
+/// What the nodes of a group share, and tells its line from others; what may differ in it is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Key {
+    operator: String,
+    name: String,
+    inputs: String,
+    outputs: String,
 }
 
 impl Profiled {
@@ -78,7 +86,7 @@ impl Profiled {
         let mut groups: Vec<Group> = Vec::new();
         let mut places = std::collections::HashMap::new();
         for (at, (node, seconds)) in self.nodes.iter().enumerate() {
-            let key = key(node, by);
+            let key = Key::of(node, by);
             // Nodes may share a name.
             let unique = (key.clone(), (by == By::Node).then_some(at));
             let place = *places.entry(unique).or_insert(groups.len());
@@ -117,12 +125,10 @@ impl Profiled {
         if groups.len() > MOST_LINES + 1 {
             let rest = groups.split_off(MOST_LINES);
             let mut sum = Group {
-                key: [
-                    format!("{} more", rest.len()),
-                    String::new(),
-                    String::new(),
-                    String::new(),
-                ],
+                key: Key {
+                    operator: format!("{} more", rest.len()),
+                    ..Key::default()
+                },
                 bytes: Some(0),
                 macs: Some(0),
                 ..Group::default()
@@ -143,24 +149,17 @@ impl Profiled {
             Column::Right,
         ];
         let time = format!("time {}", unit.name);
-        let filled = |at: usize| groups.iter().any(|group| !group.key[at].is_empty());
-        let head = |at: usize, head: &str| {
-            if filled(at) {
-                head.to_string()
-            } else {
-                String::new()
-            }
+        // A column of which no cell is filled has no head either, and so is left out.
+        let head = |head: &str, cell: fn(&Key) -> &str| {
+            let filled = groups.iter().any(|group| !cell(&group.key).is_empty());
+            (if filled { head } else { "" }).to_string()
         };
         let mut rows = vec![vec![
             "operator".to_string(),
-            head(1, "name"),
-            head(2, "inputs"),
-            head(3, "output"),
-            if by == By::Node {
-                String::new()
-            } else {
-                "nodes".to_string()
-            },
+            head("name", |key| &key.name),
+            head("inputs", |key| &key.inputs),
+            head("outputs", |key| &key.outputs),
+            if by == By::Node { "" } else { "nodes" }.to_string(),
             time,
             "share".to_string(),
             "bytes".to_string(),
@@ -174,17 +173,22 @@ impl Profiled {
                 Some(_) if group.seconds == 0.0 => "-".to_string(),
                 Some(count) => short((count as f64 / group.seconds) as u64),
             };
-            let mut row = group.key.to_vec();
-            row.push(match by {
-                By::Node => String::new(),
-                By::Op | By::Shape => group.nodes.to_string(),
-            });
-            row.push(unit.show(group.seconds));
-            row.push(format!("{:.1} %", share(group.seconds, in_nodes) * 100.0));
-            row.push(group.bytes.map_or("-".to_string(), short));
-            row.push(rate(group.bytes));
-            row.push(rate(group.macs));
-            rows.push(row);
+            let key = group.key.clone();
+            rows.push(vec![
+                key.operator,
+                key.name,
+                key.inputs,
+                key.outputs,
+                match by {
+                    By::Node => String::new(),
+                    By::Op | By::Shape => group.nodes.to_string(),
+                },
+                unit.show(group.seconds),
+                format!("{:.1} %", share(group.seconds, in_nodes) * 100.0),
+                group.bytes.map_or("-".to_string(), short),
+                rate(group.bytes),
+                rate(group.macs),
+            ]);
         }
         text += &table(&columns, &rows, width);
         text
@@ -194,14 +198,14 @@ impl Profiled {
     pub(super) fn json(&self, by: By) -> Value {
         let in_nodes = self.in_nodes();
         let group = |group: &Group| {
-            let [operator, name, inputs, output] = &group.key;
-            let mut value = json!({"operator": operator});
+            let key = &group.key;
+            let mut value = json!({"operator": key.operator});
             match by {
                 By::Op => {}
-                By::Node => value["name"] = json!(name),
+                By::Node => value["name"] = json!(key.name),
                 By::Shape => {
-                    value["inputs"] = json!(inputs);
-                    value["output"] = json!(output);
+                    value["inputs"] = json!(key.inputs);
+                    value["outputs"] = json!(key.outputs);
                 }
             }
             value["nodes"] = json!(group.nodes);
@@ -241,22 +245,22 @@ fn share(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { part / whole } else { 0.0 }
 }
 
-fn key(node: &NodeInfo, by: By) -> [String; 4] {
-    let operator = Plain(&node.name.operator).to_string();
-    match by {
-        By::Op => [operator, String::new(), String::new(), String::new()],
-        By::Node => [
-            operator,
-            node_text(node),
-            String::new(),
-            shapes(&node.outputs),
-        ],
-        By::Shape => [
-            operator,
-            String::new(),
-            shapes(&node.inputs),
-            shapes(&node.outputs),
-        ],
+impl Key {
+    fn of(node: &NodeInfo, by: By) -> Key {
+        let mut key = Key {
+            operator: Plain(&node.name.operator).to_string(),
+            ..Key::default()
+        };
+        if by == By::Node {
+            key.name = node_text(node);
+        }
+        if by == By::Shape {
+            key.inputs = shapes(&node.inputs);
+        }
+        if by != By::Op {
+            key.outputs = shapes(&node.outputs);
+        }
+        key
     }
 }
 

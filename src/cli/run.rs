@@ -128,6 +128,9 @@ impl Args {
             .collect::<Result<_, _>>()
             .map_err(Failure::Usage)?;
         let plan = sink::Plan::new(&sinks, &outputs)?;
+        if let Some(file) = &self.trace {
+            plan.check_other(file)?;
+        }
         let inputs = self.subject.inputs(model, &mut loader)?;
 
         let shows = match self.format {
@@ -150,10 +153,13 @@ impl Args {
             }
             .map_err(|error| loaded.blame(error))?;
 
-        plan.write(|name| values.get(name))?;
-        if let (Some(file), Some(profile)) = (&self.trace, &profile) {
-            trace::write(file, &self.subject.model(), profile)?;
-        }
+        let trace = match (&self.trace, &profile) {
+            (Some(file), Some(profile)) => {
+                Some(trace::whole(file, &self.subject.model(), profile)?)
+            }
+            _ => None,
+        };
+        plan.write_with(trace, |name| values.get(name))?;
         let profiled = profile.and_then(|profile| Profiled::new(&[profile]));
         let profiled = profiled.zip(self.profile);
         let in_document = shows && self.format == Format::Json;

@@ -30,7 +30,7 @@ use crate::tensor::{DType, Shape, TensorError, TensorView, TensorViewMut};
 /// assert!(in_nodes <= profile.duration && outputs.len() == 1);
 /// # Ok::<(), linn::Error>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Profile {
     /// How long the whole run took: with the checks of the inputs, and what lies between nodes.
@@ -40,7 +40,7 @@ pub struct Profile {
 }
 
 /// A node in a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct NodeTime {
     /// The node, with the types and shapes that it met: all dimensions are known, so bytes are too, and MACs wherever
@@ -131,30 +131,29 @@ impl<'n> Recorder<'n> {
         }
     }
 
-    /// Notes a node that began at `start` and has just ended; `wanted` says which of its outputs it has written.
-    pub(super) fn add<'v>(
-        &mut self,
-        node: &'n Node,
-        wanted: &[bool],
-        start: Instant,
-        value: impl Fn(ValueId) -> TensorView<'v>,
-    ) {
-        let end = Instant::now();
-        let met = |id: ValueId| {
-            let view = value(id);
-            (view.dtype(), view.shape().clone())
-        };
+    /// Notes that a node begins, and its inputs, which it may write over.
+    pub(super) fn begin<'v>(&mut self, node: &'n Node, value: impl Fn(ValueId) -> TensorView<'v>) {
         let own = node.inputs[..node.own].iter();
-        let outputs = node.outputs.iter().zip(wanted);
+        let inputs = own.map(|id| id.map(|id| met(&value(id)))).collect();
+        let start = Instant::now();
         self.nodes.push(Recorded {
             node,
             start,
-            end,
-            inputs: own.map(|id| id.map(met)).collect(),
-            outputs: outputs
-                .map(|(id, wanted)| id.filter(|_| *wanted).map(met))
-                .collect(),
+            end: start,
+            inputs,
+            outputs: SmallVec::new(),
         });
+    }
+
+    /// Notes that the node has ended; `wanted` says which of its outputs it has written.
+    pub(super) fn end<'v>(&mut self, wanted: &[bool], value: impl Fn(ValueId) -> TensorView<'v>) {
+        let end = Instant::now();
+        if let Some(last) = self.nodes.last_mut() {
+            last.end = end;
+            let outputs = last.node.outputs.iter().zip(wanted);
+            let written = outputs.map(|(id, wanted)| id.filter(|_| *wanted));
+            last.outputs = written.map(|id| id.map(|id| met(&value(id)))).collect();
+        }
     }
 
     /// What was noted in a run of `model` that has just ended.
@@ -200,6 +199,10 @@ impl Recorded<'_> {
         let outputs = infos(&node.outputs, &self.outputs, names);
         NodeInfo {
             name: node.name.clone(),
+            absorbed: node.absorbed.clone(),
+            attributes: node.attributes.to_vec(),
+            reads: node.inputs[..node.own].to_vec(),
+            writes: node.outputs.clone(),
             parameters,
             macs: macs(&node.name.operator, &inputs, &outputs),
             bytes: Some(bytes),
@@ -207,6 +210,10 @@ impl Recorded<'_> {
             outputs,
         }
     }
+}
+
+fn met(view: &TensorView<'_>) -> (DType, Shape) {
+    (view.dtype(), view.shape().clone())
 }
 
 /// Values with their names; a constant that rewriting has made has none.

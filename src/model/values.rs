@@ -1,7 +1,6 @@
 //! The values of one run, and what a model keeps between runs.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use smallvec::SmallVec;
 
@@ -91,7 +90,9 @@ impl<'v> Values<'v> {
     ) -> Result<(), Error> {
         for step in &plan.steps {
             let node = &nodes[step.node];
-            let start = recorder.is_some().then(Instant::now);
+            if let Some(recorder) = &mut recorder {
+                recorder.begin(node, |id| self.tensors.view(id));
+            }
             self.run(node, step)
                 .map_err(|(source, inputs)| Error::Node {
                     node: Box::new(node.name.clone()),
@@ -99,16 +100,8 @@ impl<'v> Values<'v> {
                     inputs: inputs_text(&inputs),
                     running: true,
                 })?;
-            if let (Some(recorder), Some(start)) = (recorder.as_deref_mut(), start) {
-                recorder.add(node, &step.wanted, start, |id| {
-                    view(
-                        id,
-                        self.constants,
-                        &self.inputs,
-                        &self.targets,
-                        self.computed,
-                    )
-                });
+            if let Some(recorder) = &mut recorder {
+                recorder.end(&step.wanted, |id| self.tensors.view(id));
             }
             for id in &step.last_uses {
                 self.free(*id);

@@ -11,10 +11,14 @@ use crate::cli::Failure;
 use crate::cli::inspect::node_text;
 use crate::cli::whole_file::WholeFile;
 
-/// Writes the events of a run of `model`, the whole file at once.
-pub(in crate::cli) fn write(file: &Path, model: &str, profile: &Profile) -> Result<(), Failure> {
+/// The file of the events of a run of `model`, complete but not yet in its place.
+pub(in crate::cli) fn whole(
+    file: &Path,
+    model: &str,
+    profile: &Profile,
+) -> Result<WholeFile, Failure> {
     let document = document(model, profile);
-    WholeFile::new(file, |to| writeln!(to, "{document}"))?.appear()
+    WholeFile::new(file, |to| writeln!(to, "{document}"))
 }
 
 /// One complete event for the run and one for each node in it; times are microseconds.
