@@ -85,7 +85,7 @@ impl Body {
             }
         }
         values
-            .steps(&self.graph.nodes, &self.plan)
+            .steps(&self.graph.nodes, &self.plan, None)
             .map_err(|error| OpError::within(&error, error.to_string()))?;
         values.results_within(&self.plan.results)
     }

@@ -93,6 +93,9 @@ fn absorbed(
         inputs.resize(inputs.len().max(index + 1), None);
         inputs[index] = Some(added);
     }
+    let mut names = node.absorbed.clone();
+    names.push(next.name.clone());
+    names.extend(next.absorbed.iter().cloned());
     Some((
         Node {
             name: node.name.clone(),
@@ -101,6 +104,8 @@ fn absorbed(
             inputs,
             outputs: vec![Some(result)],
             exact: node.exact && next.exact,
+            attributes: node.attributes.clone(),
+            absorbed: names,
         },
         reader,
     ))
