@@ -19,6 +19,7 @@ pub(crate) mod winograd;
 
 use std::borrow::Cow;
 
+use fearless_simd::Level;
 use ndarray::{ArrayViewMut2, Axis as NdAxis, Slice};
 use rayon::prelude::*;
 
@@ -53,9 +54,9 @@ pub(crate) struct Sizes {
     pub(crate) axes: Axes,
 }
 
-/// The product of one size of all axes.
+/// The product of one size of all axes; what is too large for the memory may be any large number.
 pub(crate) fn product(axes: &[Axis], size: impl Fn(&Axis) -> usize) -> usize {
-    axes.iter().map(size).product()
+    axes.iter().map(size).fold(1, usize::saturating_mul)
 }
 
 impl Sizes {
@@ -71,6 +72,12 @@ impl Sizes {
         product(&self.axes, |axis| axis.input)
     }
 
+    /// Whether there is nothing to sum up.
+    fn is_empty(&self) -> bool {
+        [self.batch, self.groups, self.channels, self.outputs].contains(&0)
+            || self.axes.iter().any(|axis| axis.output == 0)
+    }
+
     fn is_depthwise(&self) -> bool {
         self.channels == 1 && self.groups > 1
     }
@@ -82,21 +89,35 @@ impl Sizes {
 
     /// Bytes that [`convolve`] takes for itself.
     pub(crate) fn scratch_bytes<T: Factor>(&self) -> usize {
+        if self.is_empty() {
+            return 0;
+        }
         let plane = sorted::scratch_elements(&self.axes).saturating_mul(size_of::<T::Sum>());
         if !self.is_depthwise() {
             let planes = match self.is_pointwise() {
                 true => 0,
                 false => plane.saturating_mul(self.channels),
             };
-            return planes.saturating_add(self.block_scratch_bytes::<T>());
+            return planes
+                .saturating_add(self.block_scratch_bytes::<T>())
+                .saturating_add(self.tap_bytes());
         }
         plane
             .saturating_mul(rayon::current_num_threads())
             .saturating_add(self.weight_bytes::<T>())
+            .saturating_add(self.tap_bytes())
+    }
+
+    /// Bytes of the places that taps read.
+    fn tap_bytes(&self) -> usize {
+        self.taps().saturating_mul(2 * size_of::<usize>())
     }
 
     /// Bytes that [`convolve_columns`] takes for itself, with the weights in the type of sums.
     pub(crate) fn block_scratch_bytes<T: Factor>(&self) -> usize {
+        if self.is_empty() {
+            return 0;
+        }
         let columns = gemm::scratch_bytes::<T::Sum>(self.inner(), self.windows());
         let narrow = widened_bytes::<T>(self.outputs.saturating_mul(self.windows()));
         let laid = left_len(self.outputs, self.inner()).saturating_mul(self.groups);
@@ -113,7 +134,8 @@ impl Sizes {
     }
 
     fn weight_bytes<T: Factor>(&self) -> usize {
-        widened_bytes::<T>(self.groups * self.outputs * self.channels * self.taps())
+        let outputs = self.groups.saturating_mul(self.outputs);
+        widened_bytes::<T>(outputs.saturating_mul(self.inner()))
     }
 
     /// Output channels whose columns [`transpose`] has at once.
@@ -125,14 +147,18 @@ impl Sizes {
         let most = (TRANSPOSED_BYTES / each.max(1)).max(1);
         let fair = self
             .outputs
-            .div_ceil(ENOUGH.div_ceil(self.groups * self.batch.max(1)));
+            .div_ceil(ENOUGH.div_ceil(self.groups.saturating_mul(self.batch)));
         most.min(fair).max(1)
     }
 
     /// Bytes that [`transpose`] takes for itself.
     pub(crate) fn transposed_scratch_bytes<T: Factor>(&self) -> usize {
+        if self.is_empty() {
+            return 0;
+        }
         let bytes = size_of::<T::Sum>();
-        let input = self.batch * self.groups * self.channels * self.windows();
+        let input = [self.batch, self.groups, self.channels, self.windows()];
+        let input = input.into_iter().fold(1, usize::saturating_mul);
         let columns = self
             .channel_block(bytes)
             .saturating_mul(self.taps())
@@ -183,7 +209,7 @@ pub(crate) fn convolve<T: Factor>(
     finish: Finish<'_, T::Sum>,
     y: &mut [T],
 ) {
-    if sizes.channels == 0 || y.is_empty() {
+    if sizes.is_empty() {
         return fill(bias, sizes.windows(), finish, y);
     }
     if sizes.is_depthwise() {
@@ -212,7 +238,7 @@ pub(crate) fn convolve<T: Factor>(
                 offsets: &offsets,
                 planes,
             };
-            convolve_group::<T, _>(sizes, laid.as_ref(), bias, finish, at, y, columns);
+            convolve_group::<T, _>(level, sizes, laid.as_ref(), bias, finish, at, y, columns);
         });
     }
 }
@@ -243,11 +269,12 @@ pub(crate) fn convolve_columns<T: Factor, R: Right<T::Sum>>(
     y: &mut [T],
     columns: impl Fn(usize) -> R + Sync,
 ) {
-    if sizes.channels == 0 || y.is_empty() {
+    if sizes.is_empty() {
         return fill(bias, sizes.windows(), finish, y);
     }
+    let level = Simd::installed();
     let run = |(at, y): (usize, &mut [T])| {
-        convolve_group(sizes, laid, bias, finish, at, y, &columns);
+        convolve_group(level, sizes, laid, bias, finish, at, y, &columns);
     };
     let groups = y
         .par_chunks_mut(sizes.outputs * sizes.windows())
@@ -260,6 +287,7 @@ pub(crate) fn convolve_columns<T: Factor, R: Right<T::Sum>>(
 
 /// Group `at` of all images.
 fn convolve_group<T: Factor, R: Right<T::Sum>>(
+    level: Level,
     sizes: &Sizes,
     laid: &Weights<T::Sum>,
     bias: Option<&[T::Sum]>,
@@ -282,7 +310,7 @@ fn convolve_group<T: Factor, R: Right<T::Sum>>(
     };
     let y = ArrayViewMut2::from_shape((sizes.outputs, windows), y);
     gemm::with_sums(y.expect("a group has as many elements"), |y| {
-        gemm::multiply_panels(left, &columns(at), start, finish, y);
+        gemm::multiply_panels(level, left, &columns(at), start, finish, y);
     });
 }
 
@@ -311,12 +339,13 @@ pub(crate) fn transpose<T: Factor>(
     bias: Option<&[T::Sum]>,
     y: &mut [T],
 ) {
-    if sizes.channels == 0 || y.is_empty() {
+    if sizes.is_empty() || y.is_empty() {
         return fill(bias, sizes.plane(), Finish::NONE, y);
     }
     let (x, w) = (T::widened(x), T::widened(w));
     let (windows, taps, plane) = (sizes.windows(), sizes.taps(), sizes.plane());
     let block = sizes.channel_block(size_of::<T::Sum>());
+    let level = Simd::installed();
     let mut pieces = Vec::new();
     for (at, y) in y.chunks_mut(sizes.outputs * plane).enumerate() {
         for (index, y) in y.chunks_mut(block * plane).enumerate() {
@@ -343,7 +372,7 @@ pub(crate) fn transpose<T: Factor>(
         columns.resize(columns.len().max(outputs * taps * windows), T::Sum::ZERO);
         let columns = &mut columns[..outputs * taps * windows];
         let view = ArrayViewMut2::from_shape((outputs * taps, windows), &mut *columns);
-        multiply(&w, &x, false, &mut view.expect("it was made so"));
+        multiply(level, &w, &x, false, &mut view.expect("it was made so"));
         let mut sums = vec![T::Sum::ZERO; plane];
         for (index, y) in y.chunks_mut(plane).enumerate() {
             sums.fill(bias.map_or(T::Sum::ZERO, |bias| {

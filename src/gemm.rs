@@ -19,6 +19,7 @@ mod weighted;
 
 use std::borrow::Cow;
 
+use fearless_simd::Level;
 use fearless_simd::Simd as Vectors;
 use half::{bf16, f16};
 use ndarray::{ArrayView2, ArrayViewMut2};
@@ -209,8 +210,19 @@ pub(crate) fn matrix<T>(
     view.expect("the elements fill the matrix")
 }
 
+/// Bytes that [`multiply`] takes for itself.
+pub(crate) fn multiply_bytes<S: Sum>(rows: usize, inner: usize, columns: usize) -> usize {
+    if rows < 2 || columns < 2 {
+        return 0;
+    }
+    left_len(rows, inner)
+        .saturating_mul(size_of::<[S; ROWS]>())
+        .saturating_add(scratch_bytes::<S>(inner, columns))
+}
+
 /// `c = a b`, or `c += a b`; in parallel if it is large.
 pub(crate) fn multiply<S: Sum>(
+    level: Level,
     a: &ArrayView2<'_, S>,
     b: &ArrayView2<'_, S>,
     add: bool,
@@ -219,16 +231,16 @@ pub(crate) fn multiply<S: Sum>(
     let (rows, columns) = c.dim();
     let start = if add { Start::Output } else { Start::Zero };
     if let (1, Some(a), Some(c)) = (rows, a.as_slice(), c.as_slice_mut()) {
-        return vector::multiply(a, b, add, c);
+        return vector::multiply(level, a, b, add, c);
     }
     if let (1, Some(b), Some(c)) = (columns, b.t().as_slice(), c.as_slice_mut()) {
-        return vector::multiply(b, &a.t(), add, c);
+        return vector::multiply(level, b, &a.t(), add, c);
     }
     S::with_buffer::<LEFT, _>(left_len(rows, a.ncols()) * ROWS, |panels| {
         let (panels, _) = panels.as_chunks_mut::<ROWS>();
         lay_left(a, panels);
         let left = Left::new(panels, rows, a.ncols());
-        multiply_panels(left, b, start, Finish::NONE, c.view_mut());
+        multiply_panels(level, left, b, start, Finish::NONE, c.view_mut());
     });
 }
 
@@ -253,6 +265,7 @@ pub(crate) fn with_sums<T: Factor>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simd::Simd;
 
     #[test]
     fn pieces_agree_with_sums_of_products() {
@@ -272,6 +285,7 @@ mod tests {
             let mut c = vec![1.0; rows * columns];
             let mut view = ArrayViewMut2::from_shape((rows, columns), &mut c).expect("it fits");
             multiply(
+                Simd::installed(),
                 &matrix(&a, rows, inner, false),
                 &matrix(&b, inner, columns, true),
                 true,
@@ -294,6 +308,7 @@ mod tests {
         let mut c = [0];
         let mut view = ArrayViewMut2::from_shape((1, 1), &mut c).expect("it fits");
         multiply(
+            Simd::installed(),
             &matrix(&a, 1, 2, false),
             &matrix(&b, 2, 1, false),
             false,
@@ -307,7 +322,7 @@ mod tests {
         with_sums::<f16>(view, |mut sums| {
             let (a, b) = (matrix(&a, 1, 3, false), matrix(&ones, 3, 1, false));
             sums.fill(2.0);
-            multiply(&a, &b, true, &mut sums);
+            multiply(Simd::installed(), &a, &b, true, &mut sums);
         });
         assert_eq!(c[0].to_f32(), 2052.0);
     }

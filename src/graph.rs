@@ -1,5 +1,6 @@
 //! The graph that runs: names resolved to numbers, nodes checked and in execution order.
 
+mod attribute;
 mod bodies;
 mod build;
 mod captures;
@@ -14,8 +15,9 @@ use std::sync::Arc;
 
 use crate::error::{Error, Finding, NodeName, Quoted, did_you_mean};
 use crate::model::ModelInfo;
-use crate::ops::Operator;
+use crate::ops::{Fact, Operator};
 use crate::tensor::Tensor;
+pub use attribute::{AttributeInfo, AttributeValue};
 pub use declared::{Dim, ValueInfo};
 
 /// The number of a value.
@@ -24,10 +26,14 @@ pub(crate) type ValueId = usize;
 /// A model made ready to run.
 #[derive(Debug)]
 pub(crate) struct Graph {
+    /// What leads to its nodes, see [`NodeName::calls`].
+    pub(crate) calls: Arc<[String]>,
     /// The name of each value.
     pub(crate) names: Vec<String>,
     /// What is known of each value before a run, with the names that the file has for dimensions.
     pub(crate) values: Vec<Option<ValueInfo>>,
+    /// What is known of each value from what computes it, whatever the file declares.
+    pub(crate) facts: Vec<Option<Fact>>,
     pub(crate) ids: HashMap<String, ValueId>,
     pub(crate) inputs: Vec<(ValueId, ValueInfo)>,
     pub(crate) outputs: Vec<(ValueId, ValueInfo)>,
@@ -52,6 +58,10 @@ pub(crate) struct Node {
     pub(crate) outputs: Vec<Option<ValueId>>,
     /// Whether its outputs hold input elements and fixed values only.
     pub(crate) exact: bool,
+    /// Its attributes, as the file has them.
+    pub(crate) attributes: Arc<[AttributeInfo]>,
+    /// The nodes whose work it does too, in the order in which it does it.
+    pub(crate) absorbed: Vec<NodeName>,
 }
 
 /// A graph, or what keeps it from running.

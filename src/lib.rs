@@ -36,8 +36,11 @@ mod tensor;
 pub mod semantics {}
 
 pub use error::{Class, Error, Finding, NodeName, OpError, Remedy, Severity};
-pub use graph::{Dim, ValueInfo};
-pub use model::{Model, ModelInfo, NodeInfo, Options, Outputs, Totals};
+pub use graph::{AttributeInfo, AttributeValue, Dim, ValueInfo};
+pub use model::{
+    Form, GraphInfo, GraphValue, Model, ModelInfo, NodeInfo, NodeTime, Options, Outputs, Profile,
+    Totals,
+};
 pub use onnx::{proto, read_tensor, write_tensor};
 pub use ops::{OperatorInfo, operators};
 pub use simd::Simd;

@@ -3,9 +3,11 @@
 mod bind;
 mod body;
 mod fix;
+mod graphs;
 mod nodes;
 mod outputs;
 mod plan;
+mod profile;
 mod values;
 
 use std::fs::File;
@@ -26,9 +28,12 @@ use crate::simd::Simd;
 use crate::tensor::{Tensor, TensorError, TensorView, TensorViewMut};
 use bind::Symbols;
 pub(crate) use body::{Body, Kept};
+pub use graphs::{Form, GraphInfo, GraphValue};
 pub use nodes::{ModelInfo, NodeInfo, Totals};
 pub use outputs::Outputs;
 use plan::Plan;
+use profile::Recorder;
+pub use profile::{NodeTime, Profile};
 use values::{State, Values};
 
 /// How a model is loaded and run.
@@ -61,7 +66,8 @@ pub struct Options {
     /// default. Files of IR version 3 have all their weights as such inputs.
     pub fix_defaults: bool,
     /// Whether the graph is rewritten so that it runs faster, which is the default: nodes are joined, and constants laid
-    /// out beforehand. Results differ in rounding at most. [`Model::fetch`] of other values than outputs
+    /// out beforehand. Results differ in rounding at most: of the largest numbers that a sum has, and where a convolution
+    /// of 3x3 windows is done in tiles, of the largest ones near. [`Model::fetch`] of values that are joined away
     /// computes with the nodes as the file has them.
     pub optimize: bool,
 }
@@ -225,7 +231,8 @@ impl Model {
         for id in graph.nodes.iter().flat_map(|node| &node.outputs).flatten() {
             computed[*id] = graph.constants[*id].is_none();
         }
-        let program = Program::new(&graph, options.optimize);
+        let room = options.memory_limit.saturating_sub(built.constant_bytes);
+        let program = Program::new(&graph, options.optimize, room);
         Ok(Model {
             info: built.info,
             plan: Plan::new(&program.nodes, &program.constants, &results),
@@ -292,11 +299,28 @@ impl Model {
         &self,
         inputs: impl IntoIterator<Item = (N, V)>,
     ) -> Result<Outputs, Error> {
-        self.run_way(self.way(), self.names.clone(), inputs)
+        self.run_way(self.way(), self.names.clone(), inputs, None)
     }
 
-    /// As [`Model::run`], for any values of the graph by name, intermediate ones too. Where one is not an output, the nodes
-    /// run as the file has them, see [`Options::optimize`].
+    /// The names of the values that a run computes, in the order in which it does. What rewriting has joined away is not
+    /// among them, see [`Options::optimize`].
+    ///
+    /// ```
+    /// let model = linn::Model::load("models/branches/model.onnx")?;
+    /// let names: Vec<&str> = model.computed().collect();
+    /// assert!(names.contains(&"largest"));
+    /// # Ok::<(), linn::Error>(())
+    /// ```
+    pub fn computed(&self) -> impl Iterator<Item = &str> {
+        self.plan.steps.iter().flat_map(|step| {
+            let outputs = self.program.nodes[step.node].outputs.iter();
+            let wanted = outputs.zip(&step.wanted).filter(|(_, wanted)| **wanted);
+            wanted.filter_map(|(id, _)| Some(self.graph.names[(*id)?].as_str()))
+        })
+    }
+
+    /// As [`Model::run`], for any values of the graph by name, intermediate ones too. Where one is none of those that a run
+    /// [computes](Model::computed), the nodes run as the file has them, see [`Options::optimize`].
     ///
     /// # Errors
     /// As [`Model::run`], and a name that no value has.
@@ -314,14 +338,27 @@ impl Model {
         inputs: impl IntoIterator<Item = (N, V)>,
         names: &[&str],
     ) -> Result<Outputs, Error> {
+        self.fetch_way(inputs, names, None)
+    }
+
+    fn fetch_way<'m, 'a, N: AsRef<str>, V: Into<TensorView<'a>>>(
+        &'m self,
+        inputs: impl IntoIterator<Item = (N, V)>,
+        names: &[&str],
+        recorder: Option<&mut Recorder<'m>>,
+    ) -> Result<Outputs, Error> {
         let ids = names
             .iter()
             .map(|name| self.graph.find(name))
             .collect::<Result<Vec<ValueId>, Error>>()?;
         let names = names.iter().map(|name| (*name).to_string()).collect();
-        let outputs = &self.graph.outputs;
-        let is_output = |id: &ValueId| outputs.iter().any(|(output, _)| output == id);
-        let (nodes, constants) = match ids.iter().all(is_output) {
+        let mut is_computed = vec![false; self.graph.names.len()];
+        let outputs = self.graph.outputs.iter().map(|(id, _)| *id);
+        let written = self.program.nodes.iter().flat_map(|node| &node.outputs);
+        for id in outputs.chain(written.flatten().copied()) {
+            is_computed[id] = true;
+        }
+        let (nodes, constants) = match ids.iter().all(|id| is_computed[*id]) {
             true => (&self.program.nodes, &self.program.constants),
             false => (&self.graph.nodes, &self.graph.constants),
         };
@@ -331,7 +368,7 @@ impl Model {
             constants,
             plan: &plan,
         };
-        self.run_way(way, names, inputs)
+        self.run_way(way, names, inputs, recorder)
     }
 
     /// As [`Model::run`], into buffers that the caller owns; a repeated call of a small model asks the system
@@ -364,12 +401,28 @@ impl Model {
         W: TryInto<TensorViewMut<'b>>,
         TensorError: From<W::Error>,
     {
+        self.run_way_into(inputs, outputs, None)
+    }
+
+    fn run_way_into<'m, 'a, 'b, N, V, M, W>(
+        &'m self,
+        inputs: impl IntoIterator<Item = (N, V)>,
+        outputs: impl IntoIterator<Item = (M, W)>,
+        recorder: Option<&mut Recorder<'m>>,
+    ) -> Result<(), Error>
+    where
+        N: AsRef<str>,
+        V: Into<TensorView<'a>>,
+        M: AsRef<str>,
+        W: TryInto<TensorViewMut<'b>>,
+        TensorError: From<W::Error>,
+    {
         self.with_state(|state| {
             let way = self.way();
             let mut values = self.values(way, state);
             self.bind_inputs(inputs, &mut values)?;
             self.bind_outputs(outputs, &mut values)?;
-            self.execute(way, &mut values)?;
+            self.execute(way, &mut values, recorder)?;
             let computed = |id| self.computed[id];
             values
                 .fill_targets(computed)
@@ -377,16 +430,17 @@ impl Model {
         })
     }
 
-    fn run_way<'a, N: AsRef<str>, V: Into<TensorView<'a>>>(
+    fn run_way<'m, 'a, N: AsRef<str>, V: Into<TensorView<'a>>>(
         &self,
-        way: Way<'_>,
+        way: Way<'m, '_>,
         names: Arc<[String]>,
         inputs: impl IntoIterator<Item = (N, V)>,
+        recorder: Option<&mut Recorder<'m>>,
     ) -> Result<Outputs, Error> {
         self.with_state(|state| {
             let mut values = self.values(way, state);
             self.bind_inputs(inputs, &mut values)?;
-            self.execute(way, &mut values)?;
+            self.execute(way, &mut values, recorder)?;
             Ok(Outputs::new(names, values.results(&way.plan.results)))
         })
     }
@@ -410,7 +464,7 @@ impl Model {
     }
 
     /// How a plain run goes.
-    fn way(&self) -> Way<'_> {
+    fn way(&self) -> Way<'_, '_> {
         Way {
             nodes: &self.program.nodes,
             constants: &self.program.constants,
@@ -418,22 +472,27 @@ impl Model {
         }
     }
 
-    fn values<'v>(&self, way: Way<'v>, state: &'v mut State) -> Values<'v> {
+    fn values<'v>(&self, way: Way<'v, '_>, state: &'v mut State) -> Values<'v> {
         Values::new(way.constants, self.constant_bytes, state)
     }
 
-    fn execute(&self, way: Way<'_>, values: &mut Values<'_>) -> Result<(), Error> {
+    fn execute<'m>(
+        &self,
+        way: Way<'m, '_>,
+        values: &mut Values<'_>,
+        recorder: Option<&mut Recorder<'m>>,
+    ) -> Result<(), Error> {
         self.simd
-            .install_checked(|| values.steps(way.nodes, way.plan))
+            .install_checked(|| values.steps(way.nodes, way.plan, recorder))
     }
 }
 
 /// The way of a run: what nodes do, in which steps.
 #[derive(Clone, Copy)]
-struct Way<'m> {
+struct Way<'m, 'p> {
     nodes: &'m [Node],
     constants: &'m [Option<Arc<Tensor>>],
-    plan: &'m Plan,
+    plan: &'p Plan,
 }
 
 /// The machine lacks what the options ask for.

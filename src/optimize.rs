@@ -5,7 +5,7 @@ mod prepare;
 
 use std::sync::Arc;
 
-use crate::graph::{Dim, Graph, Node, ValueId};
+use crate::graph::{Graph, Node, ValueId};
 use crate::ops::Fact;
 use crate::tensor::Tensor;
 
@@ -17,15 +17,19 @@ pub(crate) struct Program {
     pub(crate) constants: Vec<Option<Arc<Tensor>>>,
     /// What was added to the constants of the graph.
     pub(crate) added_bytes: usize,
+    /// The most that may be added.
+    most_bytes: usize,
 }
 
 impl Program {
-    /// The nodes of the graph, rewritten where that is wanted.
-    pub(crate) fn new(graph: &Graph, rewritten: bool) -> Program {
+    /// The nodes of the graph, rewritten where that is wanted; of the `room` in memory at most half is for what that adds
+    /// to the constants.
+    pub(crate) fn new(graph: &Graph, rewritten: bool, room: usize) -> Program {
         let mut program = Program {
             nodes: graph.nodes.clone(),
             constants: graph.constants.clone(),
             added_bytes: 0,
+            most_bytes: room / 2,
         };
         if rewritten {
             let known = Known::new(graph);
@@ -33,6 +37,16 @@ impl Program {
             prepare::prepare(&mut program, &known);
         }
         program
+    }
+
+    /// Counts `bytes` more, if there is room for them.
+    fn add(&mut self, bytes: usize) -> bool {
+        let sum = self.added_bytes.saturating_add(bytes);
+        let fits = sum <= self.most_bytes;
+        if fits {
+            self.added_bytes = sum;
+        }
+        fits
     }
 }
 
@@ -65,15 +79,7 @@ impl<'g> Known<'g> {
         {
             return Some(Fact::constant(tensor.clone()));
         }
-        let info = self.graph.values.get(id)?.as_ref()?;
-        let size = |dim: &Dim| match dim {
-            Dim::Known(size) => Some(*size),
-            Dim::Symbol(_) | Dim::Unknown => None,
-        };
-        let dims = info.dims.as_ref();
-        Some(Fact::new(
-            info.dtype,
-            dims.map(|dims| dims.iter().map(size).collect()),
-        ))
+        let fact = self.graph.facts.get(id)?.as_ref()?;
+        Some(Fact::new(fact.dtype, fact.dims.clone()))
     }
 }

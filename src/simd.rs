@@ -24,7 +24,8 @@ macro_rules! dispatch {
 #[cfg(test)]
 pub(crate) use dispatch;
 
-/// An instruction set that pools use. All of them give the same bits.
+/// An instruction set that kernels use. For pools all of them give the same bits; sums of products round differently where
+/// one multiplies and adds at once.
 ///
 /// ```
 /// use linn::{Simd, Window, pooling};
@@ -158,7 +159,7 @@ impl Simd {
         work()
     }
 
-    /// The instruction set that is installed on this thread, else the best. A pool asks once, before it goes
+    /// The instruction set that is installed on this thread, else the best. An operator asks once, before it goes
     /// to other threads.
     pub(crate) fn installed() -> Level {
         INSTALLED.get().level().unwrap_or_else(Level::new)

@@ -390,3 +390,92 @@ fn a_chain_takes_the_memory_of_one_value() {
     let most = (1 << 18) + 1024;
     assert!(model.peak_bytes() <= most, "{} bytes", model.peak_bytes());
 }
+
+/// A convolution done in tiles, and the same without rewriting.
+fn tiled(x: &Tensor) -> [Vec<f64>; 2] {
+    let mut random = Random::new(5);
+    let w = noise(&mut random, &[16, 16, 3, 3], 0.0, 1.0);
+    let build = Build::new(20)
+        .input("x", DType::F32, "1,16,16,16")
+        .initializer("w", &w)
+        .node(node("Conv", &["x", "w"], &["y"]).with(ints("pads", &[1, 1, 1, 1])))
+        .output("y");
+    [true, false].map(|optimize| {
+        let mut options = Options::default();
+        options.optimize = optimize;
+        let model = Model::from_bytes_with(build.bytes(), &options).expect("it loads");
+        numbers(&model.run(inputs! { "x" => x }).expect("it runs")["y"])
+    })
+}
+
+#[test]
+fn what_is_not_finite_reaches_the_windows_that_read_it_alone() {
+    let mut random = Random::new(6);
+    let plain = noise(&mut random, &[1, 16, 16, 16], 0.0, 1.0);
+    for odd in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 1e38] {
+        let mut values: Vec<f64> = numbers(&plain);
+        values[5 * 256 + 7 * 16 + 9] = odd.into();
+        let [fast, plainly] = tiled(&f32s(&[1, 16, 16, 16], &values));
+        let nan = |values: &[f64]| values.iter().filter(|x| x.is_nan()).count();
+        let finite = |values: &[f64]| values.iter().filter(|x| x.is_finite()).count();
+        assert_eq!(nan(&fast), nan(&plainly), "{odd}");
+        assert_eq!(finite(&fast), finite(&plainly), "{odd}");
+        if odd.is_infinite() {
+            assert_eq!(finite(&fast), 16 * 256 - 16 * 9, "{odd}");
+        }
+    }
+}
+
+#[test]
+fn a_declared_shape_that_is_wrong_is_not_built_upon() {
+    let mut random = Random::new(8);
+    let build = Build::new(20)
+        .input("x", DType::F32, "1,2,4,4")
+        .input("d", DType::F32, "4")
+        .input("s", DType::I64, "4")
+        .initializer("w", &noise(&mut random, &[4, 2, 1, 1], 0.0, 1.0))
+        .node(node("Conv", &["x", "w"], &["c"]))
+        .node(node("Reshape", &["d", "s"], &["b"]))
+        .node(node("Add", &["c", "b"], &["y"]));
+    let mut build = build.output("y");
+    for name in ["c", "b"] {
+        let mut declared = Build::new(20).typed_output(name, DType::F32, "1,4,4,4");
+        let info = declared.graph().output.remove(0);
+        build.graph().value_info.push(info);
+    }
+    let model = Model::from_bytes(build.bytes()).expect("it loads");
+    let x = noise(&mut random, &[1, 2, 4, 4], 0.0, 1.0);
+    let (d, s) = (
+        f32s(&[4], &[1.0, 2.0, 3.0, 4.0]),
+        support::i64s(&[4], &[1, 4, 1, 1]),
+    );
+    let inputs = || inputs! { "x" => &x, "d" => &d, "s" => &s };
+    let y = model.run(inputs()).expect("it runs");
+    let c = model.fetch(inputs(), &["c"]).expect("it runs");
+    for (index, (y, c)) in numbers(&y["y"]).iter().zip(numbers(&c["c"])).enumerate() {
+        let added = (index / 16 + 1) as f64;
+        assert!((y - c - added).abs() < 1e-6, "{index}");
+    }
+}
+
+#[test]
+fn rewriting_leaves_room_for_the_run() {
+    let mut random = Random::new(9);
+    let mut build = Build::new(20).input("x", DType::F32, "1,64,8,8");
+    let mut from = "x".to_string();
+    for index in 0..4 {
+        let (w, to) = (format!("w{index}"), format!("v{index}"));
+        build = build.initializer(&w, &noise(&mut random, &[64, 64, 3, 3], 0.0, 0.1));
+        build = build.node(node("Conv", &[&from, &w], &[&to]).with(ints("pads", &[1, 1, 1, 1])));
+        from = to;
+    }
+    let bytes = build.output("v3").bytes();
+    let x = noise(&mut random, &[1, 64, 8, 8], 0.0, 1.0);
+    for megabytes in [2, 3, 4, 8] {
+        let mut options = Options::default();
+        options.memory_limit = megabytes << 20;
+        let model = Model::from_bytes_with(bytes.clone(), &options).expect("it loads");
+        model.run(inputs! { "x" => &x }).expect("it runs");
+        assert!(model.peak_bytes() <= megabytes << 20);
+    }
+}

@@ -617,3 +617,14 @@ fn an_error_of_a_run_says_where() {
     }
     assert_eq!(run(false).expect("it runs"), [-1.0, -2.0]);
 }
+
+#[test]
+fn a_node_may_leave_out_the_last_outputs_of_its_graphs() {
+    let two = |name: &str| {
+        let nodes = vec![node("Add", &["x", "x"], &["t"]), node(name, &["x"], &["u"])];
+        graph(&[], nodes, &["t", "u"])
+    };
+    let build = model(&[branches("c", two("Neg"), two("Abs"), "y")]);
+    assert_eq!(result(&build, true), [2.0, 4.0]);
+    assert_eq!(result(&build, false), [2.0, 4.0]);
+}

@@ -1,7 +1,7 @@
 //! `linn bench`: how long a model runs, on one thread and on several.
 
 mod machine;
-mod report;
+pub(super) mod report;
 mod sampling;
 
 use std::num::NonZeroUsize;
@@ -14,6 +14,7 @@ use self::report::{Report, Row};
 use self::sampling::{Sampling, Times, Until};
 use super::engine::Engine;
 use super::inputs::Inputs;
+use super::profile::{By, Profiled};
 use super::run::Format;
 use super::subject::Subject;
 use super::{Failure, Verdict, note, print};
@@ -62,6 +63,17 @@ pub(super) struct Args {
     #[arg(long)]
     fresh: bool,
 
+    /// Show where the time goes too, by operator, node or shape: the medians of as many runs again, 1000 at most
+    #[arg(
+        long,
+        value_name = "BY",
+        value_enum,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "op"
+    )]
+    profile: Option<By>,
+
     /// What is printed: text, or a document linn.bench/1
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -76,6 +88,7 @@ Examples:
   linn bench model.onnx --threads-sweep 1,2,4         what threads bring
   linn bench model.onnx --threads 1 --time 10s        longer, on one thread
   linn bench model.onnx -i x.npy --simd avx2          with other inputs, without AVX-512
+  linn bench model.onnx --profile=node                which nodes take the time
   linn bench model.onnx --runs 100 --format json      for programs";
 
 const LONG_HELP: &str = "\
@@ -87,6 +100,7 @@ The document linn.bench/1 has the keys
               outputs and without the inputs
   rss_bytes   most bytes of memory that the process had; null where the system does not tell
   rows        threads, min_s, p50_s, p90_s, p99_s (seconds a run), runs (how many were timed)
+              and with --profile: profile, as in linn.run/1, times being medians
 
 `linn run --help` lists the sources of inputs. Exit codes: 0 done, 2 wrong usage, 3 invalid model,
 4 not supported, 5 inputs do not fit, 6 failed on the values, 7 over a limit, 8 a file failed.
@@ -117,9 +131,17 @@ impl Args {
             let times = pool
                 .install(|| bench.times())
                 .map_err(|error| loaded.blame(error))?;
+            let profile = match self.profile {
+                Some(by) => pool
+                    .install(|| bench.profile(times.runs))
+                    .map_err(|error| loaded.blame(error))?
+                    .map(|profiled| (profiled, by)),
+                None => None,
+            };
             let row = Row {
                 threads: pool.current_num_threads(),
                 times,
+                profile,
             };
             if row.times.are_noisy() {
                 note(format!(
@@ -186,6 +208,28 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
+    /// Where the time of `runs` more runs goes, on the threads that this is called on.
+    fn profile(&mut self, runs: usize) -> Result<Option<Profiled>, Error> {
+        const MOST: usize = 1000;
+        let inputs = || {
+            let inputs = self.inputs.iter();
+            inputs.map(|(name, tensor)| (name.as_str(), tensor))
+        };
+        let mut profiles = Vec::new();
+        for _ in 0..runs.min(MOST) {
+            profiles.push(match &mut self.outputs {
+                None => self.model.profile(inputs())?.1,
+                Some(outputs) => self.model.profile_into(
+                    inputs(),
+                    outputs
+                        .iter_mut()
+                        .map(|(name, tensor)| (name.as_str(), tensor)),
+                )?,
+            });
+        }
+        Ok(Profiled::new(&profiles))
+    }
+
     /// Times runs on the threads that this is called on.
     fn times(&mut self) -> Result<Times, Error> {
         let model = self.model;

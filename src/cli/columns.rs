@@ -2,6 +2,8 @@
 
 use std::io;
 
+use terminal_size::{Height, Width, terminal_size_of};
+
 /// How a column is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Column {
@@ -18,13 +20,21 @@ const LEAST_NAME: usize = 12;
 /// What stands between two columns.
 const GAP: &str = "  ";
 
-/// The width of the lines: that of the terminal, or what COLUMNS says; none in files and pipes.
+/// The width of the lines of stdout: that of the terminal, or what COLUMNS says; none in files and pipes.
 pub(super) fn width() -> Option<usize> {
+    width_or(|| terminal_size_of(io::stdout()))
+}
+
+/// As [`width`], for what goes to stderr.
+pub(super) fn stderr_width() -> Option<usize> {
+    width_or(|| terminal_size_of(io::stderr()))
+}
+
+/// What COLUMNS says, or else the width of a terminal.
+fn width_or(terminal: impl FnOnce() -> Option<(Width, Height)>) -> Option<usize> {
     let said = std::env::var("COLUMNS").ok();
-    said.and_then(|text| text.parse().ok()).or_else(|| {
-        let (width, _) = terminal_size::terminal_size_of(io::stdout())?;
-        Some(width.0.into())
-    })
+    said.and_then(|text| text.parse().ok())
+        .or_else(|| terminal().map(|(width, _)| width.0.into()))
 }
 
 /// The lines of a table, the first row being its head. Columns without any text are left out.

@@ -23,7 +23,7 @@ pub(super) struct Engine {
     #[arg(long, value_name = "DIR")]
     external_data_root: Option<PathBuf>,
 
-    /// The instruction set that pools use; auto is the best of the machine. All give the same bits
+    /// The instruction set that kernels use; auto is the best of the machine. Pools give the same bits with all
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = simd_parser())]
     simd: Simd,
 

@@ -1,7 +1,7 @@
 //! `linn inspect`: what a model is: inputs, outputs, nodes, and how much work they are.
 
 use linn::text::Plain;
-use linn::{Dim, ModelInfo, NodeInfo, Totals, ValueInfo};
+use linn::{Dim, Form, ModelInfo, NodeInfo, Totals, ValueInfo};
 use serde_json::{Value, json};
 
 use super::columns::{self, Column, short, table, wrapped};
@@ -26,6 +26,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME=SIZE", value_parser = parse_dim)]
     dim: Vec<(String, usize)>,
 
+    /// Show the nodes that run, after rewriting, and not those of the file
+    #[arg(long)]
+    optimized: bool,
+
     /// What is printed: text, or a document linn.inspect/1
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -41,14 +45,18 @@ impl Args {
         options.fix_defaults = true;
         let mut loader = Loader::new(0, options.memory_limit);
         let model = self.model.load(&options, &mut loader)?.model;
-        let nodes: Vec<NodeInfo> = model.nodes().collect();
+        let form = match self.optimized {
+            true => Form::Running,
+            false => Form::Written,
+        };
+        let nodes: Vec<NodeInfo> = model.nodes_of(form).collect();
         let shown = Shown {
             name: self.model.text(),
             info: model.info(),
             inputs: model.inputs(),
             outputs: model.outputs(),
             nodes: &nodes,
-            totals: model.totals(),
+            totals: model.totals_of(form),
         };
         print(match self.format {
             Format::Text => shown.text(columns::width()),
@@ -144,7 +152,7 @@ impl Shown<'_> {
             let work = |count: Option<u64>| count.map_or("-".to_string(), short);
             rows.push(vec![
                 index.to_string(),
-                Plain(&node.name.operator).to_string(),
+                operators(node),
                 node_text(node),
                 outputs.join(" "),
                 match node.parameters {
@@ -211,8 +219,17 @@ impl Shown<'_> {
     }
 }
 
+/// `Conv + Relu`: the operator, and those whose work it does too.
+fn operators(node: &NodeInfo) -> String {
+    let names = [&node.name].into_iter().chain(&node.absorbed);
+    let names: Vec<String> = names
+        .map(|name| Plain(&name.operator).to_string())
+        .collect();
+    names.join(" + ")
+}
+
 /// The name of a node, or where it has none, of what it writes; behind the functions that hold it.
-fn node_text(node: &NodeInfo) -> String {
+pub(super) fn node_text(node: &NodeInfo) -> String {
     let name = match node.name.name.as_str() {
         "" => &node.name.output,
         name => name,
@@ -240,7 +257,7 @@ fn value_json(info: &ValueInfo) -> Value {
     })
 }
 
-fn node_json(node: &NodeInfo) -> Value {
+pub(super) fn node_json(node: &NodeInfo) -> Value {
     let values = |infos: &[Option<ValueInfo>]| -> Vec<Value> {
         infos
             .iter()
@@ -253,6 +270,7 @@ fn node_json(node: &NodeInfo) -> Value {
         "operator": node.name.operator,
         "opset": node.name.opset,
         "calls": node.name.calls.to_vec(),
+        "absorbed": node.absorbed.iter().map(|name| &name.operator).collect::<Vec<_>>(),
         "inputs": values(&node.inputs),
         "outputs": values(&node.outputs),
         "parameters": node.parameters,

@@ -1,12 +1,16 @@
 //! `linn run`: runs a model once, shows or saves what comes out.
 
+use std::path::PathBuf;
+
 use clap::ValueEnum;
+use linn::{Outputs, Profile};
 use serde_json::json;
 
 use super::engine::Engine;
+use super::profile::{By, Profiled, trace};
 use super::sink::{self, Sink};
 use super::subject::Subject;
-use super::{Failure, Verdict, print, summary};
+use super::{Failure, Verdict, columns, print, say_plain, summary};
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -35,6 +39,21 @@ pub(super) struct Args {
     #[arg(short, long = "output", value_name = "[NAME=]SINK")]
     output: Vec<String>,
 
+    /// Show where the time goes, by operator, node or shape: on stderr, or in the document
+    #[arg(
+        long,
+        value_name = "BY",
+        value_enum,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "op"
+    )]
+    profile: Option<By>,
+
+    /// Write what each node does when as Chrome trace events, which Perfetto shows
+    #[arg(long, value_name = "FILE.json")]
+    trace: Option<PathBuf>,
+
     /// What is printed: text, or a document linn.run/1
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -50,7 +69,8 @@ Examples:
   linn run model.onnx -i '[1,2;3,4]'                  with values
   linn run model.onnx -i a=x.npz:a -i b=rand:-1,1     inputs by name
   linn run model.onnx -i x.npy -o pool1=-             any value of the graph, as JSON
-  linn run model.onnx -i x.npy -o out/                every output, as out/NAME.npy";
+  linn run model.onnx -i x.npy -o out/                every output, as out/NAME.npy
+  linn run model.onnx --profile=node                  which nodes take the time";
 
 const LONG_HELP: &str = "\
 Sources:
@@ -70,6 +90,12 @@ Sinks:
   FILE.npz                  all outputs, or one value
   FOLDER/                   all outputs as FOLDER/NAME.npy, with _ for unusual characters of NAME
   Files appear when everything has worked, each as a whole.
+
+Profiles: the first run of the program, so with what it does once; `linn bench --profile` shows the usual one.
+  Nodes are those that run: with --opt all, one may do the work of several in the file, unless -o asks for a
+  value inside the graph. A node with graphs in it counts as one. Shares are those of the time in nodes; bytes
+  are read and written, MACs counted as by `linn inspect`. The document has a key profile: runs, total_s,
+  nodes_s, by, groups, nodes.
 
 Exit codes: 0 done, 2 wrong usage, 3 invalid model, 4 not supported, 5 inputs do not fit, 6 failed on the
 values, 7 over a limit, 8 a file failed.
@@ -102,6 +128,9 @@ impl Args {
             .collect::<Result<_, _>>()
             .map_err(Failure::Usage)?;
         let plan = sink::Plan::new(&sinks, &outputs)?;
+        if let Some(file) = &self.trace {
+            plan.check_other(file)?;
+        }
         let inputs = self.subject.inputs(model, &mut loader)?;
 
         let shows = match self.format {
@@ -115,11 +144,28 @@ impl Args {
         names.sort_unstable();
         names.dedup();
         let given = inputs.iter().map(|(name, tensor)| (name, tensor));
-        let values = model
-            .fetch(given, &names)
+        let (values, profile): (Outputs, Option<Profile>) =
+            match self.profile.is_some() || self.trace.is_some() {
+                true => model
+                    .profile_fetch(given, &names)
+                    .map(|(values, profile)| (values, Some(profile))),
+                false => model.fetch(given, &names).map(|values| (values, None)),
+            }
             .map_err(|error| loaded.blame(error))?;
 
-        plan.write(|name| values.get(name))?;
+        let trace = match (&self.trace, &profile) {
+            (Some(file), Some(profile)) => {
+                Some(trace::whole(file, &self.subject.model(), profile)?)
+            }
+            _ => None,
+        };
+        plan.write_with(trace, |name| values.get(name))?;
+        let profiled = profile.and_then(|profile| Profiled::new(&[profile]));
+        let profiled = profiled.zip(self.profile);
+        let in_document = shows && self.format == Format::Json;
+        if let Some((profiled, by)) = profiled.as_ref().filter(|_| !in_document) {
+            say_plain(&profiled.text(*by, columns::stderr_width()));
+        }
         if shows {
             let shown = outputs
                 .iter()
@@ -127,12 +173,15 @@ impl Args {
             match self.format {
                 Format::Text => print(summary::lines(shown))?,
                 Format::Json => {
-                    let document = json!({
+                    let mut document = json!({
                         "schema": "linn.run/1",
                         "linn": env!("CARGO_PKG_VERSION"),
                         "model": self.subject.model(),
                         "outputs": shown.map(|(name, tensor)| summary::json(name, tensor)).collect::<Vec<_>>(),
                     });
+                    if let Some((profiled, by)) = &profiled {
+                        document["profile"] = profiled.json(*by);
+                    }
                     print(format!("{document}\n"))?;
                 }
             }

@@ -158,6 +158,23 @@ impl Plan {
         Ok(())
     }
 
+    /// Checks that a file which appears with these can, and is none of them.
+    pub(super) fn check_other(&self, path: &Path) -> Result<(), Failure> {
+        let shown = path.to_string_lossy();
+        if path.is_dir() {
+            return Err(Failure::Usage(format!("{} is a folder", Quoted(&shown))));
+        }
+        let same = |planned: &&Planned| identity(&planned.path) == identity(path);
+        match self.files.iter().find(same) {
+            None => Ok(()),
+            Some(planned) => Err(Failure::Usage(format!(
+                "{} would be written twice, once for {}",
+                Quoted(&shown),
+                listed(planned.names.iter().map(String::as_str))
+            ))),
+        }
+    }
+
     /// Every value that goes somewhere.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         let in_files = self.files.iter().flat_map(|planned| &planned.names);
@@ -179,6 +196,15 @@ impl Plan {
         &self,
         find: impl Fn(&str) -> Option<&'a Tensor>,
     ) -> Result<(), Failure> {
+        self.write_with(None, find)
+    }
+
+    /// As [`Plan::write`], and another file with these.
+    pub(super) fn write_with<'a>(
+        &self,
+        other: Option<WholeFile>,
+        find: impl Fn(&str) -> Option<&'a Tensor>,
+    ) -> Result<(), Failure> {
         let found = |name: &String| -> Result<(String, &'a Tensor), Failure> {
             let missing = || Failure::Input(format!("no value {}", Quoted(name)));
             Ok((name.clone(), find(name).ok_or_else(missing)?))
@@ -191,7 +217,7 @@ impl Plan {
             let tensors: Vec<_> = planned.names.iter().map(found).collect::<Result<_, _>>()?;
             ready.push(whole(planned, &tensors)?);
         }
-        for ready in ready {
+        for ready in ready.into_iter().chain(other) {
             ready.appear()?;
         }
         if let Some(name) = &self.stdout {

@@ -1,7 +1,6 @@
 //! `linn test`: runs the cases of the ONNX backend tests and compares the outputs with the stored ones.
 
 mod case;
-mod compare;
 mod discover;
 mod expectations;
 mod junit;

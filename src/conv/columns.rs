@@ -1,4 +1,4 @@
-//! Windows written out as columns, and columns added back to what they were written from.
+//! Columns of windows, and columns added back to what they were written from.
 //!
 //! The columns of some windows are a matrix with a column for each and a row for each tap of each channel.
 

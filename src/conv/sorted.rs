@@ -5,6 +5,7 @@
 
 use rayon::prelude::*;
 
+use super::product;
 use crate::gemm::{Factor, Finish, Sum};
 use crate::window::Axis;
 
@@ -13,10 +14,7 @@ pub(super) const BEYOND: usize = 64;
 
 /// Elements of a sorted plane and of the sums of its windows.
 pub(super) fn scratch_elements(axes: &[Axis]) -> usize {
-    if axes.iter().any(|axis| axis.output == 0) {
-        return 0;
-    }
-    let sorted = Sorted::new(axes);
+    let sorted = Sorted::sized(axes);
     sorted
         .elements()
         .saturating_add(sorted.run)
@@ -46,10 +44,21 @@ fn stride(axis: &Axis) -> usize {
 
 impl<'a> Sorted<'a> {
     pub(super) fn new(axes: &'a [Axis]) -> Sorted<'a> {
+        let mut sorted = Sorted::sized(axes);
+        let remainders = (0..product(axes, |axis| axis.kernel)).map(|tap| sorted.tap(tap).0);
+        sorted.used = remainders.collect();
+        sorted.used.sort_unstable();
+        sorted.used.dedup();
+        sorted
+    }
+
+    /// The sizes alone: the taps may be more than the memory holds.
+    fn sized(axes: &'a [Axis]) -> Sorted<'a> {
         let size = |axis: &Axis| {
             // Places on padding that no window reads are left out.
-            let last = (axis.output - 1) * stride(axis) + (axis.kernel - 1) * axis.dilation;
-            last / stride(axis) + 1
+            let windows = (axis.output - 1).saturating_mul(stride(axis));
+            let taps = (axis.kernel - 1).saturating_mul(axis.dilation);
+            windows.saturating_add(taps) / stride(axis) + 1
         };
         let sizes: Vec<usize> = axes.iter().map(size).collect();
         let mut pitches = vec![1; axes.len()];
@@ -57,7 +66,7 @@ impl<'a> Sorted<'a> {
             pitches[axis - 1] = usize::saturating_mul(pitches[axis], sizes[axis]);
         }
         let lasts = axes.iter().zip(&pitches);
-        let mut sorted = Sorted {
+        Sorted {
             axes,
             used: Vec::new(),
             each: sizes.iter().copied().fold(1, usize::saturating_mul),
@@ -66,13 +75,7 @@ impl<'a> Sorted<'a> {
                 .fold(1, usize::saturating_add),
             sizes,
             pitches,
-        };
-        let taps: usize = axes.iter().map(|axis| axis.kernel).product();
-        let remainders = (0..taps).map(|tap| sorted.tap(tap).0);
-        sorted.used = remainders.collect();
-        sorted.used.sort_unstable();
-        sorted.used.dedup();
-        sorted
+        }
     }
 
     pub(super) fn elements(&self) -> usize {
@@ -154,11 +157,11 @@ impl<'a> Sorted<'a> {
             for begin in 0..stride(last).min(x.len()) {
                 let place = begin + last.pad_begin;
                 let (own, first) = (place % stride(last), place / stride(last));
-                if self.used.binary_search(&(phase + own)).is_err() {
+                if first >= size || self.used.binary_search(&(phase + own)).is_err() {
                     continue;
                 }
                 let count = (x.len() - begin).div_ceil(stride(last));
-                let count = count.min(size.saturating_sub(first));
+                let count = count.min(size - first);
                 let at = (phase + own) * self.each + offset + first;
                 let y = &mut elements[at..at + count];
                 match stride(last) {

@@ -65,6 +65,38 @@ pub(crate) fn pays(sizes: &Sizes) -> bool {
     plain.saturating_mul(9 * 2) > tiled.saturating_mul(PLACES * 3)
 }
 
+/// The largest number with which no product of tiles overflows where the sums do not.
+const LARGEST: f32 = 1e18;
+
+/// Whether tiles may be used for these numbers: a transform mixes those of a whole tile, so that an infinity or NaN, or what
+/// overflows beside it, would reach windows that do not read it.
+pub(crate) fn suits(x: &[f32]) -> bool {
+    let level = Simd::installed();
+    dispatch!(level, s => largest(s, x)) <= LARGEST.to_bits() as i32
+}
+
+/// The largest absolute value as bits, which have the order of the numbers, with infinity and NaN above them.
+#[inline(always)]
+fn largest<S: Vectors>(_: S, x: &[f32]) -> i32 {
+    const LANES: usize = 64;
+    let mut largest = [0i32; LANES];
+    let (blocks, rest) = x.as_chunks::<LANES>();
+    for block in blocks {
+        for lane in 0..LANES {
+            let bits = (block[lane].to_bits() & 0x7fff_ffff) as i32;
+            largest[lane] = largest[lane].max(bits);
+        }
+    }
+    let mut result = 0;
+    for lane in 0..LANES {
+        result = largest[lane].max(result);
+    }
+    for x in rest {
+        result = ((x.to_bits() & 0x7fff_ffff) as i32).max(result);
+    }
+    result
+}
+
 /// Transformed weights, laid out for products: group by group, place by place.
 #[derive(Clone, Debug)]
 pub(crate) struct Weights {

@@ -11,7 +11,7 @@ use super::finish::Finish;
 use super::panels::{COLUMNS, Left, ROWS, Right, panel_columns, width};
 use super::tile::{Panels, Start};
 use crate::buffer::RIGHT;
-use crate::simd::{Simd, dispatch};
+use crate::simd::dispatch;
 
 /// Multiplications that are worth a task of their own.
 const GRAIN: usize = 1 << 20;
@@ -34,6 +34,7 @@ pub(crate) fn scratch_bytes<T>(inner: usize, columns: usize) -> usize {
 
 /// `c = left right`, from `start` on and then finished; in parallel if it is large.
 pub(crate) fn multiply<T: Sum>(
+    level: Level,
     left: Left<'_, T>,
     right: &impl Right<T>,
     start: Start<'_, T>,
@@ -44,7 +45,6 @@ pub(crate) fn multiply<T: Sum>(
     if rows == 0 || columns == 0 {
         return;
     }
-    let level = Simd::installed();
     let work = rows.saturating_mul(columns).saturating_mul(left.inner);
     let threads = rayon::current_num_threads().min(work / GRAIN);
     if threads < 2 {

@@ -1,11 +1,11 @@
 //! The product of one row with a matrix, whose elements are each read once.
 
-use fearless_simd::Simd as Vectors;
+use fearless_simd::{Level, Simd as Vectors};
 use ndarray::{ArrayView2, Axis};
 use rayon::prelude::*;
 
 use super::Sum;
-use crate::simd::{Simd, dispatch};
+use crate::simd::dispatch;
 
 /// Multiplications that are worth a task of their own.
 const GRAIN: usize = 1 << 18;
@@ -17,8 +17,13 @@ const LANES: usize = 64;
 const TOGETHER: usize = 4;
 
 /// `c = a b`, or `c += a b`; in parallel if it is large.
-pub(super) fn multiply<T: Sum>(a: &[T], b: &ArrayView2<'_, T>, add: bool, c: &mut [T]) {
-    let level = Simd::installed();
+pub(super) fn multiply<T: Sum>(
+    level: Level,
+    a: &[T],
+    b: &ArrayView2<'_, T>,
+    add: bool,
+    c: &mut [T],
+) {
     let run = |b: ArrayView2<'_, T>, c: &mut [T]| {
         dispatch!(level, s => product(s, a, b, add, c));
     };

@@ -6,6 +6,7 @@ mod sources;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::attribute::AttributeInfo;
 use super::bodies::Bodies;
 use super::declared::{Declared, ValueInfo};
 use super::inline::{self, Call, Functions};
@@ -167,8 +168,10 @@ impl<'s, 'a> Builder<'s, 'a> {
             constants[id] = Some(tensor);
         }
         let graph = Graph {
+            calls: self.place.calls.clone(),
             constants,
             values: self.values(&inputs, declared),
+            facts: self.facts,
             names: self.names,
             ids: self.ids,
             inputs,
@@ -347,6 +350,8 @@ impl<'s, 'a> Builder<'s, 'a> {
             own,
             outputs,
             exact: read.op.exact && exact,
+            attributes: call.node.attribute.iter().map(AttributeInfo::new).collect(),
+            absorbed: Vec::new(),
         }))
     }
 

@@ -7,7 +7,7 @@ use crate::onnx::proto::tensor_shape_proto::dimension::Value as DimValue;
 use crate::onnx::proto::type_proto::Value as TypeValue;
 use crate::onnx::proto::{TensorShapeProto, TypeProto};
 use crate::ops::{Dims, Fact};
-use crate::tensor::DType;
+use crate::tensor::{DType, Tensor};
 
 /// A dimension as the model declares it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,18 @@ pub struct ValueInfo {
     pub dims: Option<Vec<Dim>>,
     /// Whether the model has a default for it.
     pub optional: bool,
+}
+
+impl ValueInfo {
+    /// What is known of a constant without a name.
+    pub(crate) fn of_constant(tensor: &Tensor) -> ValueInfo {
+        ValueInfo {
+            name: String::new(),
+            dtype: tensor.dtype(),
+            dims: Some(tensor.shape().iter().copied().map(Dim::Known).collect()),
+            optional: false,
+        }
+    }
 }
 
 /// `f32[N,3,224,224]`, without the name; `?` for an unknown dimension, `f32[...]` for an unknown rank.

@@ -18,7 +18,7 @@ pub(crate) struct Body {
     facts: Vec<Option<Fact>>,
 }
 
-/// What one run of a body leaves for the next.
+/// The room for the values of a body, which one run leaves for the next.
 #[derive(Debug, Default)]
 pub(crate) struct Kept(Vec<Option<Tensor>>);
 
@@ -85,7 +85,7 @@ impl Body {
             }
         }
         values
-            .steps(&self.graph.nodes, &self.plan)
+            .steps(&self.graph.nodes, &self.plan, None)
             .map_err(|error| OpError::within(&error, error.to_string()))?;
         values.results_within(&self.plan.results)
     }

@@ -1,8 +1,9 @@
 //! What a model says of itself: its origin, its nodes, and how much work each is.
 
 use super::Model;
+use super::graphs::{Form, GraphInfo, Seen};
 use crate::error::NodeName;
-use crate::graph::{Dim, Graph, Node, ValueId, ValueInfo};
+use crate::graph::{AttributeInfo, Dim, Node, ValueId, ValueInfo};
 use crate::tensor::Tensor;
 
 /// Where a model comes from, and what it imports.
@@ -22,15 +23,24 @@ pub struct ModelInfo {
 }
 
 /// A node of a model, calls of its functions resolved, with what is known of it before a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct NodeInfo {
     /// Its place, name and operator.
     pub name: NodeName,
+    /// The nodes of the file whose work it does too, in the order in which it does it; none in [`Form::Written`].
+    pub absorbed: Vec<NodeName>,
+    /// The attributes that it has in the file.
+    pub attributes: Vec<AttributeInfo>,
     /// What it reads; `None` where an optional input is left out.
     pub inputs: Vec<Option<ValueInfo>>,
     /// What it writes; `None` where an optional output is left out.
     pub outputs: Vec<Option<ValueInfo>>,
+    /// What it reads, as numbers of values of its graph, see [`Model::graphs`]; `None` where an optional input is left
+    /// out. Here too a value has no type if none is known, which `inputs` cannot tell from one that is left out.
+    pub reads: Vec<Option<usize>>,
+    /// What it writes, likewise.
+    pub writes: Vec<Option<usize>>,
     /// The elements of the initializers that it reads.
     pub parameters: u64,
     /// The multiplications with an addition, as [`NodeInfo::RULE`] counts them; `None` if they are not known.
@@ -87,12 +97,22 @@ impl Model {
     /// # Ok::<(), linn::Error>(())
     /// ```
     pub fn nodes(&self) -> impl ExactSizeIterator<Item = NodeInfo> {
-        Nodes::of(&self.graph).infos.into_iter()
+        self.nodes_of(Form::Written)
+    }
+
+    /// As [`Model::nodes`], of either form.
+    pub fn nodes_of(&self, form: Form) -> impl ExactSizeIterator<Item = NodeInfo> {
+        self.look(form).infos.into_iter()
     }
 
     /// The work of all nodes together.
     pub fn totals(&self) -> Totals {
-        let nodes = Nodes::of(&self.graph);
+        self.totals_of(Form::Written)
+    }
+
+    /// As [`Model::totals`], of either form.
+    pub fn totals_of(&self, form: Form) -> Totals {
+        let nodes = self.look(form);
         let mut totals = Totals::default();
         for info in &nodes.infos {
             totals.nodes += 1;
@@ -111,16 +131,24 @@ impl Model {
         }
         totals
     }
+
+    pub(super) fn look(&self, form: Form) -> Nodes<'_> {
+        Nodes::of(match form {
+            Form::Written => Seen::written(&self.graph),
+            Form::Running => Seen::running(&self.graph, &self.program),
+        })
+    }
 }
 
 /// The nodes of a graph and of all graphs in it.
 #[derive(Default)]
-struct Nodes<'g> {
+pub(super) struct Nodes<'g> {
     infos: Vec<NodeInfo>,
+    pub(super) graphs: Vec<GraphInfo>,
     parameters: Vec<Parameter<'g>>,
 }
 
-/// An initializer of any of the graphs.
+/// An initializer of any of the graphs, or a constant that replaces some.
 struct Parameter<'g> {
     tensor: &'g Tensor,
     /// Whether a node reads it.
@@ -131,37 +159,55 @@ struct Parameter<'g> {
 type Numbers = Vec<Option<usize>>;
 
 impl<'g> Nodes<'g> {
-    fn of(graph: &'g Graph) -> Nodes<'g> {
+    fn of(seen: Seen<'g>) -> Nodes<'g> {
         let mut nodes = Nodes::default();
-        nodes.graph(graph, vec![None; graph.names.len()]);
+        nodes.graph(
+            seen,
+            seen.describe(None, Vec::new(), &[]),
+            vec![None; seen.values()],
+        );
         nodes
     }
 
-    /// Adds the nodes of a graph; `numbers` knows the values of the graph around it.
-    fn graph(&mut self, graph: &'g Graph, mut numbers: Numbers) {
-        for (id, tensor) in &graph.initializers {
-            numbers[*id] = Some(self.parameters.len());
+    /// Adds a graph and its nodes; `numbers` knows the values of the graph around it.
+    fn graph(&mut self, seen: Seen<'g>, described: GraphInfo, mut numbers: Numbers) {
+        let initializers = seen.graph.initializers.iter();
+        let initializers = initializers.map(|(id, tensor)| (*id, &**tensor));
+        let added = (0..seen.values()).filter_map(|id| Some((id, seen.added(id)?)));
+        for (id, tensor) in initializers.chain(added) {
+            numbers[id] = Some(self.parameters.len());
             self.parameters.push(Parameter {
                 tensor,
                 read: false,
             });
         }
-        for node in &graph.nodes {
-            let info = self.info(graph, &numbers, node);
+        let at = self.graphs.len();
+        self.graphs.push(described);
+        for node in seen.nodes {
+            let place = self.infos.len();
+            let info = self.info(seen, &numbers, node);
             self.infos.push(info);
+            self.graphs[at].nodes.push(place);
             for body in node.operator.bodies() {
-                let mut inner = vec![None; body.graph().names.len()];
+                let inner = Seen::written(body.graph());
+                let mut known = vec![None; inner.values()];
+                let mut constant = vec![false; inner.values()];
                 for (index, id) in body.captures() {
-                    inner[*id] = node.inputs[*index].and_then(|id| numbers[id]);
+                    if let Some(outer) = node.inputs[*index] {
+                        known[*id] = numbers[outer];
+                        constant[*id] = self.graphs[at].values[outer].constant;
+                    }
                 }
-                self.graph(body.graph(), inner);
+                let captures = body.captures().iter().map(|(_, id)| *id).collect();
+                let described = inner.describe(Some(place), captures, &constant);
+                self.graph(inner, described, known);
             }
         }
     }
 
-    fn info(&mut self, graph: &Graph, numbers: &Numbers, node: &Node) -> NodeInfo {
+    fn info(&mut self, seen: Seen<'g>, numbers: &Numbers, node: &Node) -> NodeInfo {
         let infos = |ids: &[Option<ValueId>]| -> Vec<Option<ValueInfo>> {
-            ids.iter().map(|id| graph.values[(*id)?].clone()).collect()
+            ids.iter().map(|id| seen.info((*id)?)).collect()
         };
         let own = &node.inputs[..node.own];
         let (inputs, outputs) = (infos(own), infos(&node.outputs));
@@ -176,23 +222,27 @@ impl<'g> Nodes<'g> {
         }
         ids.extend(node.outputs.iter().flatten());
         let bytes = ids.iter().map(|id| {
-            let info = graph.values[*id].as_ref()?;
-            let elements = elements(dims(info)?)?;
+            let info = seen.info(*id)?;
+            let elements = elements(dims(&info)?)?;
             elements.checked_mul(info.dtype.bytes() as u64)
         });
         NodeInfo {
             name: node.name.clone(),
+            absorbed: node.absorbed.clone(),
+            attributes: node.attributes.to_vec(),
             parameters,
             macs: macs(&node.name.operator, &inputs, &outputs),
             bytes: bytes.sum(),
             inputs,
             outputs,
+            reads: own.to_vec(),
+            writes: node.outputs.clone(),
         }
     }
 }
 
 /// The multiplications with an addition of one node, as [`NodeInfo::RULE`] says.
-fn macs(
+pub(super) fn macs(
     operator: &str,
     inputs: &[Option<ValueInfo>],
     outputs: &[Option<ValueInfo>],

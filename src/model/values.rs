@@ -5,6 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::plan::{Plan, Step};
+use super::profile::Recorder;
 use crate::error::{Error, OpError};
 use crate::graph::{Node, ValueId, inputs_text};
 use crate::ops::{Memory, Outputs, Slot};
@@ -80,10 +81,18 @@ impl<'v> Values<'v> {
         }
     }
 
-    /// Runs the steps of a plan.
-    pub(super) fn steps(&mut self, nodes: &[Node], plan: &Plan) -> Result<(), Error> {
+    /// Runs the steps of a plan; if there is a recorder, it notes each.
+    pub(super) fn steps<'n>(
+        &mut self,
+        nodes: &'n [Node],
+        plan: &Plan,
+        mut recorder: Option<&mut Recorder<'n>>,
+    ) -> Result<(), Error> {
         for step in &plan.steps {
             let node = &nodes[step.node];
+            if let Some(recorder) = &mut recorder {
+                recorder.begin(node, |id| self.tensors.view(id));
+            }
             self.run(node, step)
                 .map_err(|(source, inputs)| Error::Node {
                     node: Box::new(node.name.clone()),
@@ -91,6 +100,9 @@ impl<'v> Values<'v> {
                     inputs: inputs_text(&inputs),
                     running: true,
                 })?;
+            if let Some(recorder) = &mut recorder {
+                recorder.end(&step.wanted, |id| self.tensors.view(id));
+            }
             for id in &step.last_uses {
                 self.free(*id);
             }

@@ -7,6 +7,7 @@
 mod heads;
 mod mask;
 
+use fearless_simd::Level;
 use half::{bf16, f16};
 use ndarray::ArrayViewMut2;
 
@@ -15,6 +16,7 @@ use super::{Fact, Inputs, Op, Operator, Outputs, elementwise, fact, required};
 use crate::error::OpError;
 use crate::gemm::{self, Sum};
 use crate::onnx::attributes::Attributes;
+use crate::simd::Simd;
 use crate::tensor::{DType, Rounding, Shape, TensorView, dispatch};
 use heads::{Heads, Sizes};
 use mask::Mask;
@@ -121,12 +123,14 @@ impl Attention {
             outputs,
         )?;
 
+        let level = Simd::installed();
         let mixed_len = sizes.queries * sizes.value_size;
         let mut mixed = vec![S::ZERO; sizes.batch * sizes.heads * mixed_len];
         if mixed_len > 0 {
             elementwise::slabs(&mut mixed, mixed_len, rows, |head, mixed| {
                 let mut scores = vec![S::ZERO; rows];
                 self.scores(
+                    level,
                     head,
                     Stage::Softmax,
                     sizes,
@@ -137,6 +141,7 @@ impl Attention {
                 let values_len = sizes.keys * sizes.value_size;
                 let values = &values[sizes.key_head(head) * values_len..][..values_len];
                 product(
+                    level,
                     &scores,
                     values,
                     [sizes.queries, sizes.keys, sizes.value_size],
@@ -158,7 +163,15 @@ impl Attention {
             let mut all = vec![S::ZERO; scores_shape.elements()];
             if rows > 0 {
                 elementwise::slabs(&mut all, rows, rows, |head, scores| {
-                    self.scores(head, self.stage, sizes, [&queries, &keys], &mask, scores);
+                    self.scores(
+                        level,
+                        head,
+                        self.stage,
+                        sizes,
+                        [&queries, &keys],
+                        &mask,
+                        scores,
+                    );
                 });
             }
             put(3, q.dtype(), &scores_shape, &all, outputs)?;
@@ -169,6 +182,7 @@ impl Attention {
     /// The products of the queries and keys of one head, up to a stage.
     fn scores<S: Sum + Numeric>(
         &self,
+        level: Level,
         head: usize,
         stage: Stage,
         sizes: Sizes,
@@ -180,6 +194,7 @@ impl Attention {
         let queries = &queries[head * queries_len..][..queries_len];
         let keys = &keys[sizes.key_head(head) * keys_len..][..keys_len];
         product(
+            level,
             queries,
             keys,
             [sizes.queries, sizes.key_size, sizes.keys],
@@ -219,6 +234,7 @@ impl Attention {
 
 /// `c = a b`, with `b` transposed or not.
 fn product<S: Sum>(
+    level: Level,
     a: &[S],
     b: &[S],
     [rows, inner, columns]: [usize; 3],
@@ -228,7 +244,7 @@ fn product<S: Sum>(
     let a = gemm::matrix(a, rows, inner, false);
     let b = gemm::matrix(b, inner, columns, transposed);
     let mut c = ArrayViewMut2::from_shape((rows, columns), c).expect("it is as long");
-    gemm::multiply(&a, &b, false, &mut c);
+    gemm::multiply(level, &a, &b, false, &mut c);
 }
 
 /// Makes output `index`, if it is wanted.

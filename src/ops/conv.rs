@@ -167,6 +167,9 @@ impl Operator for Conv {
 
     fn prepare(&self, inputs: &[Option<Fact>]) -> Option<(Arc<dyn Operator>, usize)> {
         let (x, w) = (inputs[0].as_ref()?, inputs[1].as_ref()?.value.as_deref()?);
+        if w.shape().elements() == 0 {
+            return None;
+        }
         let mut operator = self.clone();
         let sizes = match x.shape() {
             Ok(Some(x)) => self.convolution.sizes(&x, w.shape()).ok(),
@@ -174,6 +177,7 @@ impl Operator for Conv {
         };
         if let (Some(weights), Some(sizes)) = (w.as_slice::<f32>(), sizes)
             && winograd::pays(&sizes)
+            && winograd::suits(weights)
         {
             let Sizes {
                 groups,
@@ -201,14 +205,16 @@ impl Operator for Conv {
         let w = required(inputs, 1);
         if let Some(tiled) = &self.tiled {
             // The shape that was declared need not be the one that came.
+            let suits = winograd::suits(elements(required(inputs, 0)));
+            let tiles = |sizes: &Sizes| suits && winograd::pays(sizes);
             return self.with_operands::<f32>(
                 inputs,
                 outputs,
-                |sizes| match winograd::pays(sizes) {
+                |sizes| match tiles(sizes) {
                     true => winograd::scratch_bytes(sizes),
                     false => sizes.scratch_bytes::<f32>(),
                 },
-                |sizes, x, bias, finish, y| match winograd::pays(sizes) {
+                |sizes, x, bias, finish, y| match tiles(sizes) {
                     true => winograd::convolve(sizes, x, tiled, bias, finish, y),
                     false => convolve(sizes, x, elements(w), None, bias, finish, y),
                 },
@@ -228,8 +234,9 @@ impl Operator for Conv {
 
 #[cfg(test)]
 mod tests {
+    use crate::ops::Fact;
     use crate::ops::testing::{Node, iota, node, tensor};
-    use crate::tensor::Tensor;
+    use crate::tensor::{DType, Tensor};
     use crate::window::Window;
 
     /// Small numbers of both signs, whose sums are exact in any order.
@@ -290,7 +297,26 @@ mod tests {
             &'a [i64],
             &'a [i64],
         );
-        let cases: [Case<'_>; 9] = [
+        let cases: [Case<'_>; 13] = [
+            // One window, which lies on padding alone or on the first elements.
+            (&[1, 1, 1], &[1, 1, 1], 1, &[3], &[1], &[2, 0]),
+            (
+                &[1, 1, 4, 3],
+                &[2, 1, 1, 1],
+                1,
+                &[1, 8],
+                &[1, 1],
+                &[0, 3, 0, 1],
+            ),
+            (
+                &[1, 2, 5, 3],
+                &[2, 1, 1, 1],
+                2,
+                &[1, 200],
+                &[1, 1],
+                &[0, 90, 0, 1],
+            ),
+            (&[1, 3, 9], &[2, 3, 2], 1, &[20], &[5], &[1, 0]),
             (&[2, 3, 9], &[4, 3, 3], 1, &[2], &[2], &[3, 1]),
             (
                 &[1, 4, 7, 6],
@@ -357,6 +383,37 @@ mod tests {
                 "{x} {w} {window:?}"
             );
         }
+    }
+
+    #[test]
+    fn nothing_to_sum_takes_no_memory() {
+        let empty = |x: &[usize], w: &[usize], pads: &[i64]| {
+            let y = node("Conv", 22)
+                .ints("pads", pads)
+                .run(&[Some(&iota(x)), Some(&iota(w))]);
+            y.expect("it runs")[0].shape().to_vec()
+        };
+        let far = 1 << 36;
+        let (w, pads) = ([2, 0, far, 1], [far as i64, 0, 0, 0]);
+        assert_eq!(empty(&[1, 0, 1, 1], &w, &pads), [1, 2, 2, 1]);
+        assert_eq!(empty(&[1, 1, 1, 1], &[0, 1, far, 1], &pads), [1, 0, 2, 1]);
+    }
+
+    #[test]
+    fn groups_are_checked_before_weights_are_laid_out() {
+        let infer = |group, w: &Tensor| {
+            let x = Fact::new(DType::F32, None);
+            let w = Fact::constant(std::sync::Arc::new(w.clone()));
+            node("Conv", 22)
+                .int("group", group)
+                .infer(&[Some(x), Some(w)])
+        };
+        let error = infer(1 << 40, &iota(&[4, 2, 3, 3])).unwrap_err();
+        assert!(
+            error.to_string().contains("must have a multiple of"),
+            "{error}"
+        );
+        assert!(infer(1 << 39, &iota(&[0, 2, 3, 3])).is_ok());
     }
 
     #[test]

@@ -136,21 +136,8 @@ impl Convolution {
 
     /// The dimensions of a convolution of `x: [N, C, D..]` by `w: [M, C / group, k..]`.
     pub(super) fn infer(&self, names: [&str; 2], x: &Fact, w: &Fact) -> Result<Dims, OpError> {
-        let Some(operands) = self.operands(names, x, w)? else {
-            return Ok(None);
-        };
-        let [outputs, channels] = operands.weights;
-        if let (Some(all), Some(channels)) = (operands.channels, channels)
-            && channels.checked_mul(self.group) != Some(all)
-        {
-            return Err(OpError::invalid(
-                names[1],
-                format!(
-                    "is {w}, must have the channels of {}, which is {x}, in {} groups",
-                    names[0], self.group
-                ),
-            ));
-        }
+        let operands = self.operands(names, x, w)?;
+        let outputs = w.dims.as_ref().and_then(|dims| dims[0]);
         if let Some(outputs) = outputs
             && outputs % self.group != 0
         {
@@ -159,6 +146,21 @@ impl Convolution {
                 format!(
                     "is {w}, must have a multiple of {} outputs, the groups",
                     self.group
+                ),
+            ));
+        }
+        let Some(operands) = operands else {
+            return Ok(None);
+        };
+        let [_, channels] = operands.weights;
+        if let (Some(all), Some(channels)) = (operands.channels, channels)
+            && channels.checked_mul(self.group) != Some(all)
+        {
+            return Err(OpError::invalid(
+                names[1],
+                format!(
+                    "is {w}, must have the channels of {}, which is {x}, in {} groups",
+                    names[0], self.group
                 ),
             ));
         }

@@ -10,6 +10,7 @@ use super::{Fact, Inputs, Known, Op, Operator, Outputs, elements, required};
 use crate::error::OpError;
 use crate::gemm::{self, Factor, Sum, matrix, multiply, widened_bytes};
 use crate::onnx::attributes::Attributes;
+use crate::simd::Simd;
 use crate::tensor::dispatch;
 
 pub(super) const GEMM: Op = Op {
@@ -83,7 +84,7 @@ impl Gemm {
         );
         let view = ArrayViewMut2::from_shape((rows, columns), &mut *y);
         gemm::with_sums::<T>(view.expect("Y has that shape"), |mut sums| {
-            multiply(&a, &b, false, &mut sums);
+            multiply(Simd::installed(), &a, &b, false, &mut sums);
             if (self.alpha, self.beta) != (1.0, 1.0) || c.is_some() {
                 for (index, sum) in sums.iter_mut().enumerate() {
                     *sum = finish(index, *sum);

@@ -16,6 +16,7 @@ use super::fact::{self, Dims};
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
 use crate::error::OpError;
 use crate::gemm::{self, Factor, widened_bytes};
+use crate::simd::Simd;
 use crate::tensor::{Shape, TensorView, dispatch};
 
 pub(super) use quantized::{MAT_MUL_INTEGER, QLINEAR_MAT_MUL};
@@ -74,8 +75,9 @@ struct Stack {
     rows: usize,
     inner: usize,
     columns: usize,
-    /// Which matrix of `A` and which of `B` make each one of `Y`.
-    pairs: Vec<[usize; 2]>,
+    /// The axes of the batch, and those of `A` and `B` with as many.
+    batch: Vec<usize>,
+    own: [Vec<usize>; 2],
 }
 
 impl Stack {
@@ -94,58 +96,59 @@ impl Stack {
         let columns = b_matrix.get(1).copied().unwrap_or(1);
         let rank = a_batch.len().max(b_batch.len());
         let batch = &shape[..rank];
-        let count: usize = batch.iter().product();
+        let count = batch.iter().copied().fold(1, usize::saturating_mul);
         // Rows of all matrices are rows of one where they meet the same matrix.
         if b_batch.iter().all(|size| *size == 1) {
-            let pairs = if count == 0 { vec![] } else { vec![[0, 0]] };
-            let rows = rows * count;
             return Ok(Stack {
                 shape,
-                rows,
+                rows: rows.saturating_mul(count),
                 inner,
                 columns,
-                pairs,
+                batch: Vec::new(),
+                own: [Vec::new(), Vec::new()],
             });
         }
-        let padded = [a_batch, b_batch].map(|batch| broadcast::padded(batch, rank));
-        let pair = |index: usize| {
-            padded.each_ref().map(|own| {
-                let (mut rest, mut at, mut step) = (index, 0, 1);
-                for (&size, &own) in batch.iter().zip(own).rev() {
-                    if own != 1 {
-                        at += rest % size * step;
-                    }
-                    rest /= size;
-                    step *= own;
-                }
-                at
-            })
-        };
-        let pairs = (0..count).map(pair).collect();
         Ok(Stack {
-            shape,
             rows,
             inner,
             columns,
-            pairs,
+            batch: batch.to_vec(),
+            own: [a_batch, b_batch].map(|batch| broadcast::padded(batch, rank)),
+            shape,
+        })
+    }
+
+    /// Which matrix of `A` and which of `B` make matrix `index` of `Y`.
+    fn pair(&self, index: usize) -> [usize; 2] {
+        self.own.each_ref().map(|own| {
+            let (mut rest, mut at, mut step) = (index, 0, 1);
+            for (&size, &own) in self.batch.iter().zip(own).rev() {
+                if own != 1 {
+                    at += rest % size * step;
+                }
+                rest /= size;
+                step *= own;
+            }
+            at
         })
     }
 
     /// `y = a b` for each pair of matrices.
     fn multiply<T: Factor>(&self, a: &[T::Sum], b: &[T::Sum], y: &mut [T]) {
         let (rows, inner, columns) = (self.rows, self.inner, self.columns);
-        if rows * columns == 0 {
+        if y.is_empty() {
             return;
         }
+        let level = Simd::installed();
         // Small products are worth a task together, large ones are cut themselves.
         let work = rows.saturating_mul(inner).saturating_mul(columns) / 16;
         elementwise::slabs(y, rows * columns, work, |index, y| {
-            let [in_a, in_b] = self.pairs[index];
+            let [in_a, in_b] = self.pair(index);
             let (a_len, b_len) = (rows * inner, inner * columns);
             let a = gemm::matrix(&a[in_a * a_len..][..a_len], rows, inner, false);
             let b = gemm::matrix(&b[in_b * b_len..][..b_len], inner, columns, false);
             let y = ArrayViewMut2::from_shape((rows, columns), y).expect("it is as long");
-            gemm::with_sums::<T>(y, |mut y| gemm::multiply(&a, &b, false, &mut y));
+            gemm::with_sums::<T>(y, |mut y| gemm::multiply(level, &a, &b, false, &mut y));
         });
     }
 
@@ -157,7 +160,10 @@ impl Stack {
     ) -> Result<(), OpError> {
         let counts = [a.shape(), b.shape(), &self.shape].map(|shape| shape.elements());
         let count = counts.into_iter().fold(0, usize::saturating_add);
-        outputs.check_scratch(widened_bytes::<T>(count))?;
+        let matrices = self.shape.elements() / self.rows.saturating_mul(self.columns).max(1);
+        let panels = gemm::multiply_bytes::<T::Sum>(self.rows, self.inner, self.columns)
+            .saturating_mul(matrices.min(rayon::current_num_threads()));
+        outputs.check_scratch(widened_bytes::<T>(count).saturating_add(panels))?;
         let y = outputs.make::<T>(&self.shape)?;
         let (a, b) = (T::widened(elements(a)), T::widened(elements(b)));
         self.multiply::<T>(&a, &b, y);
@@ -198,6 +204,9 @@ mod tests {
         assert_eq!(shape(&[3, 2, 4], &[4]), Ok(vec![3, 2]));
         assert_eq!(shape(&[0, 2, 4], &[4, 1]), Ok(vec![0, 2, 1]));
         assert_eq!(shape(&[3, 2, 0], &[3, 0, 2]), Ok(vec![3, 2, 2]));
+        let many = 1 << 40;
+        assert_eq!(shape(&[many, 0, 3], &[many, 3, 0]), Ok(vec![many, 0, 0]));
+        assert_eq!(shape(&[1, 1, 3], &[many, 3, 0]), Ok(vec![many, 1, 0]));
         assert_eq!(
             shape(&[2, 3], &[2, 3]).unwrap_err(),
             "B is f32[2,3], must have the inner size 3 of A, which is f32[2,3]"

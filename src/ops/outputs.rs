@@ -306,9 +306,12 @@ impl<'s, 'a> Outputs<'s, 'a> {
         })
     }
 
-    /// Makes `tensor`, which is counted already, output `index`, which the node has.
+    /// Makes `tensor`, which is counted already, output `index`, if the node lists so many.
     pub(crate) fn put(&mut self, index: usize, tensor: Tensor) -> Result<(), OpError> {
-        let slot = &mut self.slots[index];
+        let Some(slot) = self.slots.get_mut(index) else {
+            self.memory.give_back(tensor);
+            return Ok(());
+        };
         match (slot.wanted, &slot.target) {
             (true, None) => slot.tensor = Some(tensor),
             (true, Some(_)) => {

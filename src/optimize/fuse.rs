@@ -79,17 +79,23 @@ fn absorbed(
         _ => None,
     };
     let absorbed = node.operator.absorb(follow, &own)?;
+    let constants = absorbed.constants.iter();
+    if !program.add(constants.map(|(_, tensor)| tensor.bytes()).sum()) {
+        return None;
+    }
     let mut inputs = node.inputs.clone();
     for (index, tensor) in absorbed.constants {
         inputs.resize(inputs.len().max(index + 1), None);
         inputs[index] = Some(program.constants.len());
-        program.added_bytes += tensor.bytes();
         program.constants.push(Some(Arc::new(tensor)));
     }
     if let (Some(index), Some(added)) = (absorbed.plus, added) {
         inputs.resize(inputs.len().max(index + 1), None);
         inputs[index] = Some(added);
     }
+    let mut names = node.absorbed.clone();
+    names.push(next.name.clone());
+    names.extend(next.absorbed.iter().cloned());
     Some((
         Node {
             name: node.name.clone(),
@@ -98,6 +104,8 @@ fn absorbed(
             inputs,
             outputs: vec![Some(result)],
             exact: node.exact && next.exact,
+            attributes: node.attributes.clone(),
+            absorbed: names,
         },
         reader,
     ))

@@ -9,9 +9,10 @@ pub(super) fn prepare(program: &mut Program, known: &Known<'_>) {
         if !node.outputs.iter().any(computed) {
             continue;
         }
-        if let Some((operator, bytes)) = node.operator.prepare(&known.of(program, node)) {
+        if let Some((operator, bytes)) = node.operator.prepare(&known.of(program, node))
+            && program.add(bytes)
+        {
             program.nodes[at].operator = operator;
-            program.added_bytes += bytes;
         }
     }
 }

@@ -84,7 +84,7 @@ fn a_mismatch_is_told_in_full() {
     folder.maximum("s/wrong", 4.0);
     let run = folder.test(&["s", "--json", "out.json"]).code(1);
     let detail = "test_data_set_0: output 'y0' f32[1,1,1]: 1 of 1 differ, first at [0, 0, 0]: \
-                  got 3.0, want 4.0; worst absolute difference 1, relative 0.2500";
+                  got 3.0, want 4.0; worst absolute difference 1, relative 0.2500, 4.194e6 ulp";
     assert_eq!(
         run.stdout.lines().next(),
         Some(format!("failed wrong: {detail}").as_str())

@@ -8,12 +8,16 @@ use serde_json::{Value, json};
 
 use super::machine;
 use super::sampling::Times;
+use crate::cli::columns;
 use crate::cli::inputs::Inputs;
+use crate::cli::profile::{By, Profiled};
 
 /// The times on one number of threads.
 pub(super) struct Row {
     pub(super) threads: usize,
     pub(super) times: Times,
+    /// Where the time goes, if that was asked for.
+    pub(super) profile: Option<(Profiled, By)>,
 }
 
 /// All that a benchmark found.
@@ -76,7 +80,14 @@ impl Report<'_> {
             let ends = [row.threads, row.times.runs].map(|number| number.to_string());
             lines.push([&ends[..1], &cells[..], &ends[1..]].concat());
         }
-        text + &aligned(&lines)
+        text += &aligned(&lines);
+        for row in &self.rows {
+            if let Some((profiled, by)) = &row.profile {
+                let profile = profiled.text(*by, columns::width());
+                text += &format!("\n{}, {profile}", row.threads_text());
+            }
+        }
+        text
     }
 
     /// The document, on one line.
@@ -90,14 +101,18 @@ impl Report<'_> {
         };
         let row = |row: &Row| {
             let [min, p50, p90, p99] = row.seconds();
-            json!({
+            let mut document = json!({
                 "threads": row.threads,
                 "min_s": min,
                 "p50_s": p50,
                 "p90_s": p90,
                 "p99_s": p99,
                 "runs": row.times.runs,
-            })
+            });
+            if let Some((profiled, by)) = &row.profile {
+                document["profile"] = profiled.json(*by);
+            }
+            document
         };
         let document = json!({
             "schema": "linn.bench/1",
@@ -118,8 +133,8 @@ impl Report<'_> {
 }
 
 /// A unit of time.
-struct Unit {
-    name: &'static str,
+pub(in crate::cli) struct Unit {
+    pub(in crate::cli) name: &'static str,
     seconds: f64,
     /// Digits after the point.
     digits: usize,
@@ -127,7 +142,7 @@ struct Unit {
 
 impl Unit {
     /// The unit that shows at least three digits of `least`, and of all that is longer.
-    fn of(least: f64) -> Unit {
+    pub(in crate::cli) fn of(least: f64) -> Unit {
         let (name, seconds) = match least {
             _ if least < 1e-3 => ("us", 1e-6),
             _ if least < 1.0 => ("ms", 1e-3),
@@ -145,7 +160,7 @@ impl Unit {
         }
     }
 
-    fn show(&self, seconds: f64) -> String {
+    pub(in crate::cli) fn show(&self, seconds: f64) -> String {
         format!("{:.*}", self.digits, seconds / self.seconds)
     }
 }

@@ -8,7 +8,7 @@ use linn::text::Plain;
 use linn::{Class, Error, Finding, Model, Options, Tensor, ValueInfo};
 use serde_json::Value;
 
-use super::compare::{Tolerance, difference};
+use crate::cli::difference::{Tolerance, difference};
 
 /// What all cases share.
 pub(super) struct Settings {

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::compare::Tolerance;
 use super::discover::Case;
 use super::expectations::Stale;
+use crate::cli::difference::Tolerance;
 use crate::cli::whole_file::WholeFile;
 use crate::cli::{Failure, Verdict, print};
 use linn::text::Plain;

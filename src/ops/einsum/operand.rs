@@ -8,6 +8,7 @@ use crate::error::OpError;
 use crate::gemm::{self, Sum, matrix};
 use crate::ops::layout::{Axis, Layout, Run, strides};
 use crate::ops::{Outputs, elements};
+use crate::simd::Simd;
 use crate::tensor::{Shape, TensorView};
 
 /// A tensor with labelled axes.
@@ -103,6 +104,7 @@ impl<S: Sum> Operand<S> {
         for index in 0..if len == 0 { 0 } else { batches } {
             let c = ArrayViewMut2::from_shape((m, n), &mut data[index * m * n..][..m * n]);
             gemm::multiply(
+                Simd::installed(),
                 &matrix(&a[index * m * k..][..m * k], m, k, false),
                 &matrix(&b[index * n * k..][..n * k], k, n, true),
                 false,

@@ -199,8 +199,11 @@ impl Batch {
     }
 }
 
-/// Mean and variance of a channel in all of the batch.
+/// Mean and variance of a channel in all of the batch; NaN if there are no elements.
 fn measure(x: &[f64], channel: usize, channels: usize, places: usize) -> (f64, f64) {
+    if places == 0 {
+        return (f64::NAN, f64::NAN);
+    }
     let runs = || {
         let start = channel * places;
         x.chunks(channels * places)
@@ -306,6 +309,15 @@ mod tests {
             run(node("BatchNormalization", 9), numbers(&[3], 2.0, 1.0)).unwrap_err(),
             "scale is f32[3], must be f32[2] for X, which is f32[1,2,2]"
         );
+    }
+
+    #[test]
+    fn training_on_no_elements_gives_none() {
+        let x = tensor::<f32>(&[2, 3, 0], vec![]);
+        let ones = tensor(&[3], vec![1f32; 3]);
+        let inputs = [&x, &ones, &ones, &ones, &ones].map(Some);
+        let batch = node("BatchNormalization", 15).int("training_mode", 1);
+        assert_eq!(batch.run(&inputs).expect("it runs")[0], x);
     }
 
     #[test]

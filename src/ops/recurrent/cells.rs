@@ -5,6 +5,7 @@ use ndarray::ArrayViewMut2;
 use super::activation::Activation;
 use crate::gemm::{Sum, matrix, multiply};
 use crate::ops::weighted::Float;
+use crate::simd::Simd;
 
 /// What the gates of a step make of the state.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -74,7 +75,7 @@ fn times<S: Sum>(a: &[S], b: &[S], rows: usize, inner: usize, columns: usize, c:
         matrix(a, rows, inner, false),
         matrix(b, inner, columns, true),
     );
-    multiply(&a, &b, false, &mut c);
+    multiply(Simd::installed(), &a, &b, false, &mut c);
 }
 
 impl<S: Float + Into<f64>> Direction<'_, S> {
