@@ -7,7 +7,7 @@ mod support;
 use std::process::Command;
 
 use linn::proto::NodeProto;
-use linn::{DType, Model};
+use linn::{DType, Form, Model};
 use serde_json::{Value, json};
 use support::model::{Build, With, body, ints, node};
 use support::program::{linn, linn_fed};
@@ -257,6 +257,95 @@ fn check_looks_into_graphs_in_nodes() {
     for branch in ["then_branch", "else_branch"] {
         let place = format!("'choice {branch}' / node 0 'product' (Multinomial");
         assert!(text.contains(&place), "{text}");
+    }
+}
+
+/// A convolution that takes in the two nodes behind it.
+fn block() -> Vec<u8> {
+    let per_channel = counting(DType::F32, &[4]);
+    let mut build = with_batch(network(), "2");
+    build.graph().node.clear();
+    build.graph().output.clear();
+    let statistics = ["conv", "s", "s", "s", "s"];
+    build
+        .initializer("s", &per_channel)
+        .node(node("Conv", &["x", "w"], &["conv"]).named("first"))
+        .node(node("BatchNormalization", &statistics, &["normal"]).named("second"))
+        .node(node("Relu", &["normal"], &["positive"]).named("third"))
+        .node(node("MaxPool", &["positive"], &["y"]).with(ints("kernel_shape", &[6, 6])))
+        .output("y")
+        .bytes()
+}
+
+#[test]
+fn inspect_shows_the_nodes_that_run() {
+    let lines = |args: &[&str]| -> Vec<String> {
+        let ran = linn_fed(&[&["inspect", "-"], args].concat(), &block()).works();
+        ran.text().lines().map(str::to_string).collect()
+    };
+    let has = |lines: &[String], start: &str| lines.iter().any(|line| line.starts_with(start));
+    let written = lines(&[]);
+    assert!(
+        has(&written, "0  Conv                first "),
+        "{written:?}"
+    );
+    assert!(has(&written, "4 nodes, "), "{written:?}");
+    let running = lines(&["--optimized"]);
+    let joined = "0  Conv + BatchNormalization + Relu  first  f32[2,4,6,6]  ";
+    assert!(has(&running, joined), "{running:?}");
+    assert!(has(&running, "1  MaxPool "), "{running:?}");
+    assert!(has(&running, "2 nodes, "), "{running:?}");
+    // Where nothing is rewritten, the nodes of the file run.
+    assert_eq!(lines(&["--optimized", "--opt", "none"]), written);
+}
+
+#[test]
+fn the_document_has_what_a_node_does_too() {
+    let document = |args: &[&str]| {
+        let args = [&["inspect", "-", "--format", "json"], args].concat();
+        linn_fed(&args, &block()).works().json()
+    };
+    let running = document(&["--optimized"]);
+    let node = &running["nodes"][0];
+    assert_eq!(node["name"], "first");
+    assert_eq!(node["absorbed"], json!(["BatchNormalization", "Relu"]));
+    assert_eq!(node["outputs"][0]["name"], "positive");
+    assert_eq!(node["macs"], 2 * 4 * 36 * 27);
+    assert_eq!(running["totals"]["nodes"], 2);
+    // The weights, and a bias that takes the place of four times four statistics.
+    assert_eq!(running["totals"]["parameters"], 4 * 27 + 4);
+    let written = document(&[]);
+    assert_eq!(written["nodes"][0]["absorbed"], json!([]));
+    assert_eq!(written["totals"]["nodes"], 4);
+}
+
+/// The edges of both forms lead from what writes a value to what reads it.
+#[test]
+fn graphs_have_their_edges() {
+    let model = Model::from_bytes(block()).unwrap();
+    for form in [Form::Written, Form::Running] {
+        let nodes: Vec<_> = model.nodes_of(form).collect();
+        let [graph] = &model.graphs(form)[..] else {
+            panic!("one graph");
+        };
+        assert_eq!((graph.owner, graph.nodes.len()), (None, nodes.len()));
+        let mut known: Vec<usize> = graph.inputs.clone();
+        for (at, place) in graph.nodes.iter().enumerate() {
+            assert_eq!(at, *place);
+            let node = &nodes[*place];
+            for id in node.reads.iter().flatten() {
+                let value = &graph.values[*id];
+                assert!(value.constant || known.contains(id), "{form:?} {value:?}");
+            }
+            known.extend(node.writes.iter().flatten());
+        }
+        assert!(graph.outputs.iter().all(|id| known.contains(id)));
+        let names: Vec<&str> = graph
+            .outputs
+            .iter()
+            .map(|id| graph.values[*id].name.as_str())
+            .collect();
+        assert_eq!(names, ["y"]);
     }
 }
 
