@@ -5,6 +5,7 @@
 mod bench;
 mod check;
 mod columns;
+mod compare;
 mod data_set;
 mod difference;
 mod engine;
@@ -52,6 +53,7 @@ enum Command {
     Inspect(inspect::Args),
     Check(check::Args),
     Bench(bench::Args),
+    Compare(compare::Args),
     Test(test::Args),
     Pool(pool::Args),
     Ops(ops::Args),
@@ -64,6 +66,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Inspect(args) => args.run(),
         Command::Check(args) => args.run(),
         Command::Bench(args) => args.run(),
+        Command::Compare(args) => args.run(),
         Command::Test(args) => args.run(),
         Command::Pool(args) => args.run(),
         Command::Ops(args) => args.run(),

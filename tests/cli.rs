@@ -1,6 +1,8 @@
 //! The program `linn` as a user meets it: arguments, streams, files, exit codes.
 #![cfg(feature = "cli")]
 
+#[path = "cli/compare.rs"]
+mod compare;
 #[path = "cli/profile.rs"]
 mod profile;
 #[path = "support/mod.rs"]

@@ -313,7 +313,7 @@ fn chain(random: &mut Random) -> (Build, Vec<String>) {
     }
     let mut values: Vec<Value> = vec![("x".to_string(), full.clone())];
     for index in 0..12 {
-        let mut pick = |random: &mut Random| {
+        let pick = |random: &mut Random| {
             let back = random.range(0, 2).min(values.len() as i64 - 1) as usize;
             values[values.len() - 1 - back].clone()
         };

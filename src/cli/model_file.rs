@@ -25,6 +25,11 @@ pub(super) struct Loaded {
 }
 
 impl ModelFile {
+    /// The model that `text` names.
+    pub(super) fn new(text: &str) -> ModelFile {
+        ModelFile { model: text.into() }
+    }
+
     /// The model as the user named it.
     pub(super) fn text(&self) -> String {
         self.model.to_string_lossy().into_owned()

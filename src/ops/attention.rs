@@ -124,20 +124,18 @@ impl Attention {
         )?;
 
         let level = Simd::installed();
+        let operands = Operands {
+            level,
+            queries: &queries,
+            keys: &keys,
+            mask: &mask,
+        };
         let mixed_len = sizes.queries * sizes.value_size;
         let mut mixed = vec![S::ZERO; sizes.batch * sizes.heads * mixed_len];
         if mixed_len > 0 {
             elementwise::slabs(&mut mixed, mixed_len, rows, |head, mixed| {
                 let mut scores = vec![S::ZERO; rows];
-                self.scores(
-                    level,
-                    head,
-                    Stage::Softmax,
-                    sizes,
-                    [&queries, &keys],
-                    &mask,
-                    &mut scores,
-                );
+                self.scores(&operands, head, Stage::Softmax, sizes, &mut scores);
                 let values_len = sizes.keys * sizes.value_size;
                 let values = &values[sizes.key_head(head) * values_len..][..values_len];
                 product(
@@ -163,15 +161,7 @@ impl Attention {
             let mut all = vec![S::ZERO; scores_shape.elements()];
             if rows > 0 {
                 elementwise::slabs(&mut all, rows, rows, |head, scores| {
-                    self.scores(
-                        level,
-                        head,
-                        self.stage,
-                        sizes,
-                        [&queries, &keys],
-                        &mask,
-                        scores,
-                    );
+                    self.scores(&operands, head, self.stage, sizes, scores);
                 });
             }
             put(3, q.dtype(), &scores_shape, &all, outputs)?;
@@ -182,14 +172,18 @@ impl Attention {
     /// The products of the queries and keys of one head, up to a stage.
     fn scores<S: Sum + Numeric>(
         &self,
-        level: Level,
+        operands: &Operands<'_, S>,
         head: usize,
         stage: Stage,
         sizes: Sizes,
-        [queries, keys]: [&[S]; 2],
-        mask: &Mask,
         scores: &mut [S],
     ) {
+        let Operands {
+            level,
+            queries,
+            keys,
+            mask,
+        } = *operands;
         let (queries_len, keys_len) = (sizes.queries * sizes.key_size, sizes.keys * sizes.key_size);
         let queries = &queries[head * queries_len..][..queries_len];
         let keys = &keys[sizes.key_head(head) * keys_len..][..keys_len];
@@ -230,6 +224,14 @@ impl Attention {
             }
         }
     }
+}
+
+/// What the scores of all heads are made of.
+struct Operands<'a, S> {
+    level: Level,
+    queries: &'a [S],
+    keys: &'a [S],
+    mask: &'a Mask,
 }
 
 /// `c = a b`, with `b` transposed or not.
