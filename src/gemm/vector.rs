@@ -119,6 +119,7 @@ fn dot<T: Sum>(a: &[T], b: &[T]) -> T {
 mod tests {
     use super::super::matrix;
     use super::*;
+    use crate::simd::Simd;
 
     #[test]
     fn rows_agree_with_sums_of_products() {
@@ -128,7 +129,7 @@ mod tests {
             for (transposed, add) in [(false, false), (false, true), (true, false), (true, true)] {
                 let b = matrix(&elements, inner, columns, transposed);
                 let mut c = vec![1.0; columns];
-                multiply(&a, &b, add, &mut c);
+                multiply(Simd::installed(), &a, &b, add, &mut c);
                 for (column, c) in c.iter().enumerate() {
                     let sum: f64 = (0..inner).map(|k| a[k] * b[[k, column]]).sum();
                     assert_eq!(*c, sum + f64::from(u8::from(add)));
