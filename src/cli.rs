@@ -6,14 +6,17 @@ mod bench;
 mod check;
 mod columns;
 mod compare;
+mod completions;
 mod data_set;
 mod difference;
 mod engine;
+mod env;
 mod generate;
 mod grid;
 mod inputs;
 mod inspect;
 mod literal;
+mod man;
 mod model_file;
 mod npy;
 mod npz;
@@ -57,6 +60,9 @@ enum Command {
     Test(test::Args),
     Pool(pool::Args),
     Ops(ops::Args),
+    Env(env::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// Parses the arguments and runs the subcommand.
@@ -70,6 +76,9 @@ pub(crate) fn main() -> ExitCode {
         Command::Test(args) => args.run(),
         Command::Pool(args) => args.run(),
         Command::Ops(args) => args.run(),
+        Command::Env(args) => args.run(),
+        Command::Completions(args) => args.run(),
+        Command::Man(args) => args.run(),
     };
     match outcome {
         Ok(Verdict::Passed) => ExitCode::SUCCESS,

@@ -1,6 +1,8 @@
 //! The program `linn` as a user meets it: arguments, streams, files, exit codes.
 #![cfg(feature = "cli")]
 
+#[path = "cli/about.rs"]
+mod about;
 #[path = "cli/compare.rs"]
 mod compare;
 #[path = "cli/profile.rs"]

@@ -1,6 +1,6 @@
 //! `linn bench`: how long a model runs, on one thread and on several.
 
-mod machine;
+pub(super) mod machine;
 pub(super) mod report;
 mod sampling;
 

@@ -52,9 +52,7 @@ impl Engine {
         options.simd = self.simd;
         options.optimize = self.opt == Opt::All;
         options.round_limit = self.max_rounds.unwrap_or(options.round_limit);
-        options.memory_limit = self
-            .max_memory
-            .unwrap_or_else(|| options.memory_limit.min(available_memory() / 2));
+        options.memory_limit = self.max_memory.unwrap_or_else(usual_memory_limit);
         Ok(options)
     }
 }
@@ -78,8 +76,14 @@ fn parse_size(text: &str) -> Result<usize, String> {
         .ok_or_else(|| "not a size, as 512M or 4G".to_string())
 }
 
+/// The most memory that tensors may take unless something else is said, in bytes.
+pub(super) fn usual_memory_limit() -> usize {
+    let most = Options::default().memory_limit;
+    available_memory().map_or(most, |available| most.min(available / 2))
+}
+
 /// Bytes of memory that this process could still get, as far as the system tells.
-fn available_memory() -> usize {
+pub(super) fn available_memory() -> Option<usize> {
     let number = |file: &str| {
         std::fs::read_to_string(file)
             .ok()?
@@ -98,5 +102,5 @@ fn available_memory() -> usize {
         });
     let group = number("/sys/fs/cgroup/memory.max")
         .map(|most| most.saturating_sub(number("/sys/fs/cgroup/memory.current").unwrap_or(0)));
-    system.into_iter().chain(group).min().unwrap_or(usize::MAX)
+    system.into_iter().chain(group).min()
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 /// The name of the processor, where the system tells.
-pub(super) fn cpu() -> Option<String> {
+pub(in crate::cli) fn cpu() -> Option<String> {
     let text = fs::read_to_string("/proc/cpuinfo").ok()?;
     value(&text, "model name").map(str::to_string)
 }
