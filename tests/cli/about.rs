@@ -121,7 +121,9 @@ fn the_manual_has_a_page_for_each_subcommand() {
     let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     let commands = commands.take_while(|line| !line.is_empty());
     let mut count = 0;
-    for command in commands.filter_map(|line| line.split_whitespace().next()) {
+    // Lines that go on are indented more.
+    let named = commands.filter(|line| !line.starts_with("   "));
+    for command in named.filter_map(|line| line.split_whitespace().next()) {
         if command == "help" {
             continue;
         }
