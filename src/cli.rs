@@ -169,6 +169,9 @@ impl Failure {
         match self {
             Failure::Linn { error, .. } => match error.remedy() {
                 Some(remedy) => option_for(remedy),
+                None if error.class() == Class::Unsupported => {
+                    error.help().map(|_| "`linn check` lists all of them")
+                }
                 None => error.help(),
             },
             Failure::Helped { help, .. } => Some(help),

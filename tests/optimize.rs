@@ -479,3 +479,30 @@ fn rewriting_leaves_room_for_the_run() {
         assert!(model.peak_bytes() <= megabytes << 20);
     }
 }
+
+/// Kernels of other threads use the instruction set that the model was loaded for, not the best one.
+#[test]
+fn an_instruction_set_holds_on_all_threads() {
+    let mut random = Random::new(12);
+    let bytes = Build::new(20)
+        .input("x", DType::F32, "8,40,50")
+        .input("w", DType::F32, "8,50,60")
+        .node(node("MatMul", &["x", "w"], &["y"]))
+        .output("y")
+        .bytes();
+    let x = noise(&mut random, &[8, 40, 50], 0.0, 1.0);
+    let w = noise(&mut random, &[8, 50, 60], 0.0, 1.0);
+    for simd in linn::Simd::available() {
+        let mut options = Options::default();
+        options.simd = simd;
+        let model = Model::from_bytes_with(bytes.clone(), &options).expect("it loads");
+        let on = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+            let run = || model.run(inputs! { "x" => &x, "w" => &w });
+            let outputs = pool.build().expect("threads").install(run);
+            numbers(&outputs.expect("it runs")["y"])
+        };
+        let one = on(1);
+        assert!((0..5).all(|_| on(3) == one), "{simd}");
+    }
+}

@@ -628,3 +628,22 @@ fn a_node_may_leave_out_the_last_outputs_of_its_graphs() {
     assert_eq!(result(&build, true), [2.0, 4.0]);
     assert_eq!(result(&build, false), [2.0, 4.0]);
 }
+
+#[test]
+fn a_loop_may_leave_out_the_last_values_that_it_carries() {
+    let nodes = vec![
+        node("Identity", &["going"], &["go"]),
+        node("Add", &["v", "w"], &["next"]),
+        node("Identity", &["w"], &["same"]),
+    ];
+    let inner = graph(
+        &["round", "going", "v", "w"],
+        nodes,
+        &["go", "next", "same"],
+    );
+    let build = model(&[
+        node("Constant", &[], &["times"]).with(int("value_int", 3)),
+        node("Loop", &["times", "", "x", "x"], &["y"]).with(body("body", inner)),
+    ]);
+    assert_eq!(result(&build, true), [4.0, 8.0]);
+}
