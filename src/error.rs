@@ -267,11 +267,8 @@ pub struct OpError {
 }
 
 impl OpError {
-    pub(crate) fn new(
-        class: Class,
-        field: impl Into<String>,
-        reason: impl Into<String>,
-    ) -> OpError {
+    /// An error of this class: `field` is the attribute, input or output, and `reason` what is wrong with it.
+    pub fn new(class: Class, field: impl Into<String>, reason: impl Into<String>) -> OpError {
         OpError {
             class,
             field: field.into(),
@@ -297,7 +294,7 @@ impl OpError {
     }
 
     /// The node breaks a rule of its operator.
-    pub(crate) fn invalid(field: impl Into<String>, reason: impl Into<String>) -> OpError {
+    pub fn invalid(field: impl Into<String>, reason: impl Into<String>) -> OpError {
         OpError::new(Class::Invalid, field, reason)
     }
 
@@ -316,7 +313,7 @@ impl OpError {
     }
 
     /// The values met at run time break a rule.
-    pub(crate) fn run(field: impl Into<String>, reason: impl Into<String>) -> OpError {
+    pub fn run(field: impl Into<String>, reason: impl Into<String>) -> OpError {
         OpError::new(Class::Run, field, reason)
     }
 

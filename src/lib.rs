@@ -2,7 +2,7 @@
 // so that a word in it does not compile the kernels again.
 #![cfg_attr(
     any(doc, doctest),
-    doc = "[docs/pooling.md]: crate::semantics\n[docs/operators.md]: crate::operators\n"
+    doc = "[docs/pooling.md]: crate::guide::pooling\n[docs/operators.md]: crate::operators\n"
 )]
 #![cfg_attr(any(doc, doctest), doc = include_str!("../README.md"))]
 #![cfg_attr(not(any(doc, doctest)), doc = "A runtime for ONNX models.")]
@@ -19,6 +19,7 @@ mod optimize;
 // What its nodes compute.
 mod ops;
 
+pub mod custom;
 pub mod pooling;
 
 mod buffer;
@@ -31,15 +32,13 @@ mod window;
 mod error;
 mod tensor;
 
-#[cfg_attr(any(doc, doctest), doc = include_str!("../docs/pooling.md"))]
-#[cfg_attr(not(any(doc, doctest)), doc = "What pools compute.")]
-pub mod semantics {}
+pub mod guide;
 
 pub use error::{Class, Error, Finding, NodeName, OpError, Remedy, Severity};
 pub use graph::{AttributeInfo, AttributeValue, Dim, ValueInfo};
 pub use model::{
     Form, GraphInfo, GraphValue, Model, ModelInfo, NodeInfo, NodeTime, Options, Outputs, Profile,
-    Totals,
+    Threads, Totals,
 };
 pub use onnx::{proto, read_tensor, write_tensor};
 pub use ops::{OperatorInfo, operators};

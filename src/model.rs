@@ -4,87 +4,33 @@ mod bind;
 mod body;
 mod fix;
 mod graphs;
+mod load;
 mod nodes;
+mod options;
 mod outputs;
 mod plan;
 mod profile;
 mod values;
 
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
-
-use crate::error::{Error, Finding, OpError, Severity};
-use crate::graph::{Built, Graph, Node, ValueId, ValueInfo};
-use crate::onnx;
-use crate::onnx::external::Folder;
+use crate::error::{Error, Finding};
+use crate::graph::{Graph, Node, ValueId, ValueInfo};
 use crate::ops::Memory;
 use crate::optimize::Program;
-use crate::simd::Simd;
 use crate::tensor::{Tensor, TensorError, TensorView, TensorViewMut};
 use bind::Symbols;
 pub(crate) use body::{Body, Kept};
 pub use graphs::{Form, GraphInfo, GraphValue};
 pub use nodes::{ModelInfo, NodeInfo, Totals};
+use options::Workers;
+pub use options::{Options, Threads};
 pub use outputs::Outputs;
 use plan::Plan;
 use profile::Recorder;
 pub use profile::{NodeTime, Profile};
 use values::{State, Values};
-
-/// How a model is loaded and run.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Options {
-    /// The most bytes that the tensors of a model, or of one run, may take. 4 GiB by default.
-    pub memory_limit: usize,
-    /// The most rounds that the loops of one run (Loop, Scan) may take together; one that has no end stops there.
-    /// 250,000 by default.
-    pub round_limit: usize,
-    /// A folder that links among the external data of a model may lead into, as the caches of model hubs have them;
-    /// none by default, and then no link is followed.
-    pub external_data_root: Option<PathBuf>,
-    /// The instruction set that runs use, `Auto` by default: the best, or what [`Simd::install`] has set around
-    /// the run. A model is not loaded for one that the machine lacks.
-    pub simd: Simd,
-    /// Sizes of dimensions that the inputs of the model have names for; none by default.
-    ///
-    /// ```
-    /// use linn::{Model, Options};
-    /// let mut options = Options::default();
-    /// options.dims = vec![("N".to_string(), 1)];
-    /// let model = Model::load_with("models/branches/model.onnx", &options)?;
-    /// assert_eq!(model.inputs()[0].to_string(), "f32[1,2,H,W]");
-    /// # Ok::<(), linn::Error>(())
-    /// ```
-    pub dims: Vec<(String, usize)>,
-    /// Whether inputs with a default are constants and no inputs, so that more is known before a run; not so by
-    /// default. Files of IR version 3 have all their weights as such inputs.
-    pub fix_defaults: bool,
-    /// Whether the graph is rewritten so that it runs faster, which is the default: nodes are joined, and constants laid
-    /// out beforehand. Results differ in rounding at most: of the largest numbers that a sum has, and where a convolution
-    /// of 3x3 windows is done in tiles, of the largest ones near. [`Model::fetch`] of values that are joined away
-    /// computes with the nodes as the file has them.
-    pub optimize: bool,
-}
-
-impl Default for Options {
-    fn default() -> Options {
-        Options {
-            memory_limit: usize::try_from(4u64 << 30).unwrap_or(usize::MAX),
-            round_limit: 250_000,
-            external_data_root: None,
-            simd: Simd::Auto,
-            dims: Vec::new(),
-            fix_defaults: false,
-            optimize: true,
-        }
-    }
-}
 
 /// A model, ready to run, from many threads at once if need be.
 ///
@@ -117,7 +63,7 @@ pub struct Model {
     constant_bytes: usize,
     memory_limit: usize,
     round_limit: usize,
-    simd: Simd,
+    workers: Workers,
     /// What runs leave for the next ones: as many as have run at once.
     states: Mutex<Vec<State>>,
     peak_bytes: AtomicUsize,
@@ -129,130 +75,6 @@ const _: () = {
 };
 
 impl Model {
-    /// Loads the model in the file `path`; external data are read from its folder.
-    ///
-    /// # Errors
-    /// The file cannot be read, is not a valid model, or needs what linn lacks: then all of it is listed.
-    pub fn load(path: impl AsRef<Path>) -> Result<Model, Error> {
-        Model::load_with(path, &Options::default())
-    }
-
-    /// As [`Model::load`], with options.
-    ///
-    /// # Errors
-    /// As [`Model::load`].
-    pub fn load_with(path: impl AsRef<Path>, options: &Options) -> Result<Model, Error> {
-        let path = path.as_ref();
-        let folder = Folder::of(path, options.external_data_root.as_deref());
-        Model::new(build(read_file(path)?, &folder, options)?, options)
-    }
-
-    /// Loads a model from memory; it cannot have external data.
-    ///
-    /// # Errors
-    /// As [`Model::load`].
-    ///
-    /// ```
-    /// let bytes = std::fs::read("models/maxpool_2d_padding_stride/model.onnx")?;
-    /// let model = linn::Model::from_bytes(bytes)?;
-    /// assert_eq!(model.inputs()[0].to_string(), "f32[1,1,4,4]");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn from_bytes(bytes: impl Into<Bytes>) -> Result<Model, Error> {
-        Model::from_bytes_with(bytes, &Options::default())
-    }
-
-    /// As [`Model::from_bytes`], with options.
-    ///
-    /// # Errors
-    /// As [`Model::load`].
-    pub fn from_bytes_with(bytes: impl Into<Bytes>, options: &Options) -> Result<Model, Error> {
-        Model::new(build(bytes.into(), &Folder::none(), options)?, options)
-    }
-
-    /// Loads a model from a reader, which is read to its end; it cannot have external data.
-    ///
-    /// # Errors
-    /// As [`Model::load`].
-    pub fn from_reader(reader: impl Read) -> Result<Model, Error> {
-        Model::from_bytes(onnx::read_all(reader).map_err(|error| Error::io("the reader", error))?)
-    }
-
-    /// Lists what keeps the model in the file `path` from running, and what looks wrong in it.
-    ///
-    /// # Errors
-    /// The file cannot be read or is not a valid model.
-    ///
-    /// ```
-    /// let findings = linn::Model::check("models/maxpool_2d_padding_stride/model.onnx")?;
-    /// assert!(findings.is_empty());
-    /// # Ok::<(), linn::Error>(())
-    /// ```
-    pub fn check(path: impl AsRef<Path>) -> Result<Vec<Finding>, Error> {
-        Model::check_with(path, &Options::default())
-    }
-
-    /// As [`Model::check`], with options.
-    ///
-    /// # Errors
-    /// As [`Model::check`].
-    pub fn check_with(path: impl AsRef<Path>, options: &Options) -> Result<Vec<Finding>, Error> {
-        let path = path.as_ref();
-        let folder = Folder::of(path, options.external_data_root.as_deref());
-        Ok(build(read_file(path)?, &folder, options)?.findings)
-    }
-
-    /// As [`Model::check`], for a model in memory; it cannot have external data.
-    ///
-    /// # Errors
-    /// As [`Model::check`].
-    pub fn check_bytes(bytes: impl Into<Bytes>) -> Result<Vec<Finding>, Error> {
-        let built = build(bytes.into(), &Folder::none(), &Options::default())?;
-        Ok(built.findings)
-    }
-
-    fn new(built: Built, options: &Options) -> Result<Model, Error> {
-        options.simd.check().map_err(lacks)?;
-        let Some(graph) = built.graph else {
-            return Err(Error::Unsupported(
-                built
-                    .findings
-                    .into_iter()
-                    .filter(|finding| finding.severity == Severity::Unsupported)
-                    .collect(),
-            ));
-        };
-        let results: Vec<ValueId> = graph.outputs.iter().map(|(id, _)| *id).collect();
-        let infos = |list: &[(ValueId, ValueInfo)]| -> Vec<ValueInfo> {
-            list.iter().map(|(_, info)| info.clone()).collect()
-        };
-        let (inputs, outputs) = (infos(&graph.inputs), infos(&graph.outputs));
-        let mut computed = vec![false; graph.names.len()];
-        for id in graph.nodes.iter().flat_map(|node| &node.outputs).flatten() {
-            computed[*id] = graph.constants[*id].is_none();
-        }
-        let room = options.memory_limit.saturating_sub(built.constant_bytes);
-        let program = Program::new(&graph, options.optimize, room);
-        Ok(Model {
-            info: built.info,
-            plan: Plan::new(&program.nodes, &program.constants, &results),
-            names: outputs.iter().map(|info| info.name.clone()).collect(),
-            symbols: Symbols::new(&inputs),
-            computed,
-            constant_bytes: built.constant_bytes.saturating_add(program.added_bytes),
-            program,
-            states: Mutex::new(Vec::new()),
-            peak_bytes: AtomicUsize::new(0),
-            inputs,
-            outputs,
-            warnings: built.findings,
-            memory_limit: options.memory_limit,
-            round_limit: options.round_limit,
-            simd: options.simd,
-            graph,
-        })
-    }
-
     /// The inputs, in the order of the model; those with a default are optional.
     pub fn inputs(&self) -> &[ValueInfo] {
         &self.inputs
@@ -482,8 +304,8 @@ impl Model {
         values: &mut Values<'_>,
         recorder: Option<&mut Recorder<'m>>,
     ) -> Result<(), Error> {
-        self.simd
-            .install_checked(|| values.steps(way.nodes, way.plan, recorder))
+        self.workers
+            .install(|| values.steps(way.nodes, way.plan, recorder))
     }
 }
 
@@ -493,29 +315,6 @@ struct Way<'m, 'p> {
     nodes: &'m [Node],
     constants: &'m [Option<Arc<Tensor>>],
     plan: &'p Plan,
-}
-
-/// The machine lacks what the options ask for.
-fn lacks(error: OpError) -> Error {
-    Error::Unsupported(vec![Finding {
-        severity: Severity::Unsupported,
-        node: None,
-        reason: error.to_string(),
-    }])
-}
-
-fn read_file(path: &Path) -> Result<Bytes, Error> {
-    let fail = |error| Error::io(path, error);
-    let file = File::open(path).map_err(fail)?;
-    onnx::read_all(file).map_err(fail)
-}
-
-fn build(bytes: Bytes, folder: &Folder, options: &Options) -> Result<Built, Error> {
-    let mut proto = onnx::read(bytes, options.memory_limit)?;
-    let fixed = fix::fix(&mut proto, options)?;
-    let mut built = Graph::build(proto, folder, options.memory_limit)?;
-    built.info.fixed_inputs = fixed;
-    Ok(built)
 }
 
 /// Inputs by name, of any types, for [`Model::run`]: `inputs! { "x" => x.view(), "n" => &tensor }`.

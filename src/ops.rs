@@ -106,7 +106,8 @@ use crate::onnx::attributes::Attributes;
 use crate::tensor::{DType, Tensor, TensorView};
 use schema::Schema;
 
-pub(crate) use fact::{Dims, Fact, Known};
+pub use fact::Fact;
+pub(crate) use fact::{Dims, Known};
 pub(crate) use follow::{Absorbed, Follow};
 pub(crate) use outputs::{Memory, Outputs, Slot};
 
@@ -164,6 +165,11 @@ pub(crate) trait Operator: Debug + Send + Sync {
         _inputs: Inputs<'_, '_>,
     ) -> Result<bool, OpError> {
         Ok(false)
+    }
+
+    /// Whether constants that it makes of constants can be computed when the model is loaded: a loop may take any time.
+    fn folds(&self) -> bool {
+        self.bodies().is_empty()
     }
 
     /// The graphs among its attributes.

@@ -159,6 +159,14 @@ impl Simd {
         work()
     }
 
+    /// This one, or what is installed on this thread in the place of `Auto`.
+    pub(crate) fn or_installed(self) -> Simd {
+        match self {
+            Simd::Auto => INSTALLED.get(),
+            other => other,
+        }
+    }
+
     /// The instruction set that is installed on this thread, else the best. An operator asks once, before it goes
     /// to other threads.
     pub(crate) fn installed() -> Level {

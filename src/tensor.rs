@@ -140,12 +140,7 @@ impl Tensor {
     /// # Errors
     /// The elements are not of type `T`.
     pub fn view<T: Element>(&self) -> Result<ArrayViewD<'_, T>, TensorError> {
-        let slice = self.as_slice::<T>().ok_or(TensorError::Type {
-            wanted: T::DTYPE,
-            found: self.dtype(),
-        })?;
-        Ok(ArrayView::from_shape(IxDyn(&self.shape), slice)
-            .expect("a tensor's elements fill its shape"))
+        shaped(&self.shape, self.dtype(), self.as_slice())
     }
 
     /// The tensor as an owned ndarray array, without a copy.
@@ -175,6 +170,19 @@ impl Tensor {
     }
 }
 
+/// The elements of a tensor as an ndarray view, if they are of the type that is wanted.
+fn shaped<'t, T: Element>(
+    shape: &Shape,
+    found: DType,
+    elements: Option<&'t [T]>,
+) -> Result<ArrayViewD<'t, T>, TensorError> {
+    let elements = elements.ok_or(TensorError::Type {
+        wanted: T::DTYPE,
+        found,
+    })?;
+    Ok(ArrayView::from_shape(IxDyn(shape), elements).expect("a tensor's elements fill its shape"))
+}
+
 impl<'a> TensorView<'a> {
     /// The type of the elements.
     pub fn dtype(&self) -> DType {
@@ -189,6 +197,14 @@ impl<'a> TensorView<'a> {
     /// The elements in C order, if they are of type `T`.
     pub fn as_slice<T: Element>(&self) -> Option<&[T]> {
         T::slice_view(&self.data)
+    }
+
+    /// The tensor as an ndarray view.
+    ///
+    /// # Errors
+    /// The elements are not of type `T`.
+    pub fn view<T: Element>(&self) -> Result<ArrayViewD<'_, T>, TensorError> {
+        shaped(&self.shape, self.dtype(), self.as_slice())
     }
 
     /// Element `index` in C order, if there are so many.

@@ -13,6 +13,7 @@ use super::inline::{self, Call, Functions};
 use super::opsets::Imports;
 use super::read::read;
 use super::{Built, Graph, Node, ValueId, captures, inputs_text, opsets, order};
+use crate::custom::Registry;
 use crate::error::{Class, Error, Finding, NodeName, Quoted, Severity};
 use crate::model::ModelInfo;
 use crate::onnx::external::Folder;
@@ -26,6 +27,7 @@ impl Graph {
     pub(crate) fn build(
         model: ModelProto,
         folder: &Folder,
+        custom: &Registry,
         memory_limit: usize,
     ) -> Result<Built, Error> {
         let mut findings = Vec::new();
@@ -45,9 +47,10 @@ impl Graph {
             return Err(Error::Invalid("the graph has no output".to_string()));
         }
         let mut shared = Shared {
-            functions: Functions::new(&model.functions)?,
+            functions: Functions::new(&model.functions, custom)?,
             findings,
             folder,
+            custom,
             memory_limit,
             constant_bytes: 0,
         };
@@ -87,6 +90,7 @@ pub(super) struct Shared<'a> {
     pub(super) functions: Functions<'a>,
     pub(super) findings: Vec<Finding>,
     pub(super) folder: &'a Folder,
+    pub(super) custom: &'a Registry,
     pub(super) memory_limit: usize,
     /// What the initializers take that have been read so far.
     constant_bytes: usize,
@@ -349,7 +353,7 @@ impl<'s, 'a> Builder<'s, 'a> {
             inputs,
             own,
             outputs,
-            exact: read.op.exact && exact,
+            exact: read.exact && exact,
             attributes: call.node.attribute.iter().map(AttributeInfo::new).collect(),
             absorbed: Vec::new(),
         }))

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::captures;
 use super::opsets::{Imports, canonical};
+use crate::custom::Registry;
 use crate::error::{Error, Finding, NodeName, OpError, Quoted, Severity};
 use crate::onnx::proto::{AttributeProto, FunctionProto, NodeProto};
 use crate::ops::schema::NEWEST_OPSET;
@@ -57,7 +58,11 @@ struct Frame<'a> {
 }
 
 impl<'a> Functions<'a> {
-    pub(super) fn new(functions: &'a [FunctionProto]) -> Result<Functions<'a>, Error> {
+    /// All but those in whose place the caller has an operator.
+    pub(super) fn new(
+        functions: &'a [FunctionProto],
+        custom: &Registry,
+    ) -> Result<Functions<'a>, Error> {
         let mut table = HashMap::new();
         for function in functions {
             let shown = format!("the function {}", Quoted(&function.name));
@@ -69,6 +74,7 @@ impl<'a> Functions<'a> {
                 )));
             }
         }
+        table.retain(|(domain, name, _), _| custom.find(domain, name).is_none());
         Ok(Functions { table, added: 0 })
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::ValueId;
 use super::bodies::Bodies;
 use super::inline::Call;
+use crate::custom::Custom;
 use crate::error::{OpError, Quoted};
 use crate::onnx::attributes::Attributes;
 use crate::ops::schema::{self, Schema};
@@ -13,7 +14,8 @@ use crate::tensor::DType;
 
 /// A node's operator, its attributes read.
 pub(super) struct Read {
-    pub(super) op: &'static ops::Op,
+    /// Whether its outputs hold input elements and fixed values only.
+    pub(super) exact: bool,
     pub(super) operator: Arc<dyn Operator>,
     pub(super) warnings: Vec<String>,
 }
@@ -38,6 +40,16 @@ pub(super) fn read(
                 Quoted(domain)
             ),
         ));
+    }
+    let (folder, memory_limit) = (bodies.shared.folder, bodies.shared.memory_limit);
+    if let Some(read) = bodies.shared.custom.find(domain, name) {
+        let mut attributes = Attributes::free(&call.node, opset, folder, memory_limit)?;
+        let operator = Custom::read(read, &mut attributes)?;
+        return Ok(Read {
+            exact: false,
+            operator: Arc::new(operator),
+            warnings: attributes.finish()?,
+        });
     }
     let versions = Schema::versions(domain, name);
     let unknown = format!("the operator {}", Quoted(name));
@@ -72,13 +84,12 @@ pub(super) fn read(
         .map(|fact| fact.map(|fact| fact.dtype))
         .collect();
     schema.check_types(&types)?;
-    let (folder, memory_limit) = (bodies.shared.folder, bodies.shared.memory_limit);
     let mut attributes = Attributes::new(&call.node, schema, folder, memory_limit)?;
     attributes.build_graphs_with(bodies);
     let operator = (op.read)(&mut attributes)?;
     let warnings = attributes.finish()?;
     Ok(Read {
-        op,
+        exact: op.exact,
         operator: operator.into(),
         warnings,
     })

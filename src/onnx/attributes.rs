@@ -1,5 +1,6 @@
 //! Reading a node's attributes: an attribute that nobody read is an error, so none is ignored in silence.
 
+use std::collections::HashSet;
 use std::str;
 
 use super::external::Folder;
@@ -16,7 +17,7 @@ use crate::tensor::{DType, Shape, Tensor};
 /// The attributes of one node, checked against the version of its operator.
 pub(crate) struct Attributes<'a> {
     list: &'a [AttributeProto],
-    schema: &'static Schema,
+    version: i64,
     folder: &'a Folder,
     memory_limit: usize,
     inputs: &'a [String],
@@ -48,14 +49,9 @@ impl<'a> Attributes<'a> {
         folder: &'a Folder,
         memory_limit: usize,
     ) -> Result<Attributes<'a>, OpError> {
-        let list = node.attribute.as_slice();
-        for (index, attribute) in list.iter().enumerate() {
-            if list[..index]
-                .iter()
-                .any(|other| other.name == attribute.name)
-            {
-                return Err(OpError::invalid(shown(attribute), "is given twice"));
-            }
+        let attributes = Attributes::free(node, schema.since, folder, memory_limit)?;
+        let list = attributes.list;
+        for attribute in list {
             let Some(formal) = schema
                 .attributes
                 .iter()
@@ -65,10 +61,7 @@ impl<'a> Attributes<'a> {
             };
             let kind = kind(attribute)?;
             if kind != formal.kind {
-                return Err(OpError::invalid(
-                    shown(attribute),
-                    format!("has type {kind}, must have type {}", formal.kind),
-                ));
+                return Err(wrong_kind(attribute, kind, formal.kind));
             }
         }
         for formal in schema.attributes.iter().filter(|formal| formal.required) {
@@ -76,9 +69,24 @@ impl<'a> Attributes<'a> {
                 return Err(OpError::invalid(formal.name, "is missing"));
             }
         }
+        Ok(attributes)
+    }
+
+    /// The attributes of a node without a schema; `version` is that of the domain of its operator.
+    pub(crate) fn free(
+        node: &'a NodeProto,
+        version: i64,
+        folder: &'a Folder,
+        memory_limit: usize,
+    ) -> Result<Attributes<'a>, OpError> {
+        let list = node.attribute.as_slice();
+        let mut names = HashSet::with_capacity(list.len());
+        if let Some(twice) = list.iter().find(|attribute| !names.insert(&attribute.name)) {
+            return Err(OpError::invalid(shown(twice), "is given twice"));
+        }
         Ok(Attributes {
             list,
-            schema,
+            version,
             folder,
             memory_limit,
             inputs: &node.input,
@@ -96,7 +104,18 @@ impl<'a> Attributes<'a> {
 
     /// The version of the operator: the opset that brought it.
     pub(crate) fn version(&self) -> i64 {
-        self.schema.since
+        self.version
+    }
+
+    /// Checks that the attribute `name`, if the node has it, holds what schemas call `wanted`.
+    pub(crate) fn check_kind(&self, name: &str, wanted: &str) -> Result<(), OpError> {
+        let Some(attribute) = self.list.iter().find(|attribute| attribute.name == name) else {
+            return Ok(());
+        };
+        match kind(attribute)? {
+            kind if kind == wanted => Ok(()),
+            kind => Err(wrong_kind(attribute, kind, wanted)),
+        }
     }
 
     /// What is known of the inputs of the node from `first` on, none of which may be left out.
@@ -245,6 +264,13 @@ pub(crate) fn fits(dtype: DType, shape: &Shape, limit: usize) -> Result<(), OpEr
         bytes if bytes <= limit => Ok(()),
         bytes => Err(OpError::memory(bytes, 0, limit)),
     }
+}
+
+fn wrong_kind(attribute: &AttributeProto, kind: &str, wanted: &str) -> OpError {
+    OpError::invalid(
+        shown(attribute),
+        format!("has type {kind}, must have type {wanted}"),
+    )
 }
 
 fn shown(attribute: &AttributeProto) -> String {

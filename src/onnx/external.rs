@@ -4,6 +4,7 @@
 //! file: no devices or pipes, and no links unless they lead beneath a folder that the caller has named, so that a
 //! model reads nothing outside its own folder and that one.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
@@ -13,28 +14,34 @@ use bytes::Bytes;
 use super::proto::TensorProto;
 use crate::error::{OpError, Quoted, Remedy};
 
-/// The folder that external data come from, if the model came from one.
-#[derive(Clone, Debug)]
+/// Where external data come from: the memory of the caller, and the folder of the model if it came from one.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Folder {
     path: Option<PathBuf>,
     /// The folder that links may lead into.
     root: Option<PathBuf>,
+    /// By location; what is here is not looked for in the folder.
+    memory: BTreeMap<String, Bytes>,
 }
 
 impl Folder {
-    /// No folder: the model came from memory.
+    /// Nowhere: there are no external data.
     pub(crate) fn none() -> Folder {
-        Folder {
-            path: None,
-            root: None,
-        }
+        Folder::default()
     }
 
-    /// The folder that holds the model file `model`, and may have links to files beneath `root`.
-    pub(crate) fn of(model: &Path, root: Option<&Path>) -> Folder {
+    /// The folder that holds the model file `model`, if it came from one, and may have links to files beneath
+    /// `root`; before it, what `memory` has.
+    pub(crate) fn of(
+        model: Option<&Path>,
+        root: Option<&Path>,
+        memory: &BTreeMap<String, Bytes>,
+    ) -> Folder {
+        let folder = |model: &Path| model.parent().map(Path::to_path_buf).unwrap_or_default();
         Folder {
-            path: Some(model.parent().map(Path::to_path_buf).unwrap_or_default()),
+            path: model.map(folder),
             root: root.map(Path::to_path_buf),
+            memory: memory.clone(),
         }
     }
 
@@ -44,11 +51,6 @@ impl Folder {
         let location = Quoted(entries.location).to_string();
         let fail =
             |reason: String| OpError::invalid("external data", format!("{location} {reason}"));
-        let Some(folder) = &self.path else {
-            return Err(fail(
-                "cannot be read: the model was not loaded from a file".to_string(),
-            ));
-        };
         if let Some(length) = entries.length
             && length != wanted as u64
         {
@@ -56,6 +58,28 @@ impl Folder {
                 "has length {length}, its type and dimensions need {wanted} bytes"
             )));
         }
+        let enough = |available: Option<u64>, bytes: u64| match available {
+            Some(available) if available >= wanted as u64 => Ok(()),
+            Some(available) => Err(fail(format!(
+                "has {available} bytes from offset {}, {wanted} are needed",
+                entries.offset
+            ))),
+            None => Err(fail(format!(
+                "has {bytes} bytes, the offset is {}",
+                entries.offset
+            ))),
+        };
+        if let Some(data) = self.memory.get(entries.location) {
+            let bytes = data.len() as u64;
+            enough(bytes.checked_sub(entries.offset), bytes)?;
+            let offset = entries.offset as usize;
+            return Ok(data.slice(offset..offset + wanted));
+        }
+        let Some(folder) = &self.path else {
+            return Err(fail(
+                "cannot be read: the model was not loaded from a file".to_string(),
+            ));
+        };
         let path =
             contained(folder, self.root.as_deref(), entries.location).map_err(|refusal| {
                 match refusal {
@@ -70,19 +94,8 @@ impl Folder {
         if !metadata.is_file() {
             return Err(fail("is not a regular file".to_string()));
         }
-        let available = metadata.len().checked_sub(entries.offset).ok_or_else(|| {
-            fail(format!(
-                "has {} bytes, the offset is {}",
-                metadata.len(),
-                entries.offset
-            ))
-        })?;
-        if available < wanted as u64 {
-            return Err(fail(format!(
-                "has {available} bytes from offset {}, {wanted} are needed",
-                entries.offset
-            )));
-        }
+        let bytes = metadata.len();
+        enough(bytes.checked_sub(entries.offset), bytes)?;
         let mut data = Vec::new();
         data.try_reserve_exact(wanted)
             .map_err(|error| fail(error.to_string()))?;

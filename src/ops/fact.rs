@@ -30,17 +30,21 @@ pub(crate) fn known(dims: Dims) -> Result<Shape, OpError> {
     Ok(Shape::new(&dims.expect("the shapes of tensors are known"))?)
 }
 
-/// Type, shape and sometimes the elements of a value, as far as the file tells.
+/// What is known of a value before it is computed: its type, and its shape and elements as far as the file tells.
 #[derive(Clone, Debug)]
-pub(crate) struct Fact {
-    pub(crate) dtype: DType,
-    pub(crate) dims: Dims,
+#[non_exhaustive]
+pub struct Fact {
+    /// The type of its elements.
+    pub dtype: DType,
+    /// Its dimensions: `None` where the rank is unknown, or a dimension.
+    pub dims: Option<Vec<Option<usize>>>,
     /// The value of a constant.
-    pub(crate) value: Option<Arc<Tensor>>,
+    pub value: Option<Arc<Tensor>>,
 }
 
 impl Fact {
-    pub(crate) fn new(dtype: DType, dims: Dims) -> Fact {
+    /// Of elements of this type, and dimensions as far as they are known.
+    pub fn new(dtype: DType, dims: Option<Vec<Option<usize>>>) -> Fact {
         Fact {
             dtype,
             dims,
@@ -49,7 +53,7 @@ impl Fact {
     }
 
     /// Of a shape that is known whole.
-    pub(crate) fn of(dtype: DType, shape: &[usize]) -> Fact {
+    pub fn of(dtype: DType, shape: &[usize]) -> Fact {
         Fact::new(dtype, Some(dims_of(shape)))
     }
 

@@ -224,6 +224,11 @@ impl<'s, 'a> Outputs<'s, 'a> {
         Outputs { dying, ..self }
     }
 
+    /// How many outputs the node lists.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
     /// Whether anybody reads output `index`.
     pub(crate) fn wanted(&self, index: usize) -> bool {
         self.slots.get(index).is_some_and(|slot| slot.wanted)

@@ -24,8 +24,7 @@ impl Folded {
         taken: usize,
         memory_limit: usize,
     ) -> Option<Vec<(ValueId, Arc<Tensor>)>> {
-        // A loop may take any time.
-        if !operator.bodies().is_empty() {
+        if !operator.folds() {
             return None;
         }
         let mut views: Vec<Option<TensorView<'_>>> = Vec::with_capacity(facts.len());

@@ -1,0 +1,174 @@
+//! Loading: from the bytes of a file to a model that is ready to run.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+
+use bytes::Bytes;
+
+use super::bind::Symbols;
+use super::options::{Options, Workers};
+use super::plan::Plan;
+use super::{Model, fix};
+use crate::error::{Error, Finding, Severity};
+use crate::graph::{Built, Graph, ValueId, ValueInfo};
+use crate::onnx;
+use crate::onnx::external::Folder;
+use crate::optimize::Program;
+
+impl Model {
+    /// Loads the model in the file `path`; external data are read from its folder.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not a valid model, or needs what linn lacks: then all of it is listed.
+    pub fn load(path: impl AsRef<Path>) -> Result<Model, Error> {
+        Model::load_with(path, &Options::default())
+    }
+
+    /// As [`Model::load`], with options.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn load_with(path: impl AsRef<Path>, options: &Options) -> Result<Model, Error> {
+        let path = path.as_ref();
+        Model::read(read_file(path)?, Some(path), options)
+    }
+
+    /// Loads a model from memory; external data can only come from [`Options::external_data`].
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    ///
+    /// ```
+    /// let bytes = std::fs::read("models/maxpool_2d_padding_stride/model.onnx")?;
+    /// let model = linn::Model::from_bytes(bytes)?;
+    /// assert_eq!(model.inputs()[0].to_string(), "f32[1,1,4,4]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_bytes(bytes: impl Into<Bytes>) -> Result<Model, Error> {
+        Model::from_bytes_with(bytes, &Options::default())
+    }
+
+    /// As [`Model::from_bytes`], with options.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn from_bytes_with(bytes: impl Into<Bytes>, options: &Options) -> Result<Model, Error> {
+        Model::read(bytes.into(), None, options)
+    }
+
+    /// Loads a model from a reader, which is read to its end; it cannot have external data.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn from_reader(reader: impl Read) -> Result<Model, Error> {
+        Model::from_bytes(onnx::read_all(reader).map_err(|error| Error::io("the reader", error))?)
+    }
+
+    /// Lists what keeps the model in the file `path` from running, and what looks wrong in it.
+    ///
+    /// # Errors
+    /// The file cannot be read or is not a valid model.
+    ///
+    /// ```
+    /// let findings = linn::Model::check("models/maxpool_2d_padding_stride/model.onnx")?;
+    /// assert!(findings.is_empty());
+    /// # Ok::<(), linn::Error>(())
+    /// ```
+    pub fn check(path: impl AsRef<Path>) -> Result<Vec<Finding>, Error> {
+        Model::check_with(path, &Options::default())
+    }
+
+    /// As [`Model::check`], with options.
+    ///
+    /// # Errors
+    /// As [`Model::check`].
+    pub fn check_with(path: impl AsRef<Path>, options: &Options) -> Result<Vec<Finding>, Error> {
+        let path = path.as_ref();
+        Ok(build(read_file(path)?, Some(path), options)?.findings)
+    }
+
+    /// As [`Model::check`], for a model in memory.
+    ///
+    /// # Errors
+    /// As [`Model::check`].
+    pub fn check_bytes(bytes: impl Into<Bytes>) -> Result<Vec<Finding>, Error> {
+        Model::check_bytes_with(bytes, &Options::default())
+    }
+
+    /// As [`Model::check_bytes`], with options.
+    ///
+    /// # Errors
+    /// As [`Model::check`].
+    pub fn check_bytes_with(
+        bytes: impl Into<Bytes>,
+        options: &Options,
+    ) -> Result<Vec<Finding>, Error> {
+        Ok(build(bytes.into(), None, options)?.findings)
+    }
+
+    fn read(bytes: Bytes, path: Option<&Path>, options: &Options) -> Result<Model, Error> {
+        let workers = Workers::new(options)?;
+        let made = workers.clone();
+        workers.install(|| Model::new(build(bytes, path, options)?, options, made))
+    }
+
+    fn new(built: Built, options: &Options, workers: Workers) -> Result<Model, Error> {
+        let Some(graph) = built.graph else {
+            return Err(Error::Unsupported(
+                built
+                    .findings
+                    .into_iter()
+                    .filter(|finding| finding.severity == Severity::Unsupported)
+                    .collect(),
+            ));
+        };
+        let results: Vec<ValueId> = graph.outputs.iter().map(|(id, _)| *id).collect();
+        let infos = |list: &[(ValueId, ValueInfo)]| -> Vec<ValueInfo> {
+            list.iter().map(|(_, info)| info.clone()).collect()
+        };
+        let (inputs, outputs) = (infos(&graph.inputs), infos(&graph.outputs));
+        let mut computed = vec![false; graph.names.len()];
+        for id in graph.nodes.iter().flat_map(|node| &node.outputs).flatten() {
+            computed[*id] = graph.constants[*id].is_none();
+        }
+        let room = options.memory_limit.saturating_sub(built.constant_bytes);
+        let program = Program::new(&graph, options.optimize, room);
+        Ok(Model {
+            info: built.info,
+            plan: Plan::new(&program.nodes, &program.constants, &results),
+            names: outputs.iter().map(|info| info.name.clone()).collect(),
+            symbols: Symbols::new(&inputs),
+            computed,
+            constant_bytes: built.constant_bytes.saturating_add(program.added_bytes),
+            program,
+            states: Mutex::new(Vec::new()),
+            peak_bytes: AtomicUsize::new(0),
+            inputs,
+            outputs,
+            warnings: built.findings,
+            memory_limit: options.memory_limit,
+            round_limit: options.round_limit,
+            workers,
+            graph,
+        })
+    }
+}
+
+fn read_file(path: &Path) -> Result<Bytes, Error> {
+    let fail = |error| Error::io(path, error);
+    let file = File::open(path).map_err(fail)?;
+    onnx::read_all(file).map_err(fail)
+}
+
+fn build(bytes: Bytes, path: Option<&Path>, options: &Options) -> Result<Built, Error> {
+    let root = options.external_data_root.as_deref();
+    let folder = Folder::of(path, root, &options.external_data);
+    let mut proto = onnx::read(bytes, options.memory_limit)?;
+    let fixed = fix::fix(&mut proto, options)?;
+    let mut built = Graph::build(proto, &folder, &options.operators, options.memory_limit)?;
+    built.info.fixed_inputs = fixed;
+    Ok(built)
+}

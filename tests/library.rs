@@ -1,0 +1,8 @@
+//! The library as those use it who build it in: operators of their own, threads, external data from memory.
+
+#[path = "library/custom.rs"]
+mod custom;
+#[path = "library/options.rs"]
+mod options;
+#[path = "support/mod.rs"]
+mod support;
