@@ -15,6 +15,7 @@ mod generate;
 mod grid;
 mod inputs;
 mod inspect;
+mod interrupt;
 mod literal;
 mod man;
 mod model_file;
@@ -24,6 +25,7 @@ mod number;
 mod ops;
 mod pool;
 mod profile;
+mod progress;
 mod run;
 mod sink;
 mod source;
@@ -65,9 +67,27 @@ enum Command {
     Man(man::Args),
 }
 
+impl Command {
+    /// Whether it may take long or writes files, so that an interrupt has something to tidy up.
+    fn is_long(&self) -> bool {
+        use Command::{Check, Completions, Env, Inspect, Ops};
+        !matches!(
+            self,
+            Check(_) | Completions(_) | Env(_) | Inspect(_) | Ops(_)
+        )
+    }
+}
+
 /// Parses the arguments and runs the subcommand.
 pub(crate) fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(said) => return answer(&said),
+    };
+    if command.is_long() {
+        interrupt::watch();
+    }
+    let outcome = match command {
         Command::Run(args) => args.run(),
         Command::Inspect(args) => args.run(),
         Command::Check(args) => args.run(),
@@ -92,6 +112,19 @@ pub(crate) fn main() -> ExitCode {
             }
             ExitCode::from(failure.exit_code())
         }
+    }
+}
+
+/// Prints what the parser of the arguments has to say: help, the version, or what is wrong with them.
+fn answer(said: &clap::Error) -> ExitCode {
+    let printed = said.print().and_then(|()| io::stdout().flush());
+    match printed {
+        // Nobody hears of a stderr that is closed.
+        Err(error) if !said.use_stderr() && error.kind() != ErrorKind::BrokenPipe => {
+            say("error", Failure::io("stdout")(error));
+            ExitCode::from(8)
+        }
+        _ => ExitCode::from(said.exit_code() as u8),
     }
 }
 

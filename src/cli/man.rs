@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 
-use super::whole_file::WholeFile;
+use super::whole_file::{self, WholeFile};
 use super::{Cli, Failure, Verdict, print_with};
 
 /// Print the page of the manual, or write the pages of all subcommands into a folder
@@ -39,9 +39,7 @@ impl Args {
             let file = folder.join(page.get_filename());
             pages.push(WholeFile::new(&file, |mut to| page.render(&mut to))?);
         }
-        for page in pages {
-            page.appear()?;
-        }
+        whole_file::appear(pages)?;
         Ok(Verdict::Passed)
     }
 }

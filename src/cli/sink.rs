@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use linn::text::{Quoted, listed};
 use linn::{Tensor, write_tensor};
 
-use super::whole_file::WholeFile;
+use super::whole_file::{self, WholeFile};
 use super::{Failure, npy, npz, print_with, tensor_json};
 
 /// A `[NAME=]SINK` of the command line.
@@ -217,9 +217,7 @@ impl Plan {
             let tensors: Vec<_> = planned.names.iter().map(found).collect::<Result<_, _>>()?;
             ready.push(whole(planned, &tensors)?);
         }
-        for ready in ready.into_iter().chain(other) {
-            ready.appear()?;
-        }
+        whole_file::appear(ready.into_iter().chain(other))?;
         if let Some(name) = &self.stdout {
             let (name, tensor) = found(name)?;
             print_with(|to| tensor_json::write(&name, tensor, to))?;
