@@ -207,7 +207,7 @@ impl Args {
                 .map_err(|error| loaded.blame(error))?;
             let seen = row.noise.text();
             if !seen.is_empty() {
-                note(format!("while {} were timed, {seen}", row.name));
+                note(format!("{}: {seen}", row.name));
             }
             rows.push(row);
         }

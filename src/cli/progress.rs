@@ -77,7 +77,6 @@ impl Bar {
         SHOWN.store(true, Ordering::Relaxed);
         self.bar.set_position(done);
         self.bar.set_message(what);
-        self.bar.tick();
     }
 }
 

@@ -132,7 +132,7 @@ mod tests {
         assert!(0.08 < found.low && found.low < 0.1, "{found:?}");
         assert!(0.1 < found.high && found.high < 0.12, "{found:?}");
         assert!(found.is_over(0.05) && found.is_over(0.0));
-        assert!(!found.is_over(0.1) && !found.is_over(0.095), "{found:?}");
+        assert!(!found.is_over(0.1) && !found.is_over(0.098), "{found:?}");
 
         let same = change(&before, &before);
         assert!(

@@ -52,7 +52,7 @@ impl Callers {
         (rayon::current_num_threads() / callers).max(1)
     }
 
-    /// `2 threads`, `4 callers on 1 thread each`
+    /// `2 threads`, `4 callers, 1 thread each`
     pub(super) fn text(&self) -> String {
         let threads = match self.threads() {
             1 => "1 thread".to_string(),
@@ -60,7 +60,7 @@ impl Callers {
         };
         match self.count() {
             1 => threads,
-            many => format!("{many} callers on {threads} each"),
+            many => format!("{many} callers, {threads} each"),
         }
     }
 }
@@ -91,7 +91,7 @@ impl Bench<'_> {
         all_warm.wait();
         self.sampling.timed(usual?, run, |done| {
             if let Some((progress, callers)) = shown {
-                let what = || format!("timing on {}", callers.text());
+                let what = || format!("timing {}", callers.text());
                 progress.show((done * STEPS as f64) as u64, what);
             }
         })
