@@ -1,6 +1,5 @@
 //! `linn man`: the manual, made of the help.
 
-use std::fs;
 use std::path::PathBuf;
 
 use clap::{Command, CommandFactory};
@@ -31,7 +30,7 @@ impl Args {
             print_with(|to| page.render(to))?;
             return Ok(Verdict::Passed);
         };
-        fs::create_dir_all(&folder).map_err(Failure::io(&folder))?;
+        whole_file::make_folder(&folder)?;
         let subcommands: Vec<Command> = command.get_subcommands().cloned().collect();
         let mut pages = Vec::new();
         for command in subcommands.into_iter().chain([command]) {

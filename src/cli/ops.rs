@@ -23,7 +23,7 @@ pub(super) struct Args {
     domain: Option<String>,
 
     /// Only those that take all of these element types, as f16,bf16
-    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = type_parser())]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = type_parser(), hide_possible_values = true)]
     types: Vec<DType>,
 
     #[arg(long, value_enum, default_value_t = Format::Md)]

@@ -1,7 +1,6 @@
 //! Where outputs go: files, a folder, stdout. All of them are complete before the first one appears.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -210,7 +209,7 @@ impl Plan {
             Ok((name.clone(), find(name).ok_or_else(missing)?))
         };
         for folder in &self.folders {
-            fs::create_dir_all(folder).map_err(Failure::io(folder))?;
+            whole_file::make_folder(folder)?;
         }
         let mut ready = Vec::new();
         for planned in &self.files {
@@ -309,6 +308,8 @@ fn encode(
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn sinks(texts: &[&str], outputs: &[&str]) -> Vec<Sink> {

@@ -15,7 +15,8 @@ pub(super) trait WriteSeek: Write + Seek {}
 
 impl<W: Write + Seek> WriteSeek for W {}
 
-/// The temporary files that are there. Whoever holds it begins, moves or removes some; an interrupt does so last.
+/// The temporary files that are there, and the folders that were made for files. Whoever holds it begins, moves or
+/// removes some; an interrupt does so last.
 static UNFINISHED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 fn unfinished() -> MutexGuard<'static, BTreeSet<PathBuf>> {
@@ -23,12 +24,14 @@ fn unfinished() -> MutexGuard<'static, BTreeSet<PathBuf>> {
     UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Removes the temporary files. While the guard is held, no file is begun, and none appears.
+/// Removes the temporary files, and the folders that are empty then. While the guard is held, no file is begun, and none
+/// appears.
 #[cfg(unix)]
 pub(super) fn remove_unfinished() -> MutexGuard<'static, BTreeSet<PathBuf>> {
     let unfinished = unfinished();
-    for path in unfinished.iter() {
-        let _ = fs::remove_file(path);
+    // What is in a folder comes after it.
+    for path in unfinished.iter().rev() {
+        let _ = fs::remove_file(path).or_else(|_| fs::remove_dir(path));
     }
     unfinished
 }
@@ -84,6 +87,21 @@ impl Drop for Temporary {
             drop(file);
         }
     }
+}
+
+/// Makes a folder for files that will appear, and those around it, where they are missing.
+pub(super) fn make_folder(folder: &Path) -> Result<(), Failure> {
+    let mut unfinished = unfinished();
+    let missing = folder
+        .ancestors()
+        .filter(|path| !path.as_os_str().is_empty());
+    let missing: Vec<PathBuf> = missing
+        .take_while(|path| !path.exists())
+        .map(Path::to_path_buf)
+        .collect();
+    fs::create_dir_all(folder).map_err(Failure::io(folder))?;
+    unfinished.extend(missing);
+    Ok(())
 }
 
 /// Puts files in their places: first what is no regular file and may take its time, then the others with no interrupt

@@ -285,3 +285,80 @@ fn nothing_is_drawn_into_pipes() {
         assert!(!stream.contains(['\u{1b}', '\r']), "{stream:?}");
     }
 }
+
+/// What a command writes to stdout and stderr, into pipes, with these variables.
+fn written(args: &[&str], variables: &[(&str, &str)]) -> String {
+    let output = program(args)
+        .env_remove("CI")
+        .env("TERM", "xterm")
+        .envs(variables.iter().copied())
+        .output()
+        .expect("the program starts");
+    text(output.stdout) + &text(output.stderr)
+}
+
+#[test]
+fn colours_are_where_they_are_wanted() {
+    let (good, none) = (case(PADS), ["run", "none.onnx"]);
+    let commands = [
+        &["--help"][..],
+        &["bench", "--help"],
+        &["run"],
+        &none,
+        &["run", &good],
+        &["test", &good],
+    ];
+    let force = ("CLICOLOR_FORCE", "1");
+    for args in commands {
+        let has_colours = |variables: &[(&str, &str)]| written(args, variables).contains('\u{1b}');
+        assert!(!has_colours(&[]), "{args:?}");
+        assert!(!has_colours(&[("CLICOLOR", "1")]), "{args:?}");
+        assert!(has_colours(&[force]), "{args:?}");
+        assert!(!has_colours(&[("CLICOLOR_FORCE", "")]), "{args:?}");
+        assert!(!has_colours(&[force, ("NO_COLOR", "1")]), "{args:?}");
+        assert!(has_colours(&[force, ("NO_COLOR", "")]), "{args:?}");
+
+        let with = |when| [args, &["--color", when]].concat();
+        let always = written(&with("always"), &[("NO_COLOR", "1")]);
+        assert!(always.contains('\u{1b}'), "{args:?}");
+        let never = written(&with("never"), &[force]);
+        assert!(!never.contains('\u{1b}'), "{args:?}");
+        let auto = written(&with("auto"), &[force]);
+        assert!(auto.contains('\u{1b}'), "{args:?}");
+    }
+    let error = written(&none, &[force]);
+    let start = "\u{1b}[1m\u{1b}[31merror:\u{1b}[0m none.onnx: ";
+    assert!(error.starts_with(start), "{error:?}");
+    let counts = written(&["test", &good], &[force]);
+    assert!(
+        counts.contains("1 passed\u{1b}[0m, 0 failed, "),
+        "{counts:?}"
+    );
+    // Data have none.
+    let document = written(&["run", &good, "-o", "-", "--color", "always"], &[]);
+    assert!(document.starts_with("{\"schema\""), "{document:?}");
+    let sometimes = written(&["ops", "--color", "sometimes"], &[]);
+    assert!(
+        sometimes.contains("invalid value 'sometimes'"),
+        "{sometimes}"
+    );
+}
+
+#[test]
+fn columns_are_kept_to() {
+    let widest = |args: &[&str], columns: &str| {
+        let text = written(args, &[("COLUMNS", columns)]);
+        let lines = text.lines().filter(|line| !line.starts_with("note: "));
+        lines.map(|line| line.chars().count()).max().unwrap_or(0)
+    };
+    let network = concat!(env!("CARGO_MANIFEST_DIR"), "/models/light/squeezenet.onnx");
+    assert!(widest(&["inspect", network], "100") <= 100);
+    assert!(widest(&["inspect", network], "200") > 100);
+    // The examples are lines to be copied, and stay whole.
+    let options = |columns: &str| {
+        let text = written(&["ops", "-h"], &[("COLUMNS", columns)]);
+        let (text, _) = text.split_once("Examples:").expect("they are the last");
+        text.lines().map(|line| line.chars().count()).max()
+    };
+    assert!(options("50") <= Some(50) && options("50") < options("100"));
+}
