@@ -374,5 +374,8 @@ fn what_is_no_baseline_is_refused() {
         "--baseline",
         &made.scaled(1.0),
     ];
-    linn(&few).fails(2, "must be at least 4 to compare\nhelp: time more runs");
+    linn(&few).fails(
+        2,
+        "too few to compare, must be at least 4\nhelp: time more runs",
+    );
 }

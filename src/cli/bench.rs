@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use linn::Simd;
+use rayon::ThreadPoolBuildError;
 
 use self::baseline::Baseline;
 use self::noise::{Noise, Ticks};
@@ -285,18 +286,15 @@ impl Args {
 
     /// Who runs the model for each row. All threads are made first: if there cannot be so many, nothing is timed.
     fn callers(&self) -> Result<Vec<Callers>, Failure> {
+        let refused =
+            |error: ThreadPoolBuildError| Failure::Usage(format!("too many threads: {error}"));
         let count = self.concurrent.map_or(1, usize::from);
         let threads = match (self.threads_sweep.as_slice(), self.threads) {
-            ([], None) => vec![Callers::usual_threads(count)],
+            ([], None) => vec![Callers::usual_threads(count).map_err(refused)?],
             ([], Some(threads)) => vec![threads.into()],
             (sweep, _) => sweep.iter().map(|threads| (*threads).into()).collect(),
         };
-        let callers = |threads: usize| {
-            Callers::new(count, threads).map_err(|error| {
-                let all = count * threads;
-                Failure::Usage(format!("{all} threads: {error}"))
-            })
-        };
+        let callers = |threads| Callers::new(count, threads).map_err(refused);
         threads.into_iter().map(callers).collect()
     }
 
@@ -318,12 +316,12 @@ fn check_stretches(report: &Report) -> Result<(), Failure> {
         return Ok(());
     };
     let failure = Failure::Usage(format!(
-        "{}: runs in a row that are timed as one are {}, must be at least {} to compare",
+        "{}: {} samples are too few to compare, must be at least {}",
         row.name,
         row.times.stretches.len(),
         change::FEWEST
     ));
-    Err(failure.help("time more runs, with --runs or --time"))
+    Err(failure.help("time more runs, with --runs or --time; very short runs share a sample"))
 }
 
 fn parse_threads() -> clap::builder::RangedI64ValueParser<u16> {

@@ -4,7 +4,7 @@
 //! what is measured.
 
 use std::env;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -81,7 +81,9 @@ impl Bar {
 }
 
 /// Takes a bar away when the program ends in the midst of its work.
+#[cfg(unix)]
 pub(super) fn clear() {
+    use std::io::Write;
     if SHOWN.swap(false, Ordering::Relaxed) {
         // To the first column, and nothing from there on.
         let _ = io::stderr().write_all(b"\r\x1b[K");

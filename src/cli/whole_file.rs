@@ -187,3 +187,62 @@ fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
             kind => io::Error::from(kind),
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_known(path: &Path) -> bool {
+        unfinished().contains(path)
+    }
+
+    fn write(path: &Path, text: &str) -> WholeFile {
+        WholeFile::new(path, |to| to.write_all(text.as_bytes())).unwrap()
+    }
+
+    /// Where the file is until it appears.
+    fn place(file: &mut WholeFile) -> PathBuf {
+        match file {
+            WholeFile::Temporary { file, .. } => file.0.as_ref().unwrap().path().to_path_buf(),
+            WholeFile::Special { .. } => panic!("it is a regular file"),
+        }
+    }
+
+    #[test]
+    fn temporary_files_are_known_while_they_are_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let mut dropped = write(&at("dropped"), "text");
+        let place_of_dropped = place(&mut dropped);
+        assert!(is_known(&place_of_dropped) && place_of_dropped.exists());
+        drop(dropped);
+        assert!(!is_known(&place_of_dropped) && !place_of_dropped.exists());
+
+        let mut kept = write(&at("kept"), "text");
+        let place_of_kept = place(&mut kept);
+        kept.appear().unwrap();
+        assert!(!is_known(&place_of_kept) && !place_of_kept.exists());
+        assert_eq!(fs::read(at("kept")).unwrap(), b"text");
+
+        // The second cannot, the third does not any more; none is left.
+        let mut files = ["first", "folder", "third"].map(|name| write(&at(name), name));
+        let places = files.each_mut().map(place);
+        fs::create_dir_all(at("folder/in it")).unwrap();
+        assert!(appear(files).is_err());
+        assert!(places.iter().all(|path| !is_known(path) && !path.exists()));
+        assert!(at("first").exists() && !at("third").exists());
+    }
+
+    #[test]
+    fn folders_that_were_made_are_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = folder.path().join("one/two");
+        make_folder(&made).unwrap();
+        assert!(made.is_dir());
+        assert!(is_known(&made) && is_known(made.parent().unwrap()));
+        assert!(!is_known(folder.path()));
+        // What comes first is what is taken away last.
+        let mut temporary = write(&made.join("file"), "");
+        assert!(place(&mut temporary) > made && made.as_path() > made.parent().unwrap());
+    }
+}

@@ -88,8 +88,8 @@ mod signals {
         for (name, number) in [("INT", 2), ("TERM", 15)] {
             let files = Files::new();
             fs::write(files.path("y.json"), "old").unwrap();
-            let out = files.at("y.json");
-            let args = [
+            let (out, folder) = (files.at("y.json"), files.at("new/er/"));
+            let pool = [
                 "pool",
                 "max",
                 "--input",
@@ -98,20 +98,18 @@ mod signals {
                 "1",
                 "-s",
                 "1",
-                "-o",
             ];
-            let mut child = program(&[&args[..], &[&out]].concat())
+            let mut child = program(&[&pool[..], &["-o", &out, "-o", &folder]].concat())
                 .spawn()
                 .expect("the program starts");
             let start = Instant::now();
-            while files.names().len() < 2 {
-                assert!(
-                    start.elapsed() < Duration::from_secs(20),
-                    "it writes nothing"
-                );
+            while !files.names().iter().any(|name| name.starts_with(".linn-")) {
+                let elapsed = start.elapsed();
+                assert!(elapsed < Duration::from_secs(20), "it writes nothing");
                 assert_eq!(child.try_wait().expect("it can be asked for"), None);
                 sleep(Duration::from_millis(1));
             }
+            assert!(files.path("new/er").is_dir());
             send(name, &child);
             assert_eq!(ends_soon(&mut child).signal(), Some(number), "{name}");
             assert_eq!(files.names(), ["y.json"]);

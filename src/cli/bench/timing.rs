@@ -29,12 +29,10 @@ pub(super) struct Callers {
 impl Callers {
     /// So many callers, each on so many threads.
     pub(super) fn new(callers: usize, threads: usize) -> Result<Callers, ThreadPoolBuildError> {
-        let pool = |threads| ThreadPoolBuilder::new().num_threads(threads).build();
+        let pools = (0..callers).map(|_| pool(threads));
         Ok(Callers {
             callers: pool(callers)?,
-            pools: (0..callers)
-                .map(|_| pool(threads))
-                .collect::<Result<_, _>>()?,
+            pools: pools.collect::<Result<_, _>>()?,
         })
     }
 
@@ -48,8 +46,9 @@ impl Callers {
     }
 
     /// As many threads as the machine has, shared out among callers.
-    pub(super) fn usual_threads(callers: usize) -> usize {
-        (rayon::current_num_threads() / callers).max(1)
+    pub(super) fn usual_threads(callers: usize) -> Result<usize, ThreadPoolBuildError> {
+        let all = pool(0)?.current_num_threads();
+        Ok((all / callers).max(1))
     }
 
     /// `2 threads`, `4 callers, 1 thread each`
@@ -63,6 +62,11 @@ impl Callers {
             many => format!("{many} callers, {threads} each"),
         }
     }
+}
+
+/// So many threads, or as many as the machine has.
+fn pool(threads: usize) -> Result<ThreadPool, ThreadPoolBuildError> {
+    ThreadPoolBuilder::new().num_threads(threads).build()
 }
 
 impl Bench<'_> {
