@@ -41,7 +41,10 @@ fn the_document_has_what_scripts_read() {
     assert_eq!(document["model"], model(PADS));
     assert_eq!(document["inputs"][0]["dtype"], "f32");
     assert_eq!(document["simd"], Simd::best().name());
-    assert_eq!(document["fresh"], false);
+    assert_eq!(
+        (&document["fresh"], &document["optimized"]),
+        (&false.into(), &true.into())
+    );
     assert!(document["cpu"].is_string() || document["cpu"].is_null());
     assert!(number(&document["load_s"]) > 0.0);
     // The output, of 5 x 5 elements of 4 bytes.
@@ -348,7 +351,8 @@ fn what_is_no_baseline_is_refused() {
     against(&made.with("/fresh", true.into())).fails(5, "fresh is true, must be false as now");
 
     // What may be what is compared is only said.
-    for (at, key) in [("/simd", "simd"), ("/cpu", "cpu"), ("/model", "model")] {
+    for key in ["simd", "cpu", "model", "optimized"] {
+        let at = &format!("/{key}");
         let said = against(&made.with(at, "another".into())).works();
         let warning = format!("made.json: {key} is \"another\", now it is ");
         let known = !made.document[key].is_null();
@@ -362,6 +366,7 @@ fn what_is_no_baseline_is_refused() {
     compared(&["--fail-over", "5%"]).fails_as_usage("--baseline");
     compared(&["--baseline", &made.scaled(1.0), "--fail-over", "5"])
         .fails_as_usage("not a percentage");
+    compared(&["--save", "-"]).fails_as_usage("--format json prints the document");
     compared(&["--save", "none/base.json"]).fails_as_usage("not a file in a folder that exists");
     bench(&[&model(PADS), "--baseline", &made.file("{}")]).fails(5, "it has no schema");
     let few = [

@@ -137,7 +137,7 @@ Examples:
 
 const LONG_HELP: &str = "\
 The document linn.bench/1 has the keys
-  linn, tool, model, inputs, simd, cpu, fresh
+  linn, tool, model, inputs, simd, cpu, fresh, optimized
               what was timed; cpu is null where the system does not tell
   load_s      seconds that loading took
   peak_bytes  most bytes that constants, values and scratch of the model took at once, with the
@@ -154,15 +154,17 @@ The document linn.bench/1 has the keys
 
 A baseline is compared so: the time of a row is divided into up to 20 stretches of as many samples
 each, the medians of which are kept. Of all quotients of one now and one in the baseline, ascending,
-the 95 % confidence interval leaves out as many at each end as the test of Mann and Whitney says
-(129th to 272nd of 400). The estimate is the quotient of the medians of all runs. --fail-over looks
-at the lower end of the interval: a row is too slow if all of the interval is over the limit; then
---save writes nothing. Other inputs than the baseline's, or threads that it has no row for, are an
-error (5); another model, processor or instruction set is a warning, but another processor is an
-error with --fail-over.
+the 95 % confidence interval leaves out as many at each end as the test of Mann and Whitney says:
+it goes from the 128th to the 273rd of 400. The estimate is the quotient of the medians of all runs.
+--fail-over looks at the lower end of the interval: a row is too slow if all of the interval is over
+the limit; then --save writes nothing. Other inputs than the baseline's, or threads that it has no row for, are an
+error (5); another model, processor, instruction set or --opt is a warning, but another processor
+is an error with --fail-over. The interval covers what varies during the benchmark, not what differs
+from one start of the program to the next, as where memory lies: leave that a few percent.
 
-`linn run --help` lists the sources of inputs. Exit codes: 0 done, 1 slower than --fail-over allows, 2 wrong usage, 3 invalid model,
-4 not supported, 5 inputs do not fit, 6 failed on the values, 7 over a limit, 8 a file failed.
+`linn run --help` lists the sources of inputs. Exit codes: 0 done, 1 slower than
+--fail-over allows, 2 wrong usage, 3 invalid model, 4 not supported, 5 inputs or the baseline do not
+fit, 6 failed on the values, 7 over a limit, 8 a file failed.
 
 Examples:
   linn bench model.onnx
@@ -188,6 +190,7 @@ impl Args {
             },
             cpu: machine::cpu(),
             fresh: self.fresh,
+            optimized: options.optimize,
         };
         if let Some(baseline) = &baseline {
             let wanted = all_callers
@@ -347,6 +350,9 @@ fn parse_json_file(text: &str) -> Result<PathBuf, String> {
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
+    if text == "-" {
+        return Err("not a file; --format json prints the document".to_string());
+    }
     match path.is_dir() || !folder.unwrap_or(Path::new(".")).is_dir() {
         true => Err("not a file in a folder that exists".to_string()),
         false => Ok(path),

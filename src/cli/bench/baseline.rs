@@ -84,8 +84,8 @@ impl Baseline {
     }
 
     /// Checks that it is about what is timed now: the same inputs, run in the same way, with rows for these numbers of
-    /// callers and threads. Another model, processor or instruction set is said only, since that may be what is
-    /// compared; but `strict` refuses another processor, which would decide instead of the model.
+    /// callers and threads. Another model, processor or instruction set, or a graph that was not rewritten, is said only,
+    /// since that may be what is compared; but `strict` refuses another processor, which would decide instead of the model.
     pub(super) fn check(
         &self,
         setup: &Setup,
@@ -94,11 +94,13 @@ impl Baseline {
     ) -> Result<(), Failure> {
         for (key, now) in setup.json() {
             let before = self.document.get(&key).unwrap_or(&Value::Null);
-            if *before == now || (key == "cpu" && (before.is_null() || now.is_null())) {
+            let must_fit = matches!(key.as_str(), "inputs" | "fresh");
+            let is_unknown = before.is_null() || now.is_null();
+            if *before == now || (is_unknown && !must_fit) {
                 continue;
             }
             let [before, now] = [before, &now].map(|value| Plain(&value.to_string()).to_string());
-            if matches!(key.as_str(), "inputs" | "fresh") || (key == "cpu" && strict) {
+            if must_fit || (key == "cpu" && strict) {
                 let reason = format!("{key} is {before}, must be {now} as now");
                 return Err(broken(&self.file, &reason)
                     .help("time it anew under the same conditions, with --save"));

@@ -15,6 +15,8 @@ pub(super) struct Setup<'a> {
     /// The name of the processor, where the system tells.
     pub(super) cpu: Option<String>,
     pub(super) fresh: bool,
+    /// Whether the graph was rewritten so that it runs faster.
+    pub(super) optimized: bool,
 }
 
 impl Setup<'_> {
@@ -34,6 +36,7 @@ impl Setup<'_> {
             ("simd", json!(self.simd.name())),
             ("cpu", json!(self.cpu)),
             ("fresh", json!(self.fresh)),
+            ("optimized", json!(self.optimized)),
         ];
         let keys = keys.into_iter();
         keys.map(|(key, value)| (key.to_string(), value)).collect()
