@@ -4,6 +4,7 @@
 
 mod bench;
 mod check;
+mod colour;
 mod columns;
 mod compare;
 mod completions;
@@ -15,6 +16,7 @@ mod generate;
 mod grid;
 mod inputs;
 mod inspect;
+mod interrupt;
 mod literal;
 mod man;
 mod model_file;
@@ -24,6 +26,7 @@ mod number;
 mod ops;
 mod pool;
 mod profile;
+mod progress;
 mod run;
 mod sink;
 mod source;
@@ -38,14 +41,28 @@ use std::io::{self, BufWriter, ErrorKind, StdoutLock, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::builder::styling::AnsiColor;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use linn::text::Plain;
 use linn::{Class, Error, Remedy};
+
+use self::colour::{Colours, When};
 
 /// Runs ONNX models, with the pooling family right in every corner.
 #[derive(Parser)]
 #[command(name = "linn", version, propagate_version = true, max_term_width = 100)]
 struct Cli {
+    /// Whether there are colours
+    #[arg(
+        long,
+        value_name = "WHEN",
+        value_enum,
+        default_value_t,
+        global = true,
+        display_order = 900
+    )]
+    color: When,
+
     #[command(subcommand)]
     command: Command,
 }
@@ -65,9 +82,27 @@ enum Command {
     Man(man::Args),
 }
 
+impl Command {
+    /// Whether it may take long or writes files, so that an interrupt has something to tidy up.
+    fn is_long(&self) -> bool {
+        use Command::{Check, Completions, Env, Inspect, Ops};
+        !matches!(
+            self,
+            Check(_) | Completions(_) | Env(_) | Inspect(_) | Ops(_)
+        )
+    }
+}
+
 /// Parses the arguments and runs the subcommand.
 pub(crate) fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
+    let command = match parse() {
+        Ok(command) => command,
+        Err(said) => return answer(&said),
+    };
+    if command.is_long() {
+        interrupt::watch();
+    }
+    let outcome = match command {
         Command::Run(args) => args.run(),
         Command::Inspect(args) => args.run(),
         Command::Check(args) => args.run(),
@@ -92,6 +127,28 @@ pub(crate) fn main() -> ExitCode {
             }
             ExitCode::from(failure.exit_code())
         }
+    }
+}
+
+fn parse() -> Result<Command, clap::Error> {
+    let when = When::among(std::env::args_os().skip(1));
+    let mut parser = Cli::command().color(when.choice());
+    let matches = parser.try_get_matches_from_mut(std::env::args_os())?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut parser))?;
+    cli.color.set();
+    Ok(cli.command)
+}
+
+/// Prints what the parser of the arguments has to say: help, the version, or what is wrong with them.
+fn answer(said: &clap::Error) -> ExitCode {
+    let printed = said.print().and_then(|()| io::stdout().flush());
+    match printed {
+        // Nobody hears of a stderr that is closed.
+        Err(error) if !said.use_stderr() && error.kind() != ErrorKind::BrokenPipe => {
+            say("error", Failure::io("stdout")(error));
+            ExitCode::from(8)
+        }
+        _ => ExitCode::from(said.exit_code() as u8),
     }
 }
 
@@ -225,7 +282,14 @@ fn exit_code(class: Class) -> u8 {
 
 /// Writes a line to stderr; a stderr that is closed is no reason to stop.
 fn say(what: &str, text: impl fmt::Display) {
-    say_plain(&format!("{what}: {text}\n"));
+    let colour = match what {
+        "error" => AnsiColor::Red,
+        "warning" => AnsiColor::Yellow,
+        "help" => AnsiColor::Green,
+        _ => AnsiColor::Cyan,
+    };
+    let what = Colours::of_stderr().paint(colour, &format!("{what}:"));
+    say_plain(&format!("{what} {text}\n"));
 }
 
 /// As [`say`], for lines that are complete.

@@ -41,7 +41,7 @@ pub use model::{
     Threads, Totals,
 };
 pub use onnx::{proto, read_tensor, write_tensor};
-pub use ops::{OperatorInfo, operators};
+pub use ops::{OperatorInfo, missing_operators, operators};
 pub use simd::Simd;
 pub use tensor::{
     DType, Element, F4E2M1, F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, F8E8M0, I2, I4, Scalar,

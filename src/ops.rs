@@ -358,7 +358,7 @@ pub(crate) fn find(domain: &str, name: &str) -> Option<&'static Op> {
 
 impl Op {
     /// The versions of the standard that linn runs.
-    pub(crate) fn versions(&self) -> impl DoubleEndedIterator<Item = &'static Schema> {
+    pub(crate) fn versions(&self) -> impl DoubleEndedIterator<Item = &'static Schema> + Clone {
         let newest = self.newest;
         Schema::versions(self.domain, self.name)
             .iter()
@@ -366,7 +366,7 @@ impl Op {
     }
 }
 
-/// An operator that linn runs, for listings.
+/// An operator, for listings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OperatorInfo {
@@ -374,7 +374,7 @@ pub struct OperatorInfo {
     pub domain: &'static str,
     /// The operator, as `NodeProto.op_type` names it.
     pub name: &'static str,
-    /// The opsets that brought its versions, ascending; all of them run.
+    /// The opsets that brought its versions, ascending.
     pub versions: Vec<i64>,
     /// The element types that the newest version takes for its first input (gives, if it has none).
     pub types: Vec<DType>,
@@ -382,19 +382,39 @@ pub struct OperatorInfo {
 
 /// Every operator that linn runs, by domain and name.
 pub fn operators() -> impl ExactSizeIterator<Item = OperatorInfo> {
-    OPS.iter().map(|op| OperatorInfo {
-        domain: op.domain,
-        name: op.name,
-        versions: op.versions().map(|schema| schema.since).collect(),
-        types: op
-            .versions()
-            .next_back()
-            .and_then(|schema| {
-                let parameter = schema.inputs.first().or(schema.outputs.first())?;
-                Some(schema.types_of(parameter).iter().collect())
-            })
-            .unwrap_or_default(),
+    OPS.iter()
+        .map(|op| OperatorInfo::new(op.domain, op.name, op.versions()))
+}
+
+/// Every operator of the standard that linn does not run, by domain and name, with the versions that it lacks.
+pub fn missing_operators() -> impl Iterator<Item = OperatorInfo> {
+    Schema::operators().filter_map(|(domain, name)| {
+        let newest = find(domain, name).map(|op| op.newest);
+        let lacking = Schema::versions(domain, name)
+            .iter()
+            .filter(|schema| newest.is_none_or(|newest| schema.since > newest));
+        let info = OperatorInfo::new(domain, name, lacking);
+        (!info.versions.is_empty()).then_some(info)
     })
+}
+
+impl OperatorInfo {
+    fn new(
+        domain: &'static str,
+        name: &'static str,
+        versions: impl Iterator<Item = &'static Schema> + Clone,
+    ) -> OperatorInfo {
+        let types = |schema: &Schema| {
+            let parameter = schema.inputs.first().or(schema.outputs.first())?;
+            Some(schema.types_of(parameter).iter().collect())
+        };
+        OperatorInfo {
+            domain,
+            name,
+            versions: versions.clone().map(|schema| schema.since).collect(),
+            types: versions.last().and_then(types).unwrap_or_default(),
+        }
+    }
 }
 
 /// Input `index`, which the schema requires.

@@ -5,6 +5,8 @@
 mod about;
 #[path = "cli/compare.rs"]
 mod compare;
+#[path = "cli/manners.rs"]
+mod manners;
 #[path = "cli/profile.rs"]
 mod profile;
 #[path = "support/mod.rs"]

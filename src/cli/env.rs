@@ -24,12 +24,14 @@ pub(super) struct Args {
 const THREADS: &str = "RAYON_NUM_THREADS";
 
 /// The environment variables that change what linn does, and what they change.
-const VARIABLES: [(&str, &str); 5] = [
+const VARIABLES: [(&str, &str); 7] = [
     (THREADS, "how many threads work"),
     ("COLUMNS", "the width of tables and of help"),
-    ("NO_COLOR", "help and errors of usage without colours"),
+    ("NO_COLOR", "no colours"),
     ("CLICOLOR", "the same, if it is 0"),
     ("CLICOLOR_FORCE", "colours in files and pipes too"),
+    ("TERM", "no colours and no bar of progress, if it is dumb"),
+    ("CI", "no bar of progress"),
 ];
 
 /// The features of this build, in the order of the alphabet.

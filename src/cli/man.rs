@@ -1,12 +1,11 @@
 //! `linn man`: the manual, made of the help.
 
-use std::fs;
 use std::path::PathBuf;
 
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 
-use super::whole_file::WholeFile;
+use super::whole_file::{self, WholeFile};
 use super::{Cli, Failure, Verdict, print_with};
 
 /// Print the page of the manual, or write the pages of all subcommands into a folder
@@ -31,7 +30,7 @@ impl Args {
             print_with(|to| page.render(to))?;
             return Ok(Verdict::Passed);
         };
-        fs::create_dir_all(&folder).map_err(Failure::io(&folder))?;
+        whole_file::make_folder(&folder)?;
         let subcommands: Vec<Command> = command.get_subcommands().cloned().collect();
         let mut pages = Vec::new();
         for command in subcommands.into_iter().chain([command]) {
@@ -39,9 +38,7 @@ impl Args {
             let file = folder.join(page.get_filename());
             pages.push(WholeFile::new(&file, |mut to| page.render(&mut to))?);
         }
-        for page in pages {
-            page.appear()?;
-        }
+        whole_file::appear(pages)?;
         Ok(Verdict::Passed)
     }
 }

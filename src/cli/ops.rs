@@ -1,16 +1,48 @@
-//! `linn ops`: the operators that linn runs.
+//! `linn ops`: the operators that linn runs, and those that it lacks.
 
 use clap::ValueEnum;
-use linn::OperatorInfo;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use linn::text::{Quoted, did_you_mean, listed};
+use linn::{DType, OperatorInfo};
 use serde_json::json;
 
 use super::{Failure, Verdict, print};
 
 /// List the operators that linn runs, their versions and element types
+///
+/// The types are those of the first input (of the first output, where there is none) in the newest version.
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
+    /// Which operators of the standard are listed
+    #[arg(long, value_enum, default_value_t)]
+    status: Status,
+
+    /// Only those of a domain, as ai.onnx
+    #[arg(long, value_name = "NAME")]
+    domain: Option<String>,
+
+    /// Only those that take all of these element types, as f16,bf16
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = type_parser(), hide_possible_values = true)]
+    types: Vec<DType>,
+
     #[arg(long, value_enum, default_value_t = Format::Md)]
     format: Format,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  linn ops                                  all, as a table
+  linn ops --types u8 --format text         those that take bytes
+  linn ops --status missing                 what a model must not need";
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum)]
+enum Status {
+    /// Those that linn runs
+    #[default]
+    Supported,
+    /// Those that it does not run, with the versions that it lacks
+    Missing,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -25,14 +57,57 @@ enum Format {
 
 impl Args {
     pub(super) fn run(self) -> Result<Verdict, Failure> {
-        let operators: Vec<OperatorInfo> = linn::operators().collect();
+        self.check_domain()?;
+        let all: Vec<OperatorInfo> = match self.status {
+            Status::Supported => linn::operators().collect(),
+            Status::Missing => linn::missing_operators().collect(),
+        };
+        let has_all = |operator: &OperatorInfo| {
+            let mut types = self.types.iter();
+            types.all(|dtype| operator.types.contains(dtype))
+        };
+        let in_domain = |operator: &OperatorInfo| {
+            let domain = self.domain.as_ref();
+            domain.is_none_or(|domain| domain == operator.domain)
+        };
+        let all = all.into_iter();
+        let operators: Vec<_> = all.filter(in_domain).filter(has_all).collect();
         print(match self.format {
             Format::Md => markdown(&operators),
-            Format::Json => document(&operators),
+            Format::Json => document(&operators, self.status),
             Format::Text => lines(&operators),
         })?;
         Ok(Verdict::Passed)
     }
+
+    /// Refuses a domain that no operator is in.
+    fn check_domain(&self) -> Result<(), Failure> {
+        let Some(domain) = &self.domain else {
+            return Ok(());
+        };
+        let operators = linn::operators().chain(linn::missing_operators());
+        let mut domains: Vec<&str> = operators.map(|operator| operator.domain).collect();
+        domains.sort_unstable();
+        domains.dedup();
+        if domains.contains(&domain.as_str()) {
+            return Ok(());
+        }
+        let known = domains.iter().copied();
+        let failure = Failure::Usage(format!(
+            "no operator is in the domain {}, the domains are {}",
+            Quoted(domain),
+            listed(known.clone())
+        ));
+        Err(match did_you_mean(domain, known) {
+            Some(hint) => failure.help(hint),
+            None => failure,
+        })
+    }
+}
+
+fn type_parser() -> impl TypedValueParser<Value = DType> {
+    PossibleValuesParser::new(DType::ALL.iter().map(|dtype| dtype.name()))
+        .try_map(|name| DType::from_name(&name).ok_or("no element type"))
 }
 
 fn markdown(operators: &[OperatorInfo]) -> String {
@@ -60,7 +135,7 @@ fn types(operator: &OperatorInfo) -> Vec<&'static str> {
     operator.types.iter().map(|dtype| dtype.name()).collect()
 }
 
-fn document(operators: &[OperatorInfo]) -> String {
+fn document(operators: &[OperatorInfo], status: Status) -> String {
     let entry = |operator: &OperatorInfo| {
         json!({
             "domain": operator.domain,
@@ -71,6 +146,10 @@ fn document(operators: &[OperatorInfo]) -> String {
     };
     let document = json!({
         "schema": "linn.ops/1",
+        "status": match status {
+            Status::Supported => "supported",
+            Status::Missing => "missing",
+        },
         "operators": operators.iter().map(entry).collect::<Vec<_>>(),
     });
     format!("{document:#}\n")

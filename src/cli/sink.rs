@@ -1,14 +1,13 @@
 //! Where outputs go: files, a folder, stdout. All of them are complete before the first one appears.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use linn::text::{Quoted, listed};
 use linn::{Tensor, write_tensor};
 
-use super::whole_file::WholeFile;
+use super::whole_file::{self, WholeFile};
 use super::{Failure, npy, npz, print_with, tensor_json};
 
 /// A `[NAME=]SINK` of the command line.
@@ -210,16 +209,14 @@ impl Plan {
             Ok((name.clone(), find(name).ok_or_else(missing)?))
         };
         for folder in &self.folders {
-            fs::create_dir_all(folder).map_err(Failure::io(folder))?;
+            whole_file::make_folder(folder)?;
         }
         let mut ready = Vec::new();
         for planned in &self.files {
             let tensors: Vec<_> = planned.names.iter().map(found).collect::<Result<_, _>>()?;
             ready.push(whole(planned, &tensors)?);
         }
-        for ready in ready.into_iter().chain(other) {
-            ready.appear()?;
-        }
+        whole_file::appear(ready.into_iter().chain(other))?;
         if let Some(name) = &self.stdout {
             let (name, tensor) = found(name)?;
             print_with(|to| tensor_json::write(&name, tensor, to))?;
@@ -311,6 +308,8 @@ fn encode(
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn sinks(texts: &[&str], outputs: &[&str]) -> Vec<Sink> {

@@ -5,16 +5,21 @@ mod discover;
 mod expectations;
 mod junit;
 mod report;
+mod rerun;
 
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use linn::text::Plain;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use regex_lite::Regex;
 
+use super::colour::Colours;
 use super::engine::Engine;
+use super::progress::Progress;
 use super::{Failure, Verdict, print};
 use case::Settings;
 use discover::{Case, Found};
@@ -39,6 +44,9 @@ pub(super) struct Args {
     /// Leave out the cases whose name matches; may be repeated
     #[arg(long, value_name = "REGEX", value_parser = parse_regex)]
     exclude: Vec<Regex>,
+    /// Run only the cases that did not pass in an earlier run, of which --json wrote this document
+    #[arg(long, value_name = "FILE.json")]
+    rerun_failed: Option<PathBuf>,
     /// Lines `name: status reason` with the status pass, xfail or skip; # begins a comment line
     #[arg(long, value_name = "FILE")]
     expectations: Option<PathBuf>,
@@ -117,15 +125,29 @@ impl Args {
     }
 
     fn select<'a>(&self, found: &'a Found) -> Result<Vec<&'a Case>, Failure> {
+        let failed = self
+            .rerun_failed
+            .as_deref()
+            .map(rerun::failed)
+            .transpose()?;
+        let has_failed = |case: &&Case| {
+            let failed = failed.as_ref();
+            failed.is_none_or(|failed| case.names().iter().any(|name| failed.contains(name)))
+        };
         let selected: Vec<&Case> = found
             .cases
             .iter()
+            .filter(has_failed)
             .filter(|case| self.filter.is_empty() || case.matches(&self.filter))
             .filter(|case| !case.matches(&self.exclude))
             .collect();
         if selected.is_empty() {
+            let options = match failed {
+                None => "--filter and --exclude",
+                Some(_) => "--filter, --exclude and --rerun-failed",
+            };
             return Err(Failure::Usage(format!(
-                "no case is selected: none of {} passes --filter and --exclude",
+                "no case is selected: none of {} passes {options}",
                 found.cases.len()
             )));
         }
@@ -151,12 +173,17 @@ impl Args {
             rtol: self.rtol,
             atol: self.atol,
         };
-        let all = || {
-            cases
-                .into_par_iter()
-                .map(|case| run_case(case, expectations, &settings))
-                .collect()
+        let progress = Progress::new(cases.len() as u64);
+        let done = AtomicU64::new(0);
+        let run = |case: &&Case| {
+            let outcome = run_case(case, expectations, &settings);
+            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+            progress.show(done, || {
+                format!("{done} of {}: {}", cases.len(), Plain(&case.name))
+            });
+            outcome
         };
+        let all = || cases.into_par_iter().map(run).collect();
         let Some(jobs) = self.jobs else {
             return Ok(all());
         };
@@ -175,13 +202,13 @@ impl Args {
         if let Some(file) = &self.junit {
             report::write(file, &junit::document(report)?)?;
         }
-        let text = report.text(self.verbose);
         let to_stdout = |file: &Option<PathBuf>| file.as_deref().is_some_and(report::is_stdout);
         if to_stdout(&self.json) || to_stdout(&self.junit) {
+            let text = report.text(self.verbose, Colours::of_stderr());
             let _ = io::stderr().write_all(text.as_bytes());
             return Ok(());
         }
-        report::show(&text)
+        report::show(&report.text(self.verbose, Colours::of_stdout()))
     }
 }
 
@@ -212,6 +239,7 @@ fn run_case(case: &Case, expectations: &Expectations, settings: &Settings) -> Ou
         },
     };
     Outcome {
+        folder: case.folder.clone(),
         name: case.name.clone(),
         suite: case.suite.clone(),
         status,

@@ -113,6 +113,18 @@ impl Schema {
             .map_or(&[], Vec::as_slice)
     }
 
+    /// Domain and name of every operator that the table knows, in its order.
+    pub(crate) fn operators() -> impl Iterator<Item = (&'static str, &'static str)> {
+        let rows = include_str!("schema.tsv").lines();
+        let names = rows
+            .filter(|row| !row.starts_with('#'))
+            .filter_map(|row| row.split_once('\t'))
+            .filter_map(|(domain, rest)| Some((domain, rest.split('\t').next()?)));
+        // The versions of an operator are beside each other.
+        let mut last = None;
+        names.filter(move |operator| last.replace(*operator) != Some(*operator))
+    }
+
     /// One row of the table; `None` for a comment.
     fn parse(line: &'static str) -> Option<Schema> {
         if line.starts_with('#') {

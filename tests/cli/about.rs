@@ -142,3 +142,58 @@ fn the_manual_has_a_page_for_each_subcommand() {
     fs::write(files.path("file"), "").unwrap();
     linn(&["man", &files.at("file/man1")]).fails(8, "file/man1: ");
 }
+
+#[test]
+fn operators_are_chosen_by_domain_types_and_status() {
+    let names = |args: &[&str]| -> Vec<String> {
+        let text = linn(&[&["ops", "--format", "text"], args].concat())
+            .works()
+            .text();
+        let names = text.lines().filter_map(|line| line.split('\t').next());
+        names.map(str::to_string).collect()
+    };
+    let all = names(&[]);
+    let has = |names: &[String], name: &str| names.iter().any(|found| found == name);
+    assert!(has(&all, "MaxPool") && has(&all, "AveragePool"));
+    let bytes = names(&["--types", "u8"]);
+    assert!(
+        has(&bytes, "MaxPool") && !has(&bytes, "AveragePool"),
+        "{bytes:?}"
+    );
+    let both = names(&["--types", "u8,bf16"]);
+    assert!(!has(&both, "com.microsoft.NhwcMaxPool"), "{both:?}");
+    assert!(both.len() < bytes.len() && has(&both, "MaxPool"));
+
+    let missing = names(&["--status", "missing"]);
+    assert!(
+        has(&missing, "Bernoulli") && !has(&missing, "MaxPool"),
+        "{missing:?}"
+    );
+    assert_eq!(all.len(), linn::operators().count());
+    assert_eq!(missing.len(), linn::missing_operators().count());
+    let document = linn(&["ops", "--status", "missing", "--format", "json"])
+        .works()
+        .json();
+    assert_eq!(document["status"], "missing");
+    let operators = document["operators"].as_array().expect("a list");
+    let bernoulli = operators.iter().find(|entry| entry["name"] == "Bernoulli");
+    assert_eq!(
+        bernoulli.expect("it is missing")["versions"],
+        json!([15, 22])
+    );
+
+    let microsoft = names(&["--domain", "com.microsoft"]);
+    assert!(!microsoft.is_empty() && microsoft.len() < all.len());
+    assert!(
+        microsoft
+            .iter()
+            .all(|name| name.starts_with("com.microsoft."))
+    );
+    assert_eq!(
+        names(&["--domain", "ai.onnx"]).len() + microsoft.len(),
+        all.len()
+    );
+    linn(&["ops", "--domain", "ai.onx"]).fails(2, "the domain 'ai.onx'");
+    linn(&["ops", "--domain", "ai.onx"]).fails(2, "\nhelp: did you mean 'ai.onnx'?");
+    linn(&["ops", "--types", "f33"]).fails_as_usage("a similar value exists: 'f");
+}

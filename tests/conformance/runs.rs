@@ -157,3 +157,99 @@ fn junit_holds_every_case() {
     folder.test(&["s", "--junit", "absent/out.xml"]).code(8);
     folder.test(&["s", "--junit", "-", "--json", "-"]).code(2);
 }
+
+#[test]
+fn a_case_that_failed_can_be_run_again() {
+    let folder = Folder::new();
+    folder.maximum("s/right", 3.0);
+    folder.maximum("s/wrong", 4.0);
+    folder.maximum("s/it's wrong", 4.0);
+    folder.maximum("t/later", 4.0);
+    folder.write("e.txt", "later: xfail not yet\n");
+    let all = ["s", "t", "--expectations", "e.txt", "--json", "first.json"];
+    let run = folder.test(&all).code(1);
+    let commands = run
+        .stdout
+        .lines()
+        .filter_map(|line| line.strip_prefix("  rerun: "));
+    let commands: Vec<&str> = commands.collect();
+    assert_eq!(
+        commands,
+        [r"linn test 's/it'\''s wrong'", "linn test s/wrong"]
+    );
+    let again = folder.test(&["s/wrong", "--rtol", "1e-2"]).code(1);
+    assert!(
+        again
+            .stdout
+            .contains("  rerun: linn test s/wrong --rtol 1e-2\n"),
+        "{}",
+        again.stdout
+    );
+
+    let list = |arguments: &[&str]| {
+        let rerun = ["--rerun-failed", "first.json", "--list"];
+        folder.test(&[&["s", "t"], &rerun[..], arguments].concat())
+    };
+    assert_eq!(list(&[]).code(0).stdout, "it's wrong\nwrong\n");
+    assert_eq!(list(&["--filter", "^wrong"]).code(0).stdout, "wrong\n");
+    assert!(
+        list(&["--filter", "right"])
+            .code(2)
+            .stderr
+            .contains("and --rerun-failed")
+    );
+    folder.maximum("s/wrong", 3.0);
+    folder.maximum("s/it's wrong", 3.0);
+    let rerun = [
+        "s",
+        "t",
+        "--rerun-failed",
+        "first.json",
+        "--json",
+        "second.json",
+    ];
+    let run = folder.test(&rerun).code(0);
+    assert!(
+        run.stdout.starts_with("2 of 4 cases selected"),
+        "{}",
+        run.stdout
+    );
+    let run = folder
+        .test(&["s", "t", "--rerun-failed", "second.json"])
+        .code(2);
+    assert_eq!(
+        run.stderr,
+        "error: no case is selected: all of second.json passed\n"
+    );
+}
+
+#[test]
+fn what_is_no_earlier_run_is_refused() {
+    let folder = Folder::new();
+    folder.maximum("s/right", 3.0);
+    let rerun = |text: &str, code: i32| {
+        folder.write("e.json", text);
+        folder
+            .test(&["s", "--rerun-failed", "e.json"])
+            .code(code)
+            .stderr
+    };
+    assert!(rerun("{", 5).starts_with("error: e.json: EOF while parsing"));
+    assert_eq!(
+        rerun("{\"schema\":\"linn.run/1\"}", 5),
+        "error: e.json: no document linn.test/1\n"
+    );
+    let with = |cases: &str| {
+        rerun(
+            &format!("{{\"schema\":\"linn.test/1\",\"cases\":{cases}}}"),
+            5,
+        )
+    };
+    assert!(with("3").contains("cases is missing, must be a list"));
+    assert!(with("[{\"name\":\"a\"}]").contains("cases[0].status is missing"));
+    assert!(
+        with("[{\"name\":\"a\",\"status\":\"bad\"}]")
+            .contains("cases[0].status is 'bad', no status")
+    );
+    folder.test(&["s", "--rerun-failed", "none.json"]).code(8);
+}

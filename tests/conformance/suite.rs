@@ -44,6 +44,7 @@ impl Run {
 pub fn linn(at: &Path, arguments: &[&str]) -> Run {
     let output = Command::new(env!("CARGO_BIN_EXE_linn"))
         .current_dir(at)
+        .env_remove("CLICOLOR_FORCE")
         .args(arguments)
         .output()
         .expect("the program starts");

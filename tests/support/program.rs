@@ -68,6 +68,7 @@ pub(crate) fn linn(args: &[&str]) -> Ran {
 pub(crate) fn linn_fed(args: &[&str], stdin: &[u8]) -> Ran {
     let mut child = Command::new(env!("CARGO_BIN_EXE_linn"))
         .args(args)
+        .env_remove("CLICOLOR_FORCE")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

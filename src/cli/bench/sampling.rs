@@ -22,63 +22,70 @@ pub(super) enum Until {
     Runs(usize),
 }
 
-/// The times of many runs.
+/// The runs that one caller timed, one after the other.
 #[derive(Debug)]
-pub(super) struct Times {
-    /// Seconds a run, the mean of each sample, ascending.
-    seconds: Vec<f64>,
+pub(super) struct Timed {
+    /// Seconds a run, the mean of each sample, in the order of time.
+    pub(super) seconds: Vec<f64>,
     /// How many runs were timed.
     pub(super) runs: usize,
+    pub(super) start: Instant,
+    pub(super) end: Instant,
 }
 
 impl Sampling {
-    /// The times of `run`; its first error ends them.
-    pub(super) fn times<E>(&self, mut run: impl FnMut() -> Result<(), E>) -> Result<Times, E> {
-        let mut sample = |count: usize| {
-            let start = Instant::now();
-            for _ in 0..count {
-                run()?;
-            }
-            Ok(start.elapsed())
-        };
-        let usual = self.runs_a_sample(&mut sample)?;
-        let mut times = Times {
-            seconds: Vec::new(),
-            runs: 0,
-        };
+    /// The times of `run`, with `usual` runs to a sample; its first error ends them. `progress` is told between
+    /// samples which part of them is done.
+    pub(super) fn timed<E>(
+        &self,
+        usual: usize,
+        mut run: impl FnMut() -> Result<(), E>,
+        mut progress: impl FnMut(f64),
+    ) -> Result<Timed, E> {
+        let mut seconds = Vec::new();
+        let mut timed = 0;
         let start = Instant::now();
         loop {
-            let count = match self.until {
+            let (count, done) = match self.until {
                 Until::Time(time) => {
-                    if start.elapsed() >= time && times.seconds.len() >= FEWEST {
+                    let elapsed = start.elapsed();
+                    if elapsed >= time && seconds.len() >= FEWEST {
                         break;
                     }
-                    usual
+                    (usual, elapsed.div_duration_f64(time).min(1.0))
                 }
-                Until::Runs(runs) => match runs - times.runs {
-                    0 => break,
-                    // No sample is shorter than usual, so the last one may be longer.
-                    left if left / 2 < usual => left,
-                    _ => usual,
-                },
+                Until::Runs(runs) => {
+                    let count = match runs - timed {
+                        0 => break,
+                        // No sample is shorter than usual, so the last one may be longer.
+                        left if left / 2 < usual => left,
+                        _ => usual,
+                    };
+                    (count, timed as f64 / runs as f64)
+                }
             };
-            let took = sample(count)?;
-            times.seconds.push(took.as_secs_f64() / count as f64);
-            times.runs += count;
+            progress(done);
+            let took = sample(count, &mut run)?;
+            seconds.push(took.as_secs_f64() / count as f64);
+            timed += count;
         }
-        times.seconds.sort_by(f64::total_cmp);
-        Ok(times)
+        Ok(Timed {
+            seconds,
+            runs: timed,
+            start,
+            end: Instant::now(),
+        })
     }
 
     /// Warms up, and finds how many runs a sample needs.
-    fn runs_a_sample<E>(
+    pub(super) fn runs_a_sample<E>(
         &self,
-        sample: &mut impl FnMut(usize) -> Result<Duration, E>,
+        mut run: impl FnMut() -> Result<(), E>,
     ) -> Result<usize, E> {
         let start = Instant::now();
         let mut count = 1;
         let took = loop {
-            let took = sample(count)?;
+            let took = sample(count, &mut run)?;
             if took < SHORTEST && count < MOST {
                 count *= 2;
             } else if start.elapsed() >= self.warm_up {
@@ -94,22 +101,13 @@ impl Sampling {
     }
 }
 
-impl Times {
-    /// Seconds of the shortest run.
-    pub(super) fn least(&self) -> f64 {
-        self.percentile(0)
+/// How long `count` runs take.
+fn sample<E>(count: usize, run: &mut impl FnMut() -> Result<(), E>) -> Result<Duration, E> {
+    let start = Instant::now();
+    for _ in 0..count {
+        run()?;
     }
-
-    /// The least number of seconds that `percent` of 100 runs stay within.
-    pub(super) fn percentile(&self, percent: usize) -> f64 {
-        let rank = (self.seconds.len() * percent).div_ceil(100);
-        self.seconds[rank.saturating_sub(1)]
-    }
-
-    /// Whether one run in ten takes half as long again as the usual one.
-    pub(super) fn are_noisy(&self) -> bool {
-        self.percentile(90) > 1.5 * self.percentile(50)
-    }
+    Ok(start.elapsed())
 }
 
 #[cfg(test)]
@@ -126,17 +124,10 @@ mod tests {
         }
     }
 
-    #[test]
-    fn percentiles_are_times_that_were_measured() {
-        let times = |count: usize| Times {
-            seconds: (1..=count).map(|x| x as f64).collect(),
-            runs: count,
-        };
-        let ranks = |count| [0, 50, 90, 99].map(|percent| times(count).percentile(percent));
-        assert_eq!(ranks(200), [1.0, 100.0, 180.0, 198.0]);
-        assert_eq!(ranks(5), [1.0, 3.0, 5.0, 5.0]);
-        assert_eq!(ranks(1), [1.0; 4]);
-        assert!(times(5).are_noisy() && !times(1).are_noisy());
+    fn times<E>(until: Until, mut run: impl FnMut() -> Result<(), E>) -> Result<Timed, E> {
+        let sampling = sampling(until);
+        let usual = sampling.runs_a_sample(&mut run)?;
+        sampling.timed(usual, run, |done| assert!((0.0..=1.0).contains(&done)))
     }
 
     #[test]
@@ -146,20 +137,21 @@ mod tests {
             runs = std::hint::black_box(runs + 1);
             Ok::<(), Infallible>(())
         };
-        let Ok(times) = sampling(Until::Runs(1_000_000)).times(&mut short);
-        assert_eq!(times.runs, 1_000_000);
-        assert!(times.seconds.len() < 100_000, "{}", times.seconds.len());
+        let Ok(timed) = times(Until::Runs(1_000_000), &mut short);
+        assert_eq!(timed.runs, 1_000_000);
+        assert!(timed.seconds.len() < 100_000, "{}", timed.seconds.len());
         assert!(runs > 1_000_000, "there was no warm-up");
 
         let long = || {
             sleep(Duration::from_millis(1));
             Ok::<(), Infallible>(())
         };
-        let Ok(times) = sampling(Until::Runs(3)).times(long);
-        assert_eq!((times.runs, times.seconds.len()), (3, 3));
-        assert!(times.least() >= 1e-3);
-        let Ok(times) = sampling(Until::Time(Duration::ZERO)).times(long);
-        assert_eq!(times.runs, FEWEST);
+        let Ok(timed) = times(Until::Runs(3), long);
+        assert_eq!((timed.runs, timed.seconds.len()), (3, 3));
+        assert!(timed.seconds.iter().all(|seconds| *seconds >= 1e-3));
+        assert!(timed.end - timed.start >= Duration::from_millis(3));
+        let Ok(timed) = times(Until::Time(Duration::ZERO), long);
+        assert_eq!(timed.runs, FEWEST);
     }
 
     #[test]
@@ -174,7 +166,7 @@ mod tests {
                 Ok(())
             }
         };
-        let ended = sampling(Until::Runs(10)).times(failing);
+        let ended = times(Until::Runs(10), failing);
         assert_eq!(ended.err(), Some("as intended"));
         assert_eq!(left, 0);
     }

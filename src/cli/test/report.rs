@@ -1,14 +1,17 @@
 //! What a run of cases found, as text, as JSON, and in files.
 
+use std::env;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::builder::styling::AnsiColor;
 use serde_json::json;
 
 use super::discover::Case;
 use super::expectations::Stale;
+use crate::cli::colour::Colours;
 use crate::cli::difference::Tolerance;
 use crate::cli::whole_file::WholeFile;
 use crate::cli::{Failure, Verdict, print};
@@ -28,7 +31,7 @@ pub(super) enum Status {
 }
 
 impl Status {
-    const ALL: [Status; 6] = [
+    pub(super) const ALL: [Status; 6] = [
         Status::Passed,
         Status::Failed,
         Status::Skipped,
@@ -48,6 +51,14 @@ impl Status {
         }
     }
 
+    fn colour(self) -> AnsiColor {
+        match self {
+            Status::Passed => AnsiColor::Green,
+            Status::Skipped | Status::Xfailed => AnsiColor::Yellow,
+            Status::Failed | Status::Xpassed | Status::Unsupported => AnsiColor::Red,
+        }
+    }
+
     /// Whether it makes the whole run fail.
     pub(super) fn is_bad(self) -> bool {
         matches!(self, Status::Failed | Status::Xpassed | Status::Unsupported)
@@ -56,6 +67,7 @@ impl Status {
 
 /// What became of one case.
 pub(super) struct Outcome {
+    pub(super) folder: PathBuf,
     pub(super) name: String,
     pub(super) suite: String,
     pub(super) status: Status,
@@ -88,8 +100,9 @@ impl Report {
         }
     }
 
-    /// A line a case that needs attention (with `verbose`, of every case not passed), then the counts.
-    pub(super) fn text(&self, verbose: bool) -> String {
+    /// A line a case that needs attention (with `verbose`, of every case not passed), for those that failed the command
+    /// that runs them alone, then the counts.
+    pub(super) fn text(&self, verbose: bool, colours: Colours) -> String {
         let mut text = String::new();
         let shown = |outcome: &&Outcome| match outcome.status {
             Status::Passed => false,
@@ -97,12 +110,17 @@ impl Report {
             _ => true,
         };
         for outcome in self.outcomes.iter().filter(shown) {
-            let (status, name) = (outcome.status.name(), Plain(&outcome.name));
+            let (status, name) = (outcome.status, Plain(&outcome.name));
+            let status = colours.paint(status.colour(), status.name());
             let _ = writeln!(text, "{status} {name}: {}", outcome.detail);
+            if outcome.status == Status::Failed {
+                text += &self.rerun(outcome);
+            }
         }
         for stale in &self.stale {
             let name = Plain(&stale.name);
-            let _ = writeln!(text, "stale {name}: {} names no case", stale.place);
+            let word = colours.paint(AnsiColor::Red, "stale");
+            let _ = writeln!(text, "{word} {name}: {} names no case", stale.place);
         }
         let _ = writeln!(
             text,
@@ -112,8 +130,28 @@ impl Report {
             self.rtol.unwrap_or(Tolerance::ONNX.rtol),
             self.atol.unwrap_or(Tolerance::ONNX.atol),
         );
-        let counts = Status::ALL.map(|status| format!("{} {}", self.count(status), status.name()));
+        let counts = Status::ALL.map(|status| match self.count(status) {
+            0 => format!("0 {}", status.name()),
+            count => colours.paint(status.colour(), &format!("{count} {}", status.name())),
+        });
         text + &counts.join(", ") + "\n"
+    }
+
+    /// The command that runs one case alone.
+    fn rerun(&self, outcome: &Outcome) -> String {
+        let here = env::current_dir().unwrap_or_default();
+        let folder = outcome.folder.strip_prefix(here);
+        let folder = folder.unwrap_or(&outcome.folder).to_string_lossy();
+        let Some(folder) = shell_word(&folder) else {
+            return String::new();
+        };
+        let mut line = format!("  rerun: linn test {folder}");
+        for (option, value) in [("rtol", self.rtol), ("atol", self.atol)] {
+            if let Some(value) = value {
+                let _ = write!(line, " --{option} {value:e}");
+            }
+        }
+        line + "\n"
     }
 
     pub(super) fn json(&self) -> String {
@@ -135,6 +173,21 @@ impl Report {
         };
         document["cases"] = self.outcomes.iter().map(case).collect();
         format!("{document:#}\n")
+    }
+}
+
+/// A text as one word of a command line, in quotes where a shell needs them; `None` if it holds what a terminal would
+/// not show.
+fn shell_word(text: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./,:+@%".contains(c);
+    if text.chars().any(char::is_control) {
+        return None;
+    }
+    match !text.is_empty() && !text.starts_with('-') && text.chars().all(plain) {
+        true => Some(text.to_string()),
+        // A folder that begins with a dash would be taken for an option.
+        false if text.starts_with('-') => shell_word(&format!("./{text}")),
+        false => Some(format!("'{}'", text.replace('\'', "'\\''"))),
     }
 }
 
@@ -171,4 +224,19 @@ pub(super) fn write(file: &Path, text: &str) -> Result<(), Failure> {
         return show(text);
     }
     WholeFile::new(file, |to| to.write_all(text.as_bytes()))?.appear()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_shell() {
+        let word = |text: &str| shell_word(text).unwrap_or_default();
+        assert_eq!(word("node/test_a.b-1"), "node/test_a.b-1");
+        assert_eq!(word("it's <&> $x"), r"'it'\''s <&> $x'");
+        assert_eq!(word("-o"), "./-o");
+        assert_eq!(word(""), "''");
+        assert_eq!(shell_word("a\u{1b}[2J"), None);
+    }
 }
