@@ -3,6 +3,7 @@
 //! One file a subcommand; each has an `Args` and a `run` that returns whether all its checks passed.
 
 mod bench;
+mod cast;
 mod check;
 mod columns;
 mod compare;
@@ -11,10 +12,13 @@ mod data_set;
 mod difference;
 mod engine;
 mod env;
+mod expect;
+mod failure_json;
 mod generate;
 mod grid;
 mod inputs;
 mod inspect;
+mod layout;
 mod literal;
 mod man;
 mod model_file;
@@ -22,15 +26,19 @@ mod npy;
 mod npz;
 mod number;
 mod ops;
+mod picture;
 mod pool;
 mod profile;
 mod run;
+mod shapes;
 mod sink;
 mod source;
 mod subject;
 mod summary;
 mod tensor_json;
 mod test;
+mod tolerances;
+mod top;
 mod whole_file;
 
 use std::fmt;
@@ -45,6 +53,7 @@ use linn::{Class, Error, Remedy};
 /// Runs ONNX models, with the pooling family right in every corner.
 #[derive(Parser)]
 #[command(name = "linn", version, propagate_version = true, max_term_width = 100)]
+#[command(after_long_help = failure_json::HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -85,6 +94,10 @@ pub(crate) fn main() -> ExitCode {
         Ok(Verdict::Failed) => ExitCode::from(1),
         Ok(Verdict::Code(code)) => ExitCode::from(code),
         Err(Failure::BrokenPipe) => ExitCode::SUCCESS,
+        Err(failure) if failure_json::is_wanted(std::env::args_os()) => {
+            say_plain(&format!("{}\n", failure_json::document(&failure)));
+            ExitCode::from(failure.exit_code())
+        }
         Err(failure) => {
             say("error", &failure);
             if let Some(help) = failure.shown_help() {
@@ -116,8 +129,12 @@ enum Failure {
     Linn { file: Option<String>, error: Error },
     /// An input or output file, or the terminal, failed.
     Io { file: String, error: io::Error },
-    /// An input file, or a value given as an argument, is broken or does not fit.
+    /// A value given as an argument is broken or does not fit.
     Input(String),
+    /// An input file is broken or does not fit.
+    Broken { file: String, reason: String },
+    /// What was given to an input is not what it takes.
+    Misfit(Box<inputs::Misfit>),
     /// Another failure, and what to do about it.
     Helped { failure: Box<Failure>, help: String },
     /// The reader of our output has gone.
@@ -159,7 +176,7 @@ impl Failure {
             Failure::Helped { failure, .. } => failure.exit_code(),
             Failure::Usage(_) => 2,
             Failure::Unsupported(_) => 4,
-            Failure::Input(_) => 5,
+            Failure::Input(_) | Failure::Broken { .. } | Failure::Misfit(_) => 5,
             Failure::Io { .. } => 8,
             Failure::Linn { error, .. } => exit_code(error.class()),
         }
@@ -198,12 +215,14 @@ impl fmt::Display for Failure {
             Failure::Usage(reason) | Failure::Unsupported(reason) | Failure::Input(reason) => {
                 f.write_str(reason)
             }
+            Failure::Misfit(misfit) => misfit.fmt(f),
             Failure::Helped { failure, .. } => failure.fmt(f),
             Failure::Linn { file: None, error } => error.fmt(f),
             Failure::Linn {
                 file: Some(file),
                 error,
             } => write!(f, "{file}: {error}"),
+            Failure::Broken { file, reason } => write!(f, "{file}: {reason}"),
             Failure::Io { file, error } => write!(f, "{file}: {error}"),
             Failure::BrokenPipe => f.write_str("broken pipe"),
         }

@@ -5,6 +5,11 @@
 mod about;
 #[path = "cli/compare.rs"]
 mod compare;
+#[path = "cli/inputs.rs"]
+mod inputs;
+#[cfg(feature = "image")]
+#[path = "cli/picture.rs"]
+mod picture;
 #[path = "cli/profile.rs"]
 mod profile;
 #[path = "support/mod.rs"]

@@ -4,38 +4,38 @@ use linn::{DType, Scalar, Tensor};
 
 use super::number::{Number, number_type};
 
-/// A tensor with the numbers of `tensor` as elements of type `dtype`: floats are rounded to the nearest, anything else
-/// has to be a value of the type.
-pub(super) fn cast(tensor: &Tensor, dtype: DType) -> Result<Tensor, String> {
+/// A tensor with the numbers of `tensor` as elements of type `dtype`, and how many of them had to be rounded: floats
+/// become the nearest ones, anything else has to be a value of the type.
+pub(super) fn cast(tensor: &Tensor, dtype: DType) -> Result<(Tensor, usize), String> {
     number_type!(dtype, T => elements::<T>(tensor), else {
         Err(format!("{tensor} cannot be cast to {dtype}"))
     })
 }
 
-fn elements<T: Number>(tensor: &Tensor) -> Result<Tensor, String> {
+fn elements<T: Number>(tensor: &Tensor) -> Result<(Tensor, usize), String> {
     let view = tensor.as_view();
     let mut data = Vec::with_capacity(view.shape().elements());
+    let mut rounded = 0;
     for (index, scalar) in view.scalars().enumerate() {
-        data.push(element::<T>(scalar).ok_or_else(|| {
-            let from = tensor.dtype();
-            format!(
-                "{from} cannot be cast to {}: element {index} is {scalar}",
-                T::DTYPE
-            )
-        })?);
+        let element = element::<T>(scalar).ok_or_else(|| {
+            let (from, to) = (tensor.dtype(), T::DTYPE);
+            format!("{from} cannot be cast to {to}: element {index} is {scalar}")
+        })?;
+        rounded += usize::from(!is_same(scalar, element.scalar()));
+        data.push(element);
     }
-    Tensor::new(tensor.shape(), data).map_err(|error| error.to_string())
+    let tensor = Tensor::new(tensor.shape(), data).map_err(|error| error.to_string())?;
+    Ok((tensor, rounded))
 }
 
 /// The element of type `T` that stands for a number.
 fn element<T: Number>(scalar: Scalar<'_>) -> Option<T> {
+    if let Some(value) = integer(scalar) {
+        return T::from_integer(value);
+    }
     let float = match scalar {
-        Scalar::Int(value) => return T::from_integer(value.into()),
-        Scalar::UInt(value) => return T::from_integer(value.into()),
-        Scalar::Bool(value) => return T::from_integer(value.into()),
-        Scalar::F32(value) => f64::from(value),
-        Scalar::F64(value) => value,
         Scalar::Complex(..) | Scalar::Text(_) => return None,
+        scalar => scalar.to_f64()?,
     };
     match float.is_finite() {
         true if T::FLOAT => T::from_float(float),
@@ -43,6 +43,30 @@ fn element<T: Number>(scalar: Scalar<'_>) -> Option<T> {
         true => None,
         // The types know themselves which of NaN and the infinities they have.
         false => T::parse(&float.to_string()),
+    }
+}
+
+fn integer(scalar: Scalar<'_>) -> Option<i128> {
+    match scalar {
+        Scalar::Int(value) => Some(value.into()),
+        Scalar::UInt(value) => Some(value.into()),
+        Scalar::Bool(value) => Some(value.into()),
+        _ => None,
+    }
+}
+
+/// Whether two elements are the same number, NaN being one.
+fn is_same(from: Scalar<'_>, to: Scalar<'_>) -> bool {
+    let float = |scalar| match scalar {
+        Scalar::Complex(re, _) => Some(re),
+        scalar => scalar.to_f64(),
+    };
+    match (integer(from), integer(to), float(from), float(to)) {
+        (Some(from), Some(to), ..) => from == to,
+        // An integer that an f64 does not hold is not equal to any.
+        (Some(from), None, _, Some(to)) => to as i128 == from,
+        (.., Some(from), Some(to)) => from == to || (from.is_nan() && to.is_nan()),
+        _ => false,
     }
 }
 
@@ -54,7 +78,7 @@ mod tests {
 
     fn to<F: Element, T: Element + PartialEq>(from: Vec<F>) -> Result<Vec<T>, String> {
         let tensor = Tensor::new(&[from.len()], from).unwrap();
-        let cast = cast(&tensor, T::DTYPE)?;
+        let (cast, _) = cast(&tensor, T::DTYPE)?;
         Ok(cast.as_slice::<T>().unwrap().to_vec())
     }
 
@@ -89,5 +113,20 @@ mod tests {
         let infinities = to::<f64, f32>(vec![f64::INFINITY, f64::NEG_INFINITY]);
         assert_eq!(infinities, Ok(vec![f32::INFINITY, f32::NEG_INFINITY]));
         assert!(to::<f32, f16>(vec![f32::NAN]).unwrap()[0].is_nan());
+    }
+
+    #[test]
+    fn what_is_rounded_is_counted() {
+        fn rounded<F: Element>(from: Vec<F>, dtype: DType) -> usize {
+            cast(&Tensor::new(&[from.len()], from).unwrap(), dtype)
+                .unwrap()
+                .1
+        }
+        assert_eq!(rounded(vec![0.1, 0.5, f64::NAN, -0.0], DType::F32), 1);
+        assert_eq!(rounded(vec![(1 << 24) + 1, 1 << 24], DType::F32), 1);
+        assert_eq!(rounded(vec![i64::MAX, i64::MIN], DType::F64), 1);
+        assert_eq!(rounded(vec![0u8, 255], DType::F16), 0);
+        assert_eq!(rounded(vec![0.1f32], DType::F64), 0);
+        assert_eq!(rounded(vec![0.1f64, 2.0], DType::C64), 1);
     }
 }

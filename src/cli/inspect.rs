@@ -8,6 +8,7 @@ use super::columns::{self, Column, short, table, wrapped};
 use super::engine::Engine;
 use super::model_file::ModelFile;
 use super::run::Format;
+use super::shapes::parse_dim;
 use super::source::Loader;
 use super::{Failure, Verdict, print};
 
@@ -64,12 +65,6 @@ impl Args {
         })?;
         Ok(Verdict::Passed)
     }
-}
-
-fn parse_dim(text: &str) -> Result<(String, usize), String> {
-    let (name, size) = text.rsplit_once('=').ok_or("must be NAME=SIZE")?;
-    let size = size.parse().map_err(|_| "SIZE is no whole number")?;
-    Ok((name.to_string(), size))
 }
 
 /// The longest line of sentences.

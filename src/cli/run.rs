@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use linn::{Outputs, Profile};
-use serde_json::json;
+use linn::{Outputs, Profile, Tensor};
+use serde_json::{Value, json};
 
 use super::engine::Engine;
+use super::expect::{Expect, Finding};
 use super::profile::{By, Profiled, trace};
 use super::sink::{self, Sink};
 use super::subject::Subject;
+use super::top::{self, Top};
 use super::{Failure, Verdict, columns, print, say_plain, summary};
 
 /// How results are printed.
@@ -38,6 +40,12 @@ pub(super) struct Args {
     /// Where an output, or any value of the graph, goes; without NAME all outputs
     #[arg(short, long = "output", value_name = "[NAME=]SINK")]
     output: Vec<String>,
+
+    #[command(flatten)]
+    top: Top,
+
+    #[command(flatten)]
+    expect: Expect,
 
     /// Show where the time goes, by operator, node or shape: on stderr, or in the document
     #[arg(
@@ -68,6 +76,8 @@ Examples:
   linn run model.onnx -i x.npy -o y.npy               from numpy and back
   linn run model.onnx -i '[1,2;3,4]'                  with values
   linn run model.onnx -i a=x.npz:a -i b=rand:-1,1     inputs by name
+  linn run model.onnx -i cat.jpg --labels names.txt   what is in a picture
+  linn run model.onnx --data test_data_set_0 --expect stored inputs and outputs
   linn run model.onnx -i x.npy -o pool1=-             any value of the graph, as JSON
   linn run model.onnx -i x.npy -o out/                every output, as out/NAME.npy
   linn run model.onnx --profile=node                  which nodes take the time";
@@ -77,12 +87,24 @@ Sources:
   FILE.npy, FILE.npz[:KEY]  arrays of numpy; without KEY the only array, or each array for the input it is
                             named after (arr_0, arr_1 ... in order)
   FILE.pb                   a TensorProto, as in the ONNX test data
+  FILE.png, .jpg, .webp, .bmp
+                            a picture, for an input with 1 or 3 channels: see --preprocess
   -                         any of these from stdin
   rand[:LOW,HIGH]           random: floats from 0 to 1, integers from 0 to 9, booleans; or from LOW to HIGH
   zeros, ones, iota         all 0, all 1, or 0, 1, 2 ... in C order
   '[1,2;3,4]', 5            values: commas between elements, semicolons between rows, or nested brackets;
                             axes of size 1 are put in front up to the rank of the input
-  Files keep their element type. Dimensions of a generated input that the model leaves open become 1.
+  Files keep their element type unless --cast is given. Dimensions of a generated input that the model leaves
+  open become 1, or what --shape or --dim says.
+
+Recipes of --preprocess:
+  imagenet                  the short side resized to 8/7 of what the input wants (256 for 224), the middle cut out,
+                            (x / 255 - mean) / deviation of red, green and blue
+  caffe                     resized and cut likewise; x - mean of blue, green and red
+  scale01, minus1to1, raw   the whole picture resized to what the input wants; x / 255, x / 127.5 - 1, or x
+  Resizing is bilinear, over all pixels that a smaller one covers. Sizes that the model leaves open are 224 for
+  imagenet and caffe, else those of the picture. Pictures stand as their EXIF data say, on white where they are
+  transparent; for one channel they become grey. Elements of type i8 are those of u8 less 128.
 
 Sinks:
   FILE.npy, FILE.pb         one tensor
@@ -97,7 +119,11 @@ Profiles: the first run of the program, so with what it does once; `linn bench -
   are read and written, MACs counted as by `linn inspect`. The document has a key profile: runs, total_s,
   nodes_s, by, groups, nodes.
 
-Exit codes: 0 done, 2 wrong usage, 3 invalid model, 4 not supported, 5 inputs do not fit, 6 failed on the
+The document linn.run/1 has the keys linn, model, outputs (name, dtype, shape, min, mean, max, nan, inf; data where
+  they are few; with --top: softmax, and top: for each row a list of class, score, label), profile, and with
+  --expect: expected (name, agrees, detail, rtol, atol). Failures: see `linn --help`.
+
+Exit codes: 0 done, 1 not as expected, 2 wrong usage, 3 invalid model, 4 not supported, 5 inputs do not fit, 6 failed on the
 values, 7 over a limit, 8 a file failed.
 
 Examples:
@@ -132,13 +158,16 @@ impl Args {
             plan.check_other(file)?;
         }
         let inputs = self.subject.inputs(model, &mut loader)?;
+        let expected = self.expect.load(&self.subject, model, &mut loader)?;
+        let ranker = self.top.ranker(&mut loader)?;
 
         let shows = match self.format {
-            Format::Text => plan.is_empty(),
+            Format::Text => plan.is_empty() || (ranker.is_some() && !plan.uses_stdout()),
             Format::Json => !plan.uses_stdout(),
         };
         let mut names: Vec<&str> = plan.names().collect();
-        if shows {
+        names.extend(expected.iter().map(|(name, _)| name.as_str()));
+        if shows || ranker.is_some() {
             names.extend(&outputs);
         }
         names.sort_unstable();
@@ -159,6 +188,12 @@ impl Args {
             }
             _ => None,
         };
+        let shown: Vec<(&str, &Tensor)> = outputs
+            .iter()
+            .filter_map(|name| Some((*name, values.get(name)?)))
+            .collect();
+        let rankings = ranker.map(|ranker| ranker.rankings(&shown)).transpose()?;
+        let findings = self.expect.findings(&expected, &values, model.is_exact());
         plan.write_with(trace, |name| values.get(name))?;
         let profiled = profile.and_then(|profile| Profiled::new(&[profile]));
         let profiled = profiled.zip(self.profile);
@@ -166,25 +201,44 @@ impl Args {
         if let Some((profiled, by)) = profiled.as_ref().filter(|_| !in_document) {
             say_plain(&profiled.text(*by, columns::stderr_width()));
         }
-        if shows {
-            let shown = outputs
-                .iter()
-                .filter_map(|name| Some((*name, values.get(name)?)));
-            match self.format {
-                Format::Text => print(summary::lines(shown))?,
-                Format::Json => {
-                    let mut document = json!({
-                        "schema": "linn.run/1",
-                        "linn": env!("CARGO_PKG_VERSION"),
-                        "model": self.subject.model(),
-                        "outputs": shown.map(|(name, tensor)| summary::json(name, tensor)).collect::<Vec<_>>(),
-                    });
-                    if let Some((profiled, by)) = &profiled {
-                        document["profile"] = profiled.json(*by);
-                    }
-                    print(format!("{document}\n"))?;
-                }
+        let lines: String = findings.iter().map(Finding::line).collect();
+        match self.format {
+            _ if plan.uses_stdout() => say_plain(&lines),
+            Format::Text => {
+                let text = match &rankings {
+                    _ if !shows => String::new(),
+                    Some(rankings) => top::text(&shown, rankings),
+                    None => summary::lines(shown),
+                };
+                print(text + &lines)?;
             }
+            Format::Json => {
+                let mut tensors: Vec<Value> = shown
+                    .iter()
+                    .map(|(name, tensor)| summary::json(name, tensor))
+                    .collect();
+                for (tensor, ranking) in tensors.iter_mut().zip(rankings.iter().flatten()) {
+                    if let Some(ranking) = ranking {
+                        top::add_json(tensor, ranking);
+                    }
+                }
+                let mut document = json!({
+                    "schema": "linn.run/1",
+                    "linn": env!("CARGO_PKG_VERSION"),
+                    "model": self.subject.model(),
+                    "outputs": tensors,
+                });
+                if let Some((profiled, by)) = &profiled {
+                    document["profile"] = profiled.json(*by);
+                }
+                if !findings.is_empty() {
+                    document["expected"] = findings.iter().map(Finding::json).collect();
+                }
+                print(format!("{document}\n"))?;
+            }
+        }
+        if !findings.iter().all(Finding::agrees) {
+            return Ok(Verdict::Failed);
         }
         Ok(Verdict::Passed)
     }

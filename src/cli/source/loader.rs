@@ -6,11 +6,14 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use linn::text::Quoted;
+use linn::text::{Plain, Quoted};
 use linn::{DType, Dim, Shape, Tensor, read_tensor};
 
-use super::{Archive, FileSource, Format, Opened, Source, Wanted, memory_limit};
+use super::{Archive, FileSource, Format, Opened, Pixels, Wanted, memory_limit};
 use crate::cli::generate::Generator;
+use crate::cli::inputs::Fitting;
+#[cfg(feature = "image")]
+use crate::cli::inputs::Misfit;
 use crate::cli::npz::{self, Npz};
 use crate::cli::{Failure, note, npy};
 
@@ -19,6 +22,8 @@ pub(in crate::cli) struct Loader {
     seed: u64,
     /// The most bytes that one input may take.
     limit: usize,
+    /// What is done to inputs so that they fit.
+    fitting: Fitting,
     stdin_is_taken: bool,
     /// The sizes that stand for named dimensions in this run.
     symbols: BTreeMap<String, usize>,
@@ -29,35 +34,85 @@ impl Loader {
         Loader {
             seed,
             limit,
+            fitting: Fitting::default(),
             stdin_is_taken: false,
             symbols: BTreeMap::new(),
         }
     }
 
-    /// The tensor that a source gives for an input.
-    pub(in crate::cli) fn tensor(
+    /// Makes the inputs from now on fit as `fitting` says.
+    pub(in crate::cli) fn fit(&mut self, fitting: Fitting) {
+        self.fitting = fitting;
+    }
+
+    /// A tensor from a file or an argument, made to fit an input.
+    pub(in crate::cli) fn admit(
         &mut self,
-        source: &Source,
+        tensor: Tensor,
         wanted: Wanted<'_>,
+        from: Option<&str>,
     ) -> Result<Tensor, Failure> {
-        let tensor = match source {
-            Source::File(file) => match self.open(file)? {
-                Opened::Tensor(tensor) => tensor,
-                Opened::Archive(mut archive) => archive.read_for(wanted.name)?,
-            },
-            Source::Literal(literal) => literal
-                .tensor(wanted.dtype, wanted.dims.map_or(0, <[Dim]>::len))
-                .map_err(|reason| {
-                    Failure::Input(format!("the input {}: {reason}", Quoted(wanted.name)))
-                })?,
-            Source::Generated(generator) => return self.generate(generator, wanted),
-        };
+        let tensor = self.fitting.admit(tensor, wanted, from)?;
         self.learn(wanted, &tensor);
         Ok(tensor)
     }
 
+    /// A picture as the tensor that an input takes; says what was done to it.
+    #[cfg(feature = "image")]
+    pub(in crate::cli) fn picture(
+        &mut self,
+        pixels: &Pixels,
+        wanted: Wanted<'_>,
+    ) -> Result<Tensor, Failure> {
+        use crate::cli::picture::{Picture, PictureError};
+
+        let file = &pixels.file;
+        let failure = |got: String| {
+            move |error| match error {
+                PictureError::Limit(reason) => Failure::Linn {
+                    file: Some(file.shown()),
+                    error: memory_limit(reason),
+                },
+                PictureError::Unfit(reason) => Failure::Misfit(Box::new(Misfit {
+                    file: Some(file.shown()),
+                    input: wanted.name.to_string(),
+                    reason: format!("takes no such picture, as {reason}"),
+                    want: wanted.to_string(),
+                    got: got.clone(),
+                })),
+                error => file.broken(Plain(&error.to_string())),
+            }
+        };
+        let picture =
+            Picture::decode(&pixels.bytes, self.limit).map_err(failure("a picture".to_string()))?;
+        let got = format!("a picture {}x{}", picture.width(), picture.height());
+        let preparation = picture
+            .prepare(self.fitting.preprocess, wanted.dims, wanted.dtype, None)
+            .map_err(failure(got.clone()))?;
+        let tensor = preparation.tensor().map_err(failure(got))?;
+        note(format!(
+            "{} {preparation} (--preprocess changes it)",
+            file.shown()
+        ));
+        self.learn(wanted, &tensor);
+        Ok(tensor)
+    }
+
+    /// Refuses a picture.
+    #[cfg(not(feature = "image"))]
+    pub(in crate::cli) fn picture(
+        &mut self,
+        pixels: &Pixels,
+        _: Wanted<'_>,
+    ) -> Result<Tensor, Failure> {
+        Err(Failure::Unsupported(format!(
+            "{}: pictures need the feature `image`, without which this linn was built",
+            pixels.file.shown()
+        )))
+    }
+
     /// Remembers the sizes that a tensor gives to named dimensions.
-    pub(in crate::cli) fn learn(&mut self, wanted: Wanted<'_>, tensor: &Tensor) {
+    fn learn(&mut self, wanted: Wanted<'_>, tensor: &Tensor) {
         for (dim, size) in wanted
             .dims
             .unwrap_or_default()
@@ -133,6 +188,10 @@ impl Loader {
             Format::Pb => read_tensor(bytes)
                 .map(|(_, tensor)| Opened::Tensor(tensor))
                 .map_err(|error| file.broken(error)),
+            Format::Picture => Ok(Opened::Picture(Pixels {
+                file: file.clone(),
+                bytes,
+            })),
             Format::Npz => {
                 let npz = Npz::open(bytes, self.limit).map_err(|error| file.npz_failure(error))?;
                 let mut archive = Archive {
@@ -187,9 +246,17 @@ fn sniff(bytes: &[u8]) -> Format {
         Format::Npy
     } else if npz::MAGIC.iter().any(|magic| bytes.starts_with(magic)) {
         Format::Npz
+    } else if is_picture(bytes) {
+        Format::Picture
     } else {
         Format::Pb
     }
+}
+
+/// Whether a file begins as a PNG, JPEG or WebP picture does. A tensor may well begin with the two letters of BMP.
+fn is_picture(bytes: &[u8]) -> bool {
+    let is_webp = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
+    bytes.starts_with(b"\x89PNG\r\n") || bytes.starts_with(b"\xff\xd8\xff") || is_webp
 }
 
 #[cfg(test)]
@@ -205,18 +272,10 @@ mod tests {
             dims: Some(&dims),
         };
         let mut loader = Loader::new(0, 1 << 20);
-        let given = Source::parse("[1,2;3,4;5,6]").unwrap();
-        let x = loader.tensor(&given, wanted("x")).unwrap();
+        let given = Tensor::new(&[3, 2], vec![0.0f32; 6]).unwrap();
+        loader.admit(given, wanted("x"), None).unwrap();
         let y = loader.generate(&Generator::Iota, wanted("y")).unwrap();
-        assert_eq!(
-            (x.to_string(), y.to_string()),
-            ("f32[3,2]".into(), "f32[3,2]".into())
-        );
-        let row = Source::parse("[7,8]").unwrap();
-        assert_eq!(
-            loader.tensor(&row, wanted("z")).unwrap().to_string(),
-            "f32[1,2]"
-        );
+        assert_eq!(y.to_string(), "f32[3,2]");
     }
 
     #[test]
