@@ -1,6 +1,7 @@
 //! Which source feeds which input of a model.
 
 mod fitting;
+mod misfit;
 
 use std::path::Path;
 
@@ -11,7 +12,8 @@ use super::Failure;
 use super::generate::Generator;
 use super::literal::Literal;
 use super::source::{Archive, Loader, Opened, Source};
-pub(super) use fitting::{Fitting, Misfit};
+pub(super) use fitting::Fitting;
+pub(super) use misfit::Misfit;
 
 /// The tensors of a run by the names of their inputs.
 pub(super) type Inputs = Vec<(String, Tensor)>;

@@ -1,11 +1,11 @@
 //! Where an input comes from: a file, stdin, a generator or an inline literal.
 
 mod loader;
+mod pixels;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
 use linn::text::{Plain, Quoted};
 use linn::{DType, Dim, Error, Tensor, ValueInfo};
 
@@ -14,6 +14,7 @@ use super::generate::Generator;
 use super::literal::Literal;
 use super::npz::{Npz, NpzError};
 pub(super) use loader::Loader;
+pub(super) use pixels::Pixels;
 
 /// A SOURCE of the command line.
 #[derive(Clone, Debug, PartialEq)]
@@ -138,20 +139,6 @@ pub(super) enum Opened {
     Tensor(Tensor),
     Archive(Archive),
     Picture(Pixels),
-}
-
-/// The bytes of a picture, which become a tensor only for an input.
-pub(super) struct Pixels {
-    file: FileSource,
-    bytes: Bytes,
-}
-
-impl Pixels {
-    /// The failure where tensors alone are of use.
-    pub(super) fn refused(&self) -> Failure {
-        self.file
-            .broken("a picture can be the input of a model alone")
-    }
 }
 
 /// An open `.npz` archive that still knows where it came from.

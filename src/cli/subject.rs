@@ -69,6 +69,7 @@ impl Subject {
     /// was named that has them, else random ones.
     pub(super) fn inputs(&self, model: &Model, loader: &mut Loader) -> Result<Inputs, Failure> {
         let (infos, shapes) = shapes::apply(&self.shape, model.inputs())?;
+        self.fitting.check_names(&infos)?;
         loader.fit(self.fitting.clone().with_shapes(shapes));
         let Some(folder) = self.data_set() else {
             if !self.input.is_empty() {

@@ -76,7 +76,8 @@ fn axes_in_another_order_are_transposed_on_request() {
         5,
         "x.npy: the input 'x' has elements of type u8, must have f32 and has rank 3, must have rank 4: \
          wanted f32[N,3,4,5], got u8[4,5,3]\n\
-         help: its channels look to be the last axis and it has no batch axis: add --layout nhwc --cast\n",
+         help: its channels look to be the last axis and it has no batch axis: add --layout nhwc --cast, \
+         or give the picture itself, as cat.jpg\n",
     );
     let y = files.at("y.npy");
     let args = ["-i", &x, "--layout", "nhwc", "--cast", "-o", &y];
@@ -104,7 +105,21 @@ fn axes_in_another_order_are_transposed_on_request() {
         "help: its channels look to be the first axis: add --layout nchw\n",
     );
     run(&last, &["-i", &x, "--layout", "nchw"]).works();
-    run(&last, &["--layout", "hwc"]).fails_as_usage("nchw, nhwc");
+    let wrong = run(&last, &["-i", &x, "--layout", "nhwc"]);
+    wrong.fails(
+        5,
+        "help: its channels look to be the first axis: add --layout nchw\n",
+    );
+    run(&last, &["-i", &x, "--layout", "x=nchw", "--layout", "nhwc"]).works();
+    run(&last, &["--layout", "z=nchw"]).fails(5, "no input 'z'; its inputs are 'x'");
+    run(&last, &["--layout", "hwc"]).fails_as_usage("must be nchw or nhwc");
+    // Three axes without channels are no picture, unless it is said that they are.
+    let words = identity(&files, DType::F32, "B,S,D");
+    write_npy(&x, &Array::<f32, _>::zeros((2, 7, 5))).unwrap();
+    let ran = run(&words, &["-i", &x, "--layout", "nhwc"]).works();
+    assert!(ran.text().starts_with("y  f32[2,7,5]"));
+    let ran = run(&words, &["-i", &x, "--layout", "x=nhwc"]).works();
+    assert!(ran.text().starts_with("y  f32[5,2,7]"));
 }
 
 #[test]

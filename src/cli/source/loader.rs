@@ -6,14 +6,12 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use linn::text::{Plain, Quoted};
+use linn::text::Quoted;
 use linn::{DType, Dim, Shape, Tensor, read_tensor};
 
-use super::{Archive, FileSource, Format, Opened, Pixels, Wanted, memory_limit};
+use super::{Archive, FileSource, Format, Opened, Pixels, Wanted, memory_limit, pixels};
 use crate::cli::generate::Generator;
 use crate::cli::inputs::Fitting;
-#[cfg(feature = "image")]
-use crate::cli::inputs::Misfit;
 use crate::cli::npz::{self, Npz};
 use crate::cli::{Failure, note, npy};
 
@@ -58,57 +56,14 @@ impl Loader {
     }
 
     /// A picture as the tensor that an input takes; says what was done to it.
-    #[cfg(feature = "image")]
     pub(in crate::cli) fn picture(
         &mut self,
         pixels: &Pixels,
         wanted: Wanted<'_>,
     ) -> Result<Tensor, Failure> {
-        use crate::cli::picture::{Picture, PictureError};
-
-        let file = &pixels.file;
-        let failure = |got: String| {
-            move |error| match error {
-                PictureError::Limit(reason) => Failure::Linn {
-                    file: Some(file.shown()),
-                    error: memory_limit(reason),
-                },
-                PictureError::Unfit(reason) => Failure::Misfit(Box::new(Misfit {
-                    file: Some(file.shown()),
-                    input: wanted.name.to_string(),
-                    reason: format!("takes no such picture, as {reason}"),
-                    want: wanted.to_string(),
-                    got: got.clone(),
-                })),
-                error => file.broken(Plain(&error.to_string())),
-            }
-        };
-        let picture =
-            Picture::decode(&pixels.bytes, self.limit).map_err(failure("a picture".to_string()))?;
-        let got = format!("a picture {}x{}", picture.width(), picture.height());
-        let preparation = picture
-            .prepare(self.fitting.preprocess, wanted.dims, wanted.dtype, None)
-            .map_err(failure(got.clone()))?;
-        let tensor = preparation.tensor().map_err(failure(got))?;
-        note(format!(
-            "{} {preparation} (--preprocess changes it)",
-            file.shown()
-        ));
+        let tensor = pixels.tensor(wanted, &self.fitting, self.limit)?;
         self.learn(wanted, &tensor);
         Ok(tensor)
-    }
-
-    /// Refuses a picture.
-    #[cfg(not(feature = "image"))]
-    pub(in crate::cli) fn picture(
-        &mut self,
-        pixels: &Pixels,
-        _: Wanted<'_>,
-    ) -> Result<Tensor, Failure> {
-        Err(Failure::Unsupported(format!(
-            "{}: pictures need the feature `image`, without which this linn was built",
-            pixels.file.shown()
-        )))
     }
 
     /// Remembers the sizes that a tensor gives to named dimensions.
@@ -188,10 +143,7 @@ impl Loader {
             Format::Pb => read_tensor(bytes)
                 .map(|(_, tensor)| Opened::Tensor(tensor))
                 .map_err(|error| file.broken(error)),
-            Format::Picture => Ok(Opened::Picture(Pixels {
-                file: file.clone(),
-                bytes,
-            })),
+            Format::Picture => Ok(Opened::Picture(Pixels::new(file.clone(), bytes))),
             Format::Npz => {
                 let npz = Npz::open(bytes, self.limit).map_err(|error| file.npz_failure(error))?;
                 let mut archive = Archive {
@@ -246,17 +198,11 @@ fn sniff(bytes: &[u8]) -> Format {
         Format::Npy
     } else if npz::MAGIC.iter().any(|magic| bytes.starts_with(magic)) {
         Format::Npz
-    } else if is_picture(bytes) {
+    } else if pixels::is_picture(bytes) {
         Format::Picture
     } else {
         Format::Pb
     }
-}
-
-/// Whether a file begins as a PNG, JPEG or WebP picture does. A tensor may well begin with the two letters of BMP.
-fn is_picture(bytes: &[u8]) -> bool {
-    let is_webp = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
-    bytes.starts_with(b"\x89PNG\r\n") || bytes.starts_with(b"\xff\xd8\xff") || is_webp
 }
 
 #[cfg(test)]
