@@ -2,6 +2,7 @@
 //!
 //! One file a subcommand; each has an `Args` and a `run` that returns whether all its checks passed.
 
+mod batches;
 mod bench;
 mod cast;
 mod check;
@@ -30,6 +31,7 @@ mod picture;
 mod pool;
 mod profile;
 mod run;
+mod save_all;
 mod shapes;
 mod sink;
 mod source;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::engine::Engine;
 use super::expect::{Expect, Finding};
 use super::profile::{By, Profiled, trace};
+use super::save_all::save_all;
 use super::sink::{self, Sink};
 use super::subject::Subject;
 use super::top::{self, Top};
@@ -40,6 +41,11 @@ pub(super) struct Args {
     /// Where an output, or any value of the graph, goes; without NAME all outputs
     #[arg(short, long = "output", value_name = "[NAME=]SINK")]
     output: Vec<String>,
+
+    /// Write every value that the run computes as DIR/NAME.npy, and an index of them, DIR/values.json; with --opt none,
+    /// every value of the graph
+    #[arg(long, value_name = "DIR")]
+    save_all: Option<PathBuf>,
 
     #[command(flatten)]
     top: Top,
@@ -111,7 +117,9 @@ Sinks:
   FILE.json, -              one tensor as a document linn.tensor/1, in a file or on stdout
   FILE.npz                  all outputs, or one value
   FOLDER/                   all outputs as FOLDER/NAME.npy, with _ for unusual characters of NAME
-  Files appear when everything has worked, each as a whole.
+  Files appear when everything has worked, each as a whole. With --save-all they appear one after another, strings as
+  NAME.pb; of names that would be the same file, later ones end in -2, -3 ... The index has for each value name, file,
+  dtype and shape.
 
 Profiles: the first run of the program, so with what it does once; `linn bench --profile` shows the usual one.
   Nodes are those that run: with --opt all, one may do the work of several in the file, unless -o asks for a
@@ -195,6 +203,9 @@ impl Args {
         let rankings = ranker.map(|ranker| ranker.rankings(&shown)).transpose()?;
         let findings = self.expect.findings(&expected, &values, model.is_exact());
         plan.write_with(trace, |name| values.get(name))?;
+        if let Some(folder) = &self.save_all {
+            save_all(folder, &loaded, &inputs)?;
+        }
         let profiled = profile.and_then(|profile| Profiled::new(&[profile]));
         let profiled = profiled.zip(self.profile);
         let in_document = shows && self.format == Format::Json;

@@ -339,6 +339,49 @@ fn the_largest_scores_are_shown_with_their_labels() {
         .fails(5, "no output is a row of scores: 'y' is f32[1,1,5,5]\n");
 }
 
+#[test]
+fn every_value_is_saved_under_a_name_of_its_own() {
+    let files = Files::new();
+    let build = Build::new(21)
+        .input("x", DType::F32, "2")
+        .node(node("Neg", &["x"], &["../a"]))
+        .node(node("Abs", &["../a"], &["..:a"]))
+        .node(node("Sqrt", &["..:a"], &["y"]));
+    let model = files.at("model.onnx");
+    fs::write(&model, build.output("y").bytes()).unwrap();
+    let folder = files.at("new/all");
+    let args = ["-i", "[4,9]", "--save-all", &folder, "--opt", "none"];
+    let ran = run(&model, &args).works();
+    assert!(ran.text().starts_with("y  f32[2]"));
+    let index: Value =
+        serde_json::from_slice(&fs::read(files.path("new/all/values.json")).unwrap()).unwrap();
+    assert_eq!(index["schema"], "linn.values/1");
+    let values = index["values"].as_array().unwrap();
+    let pairs: Vec<(&str, &str)> = values
+        .iter()
+        .map(|value| {
+            (
+                value["name"].as_str().unwrap(),
+                value["file"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        pairs,
+        [("../a", ".._a.npy"), ("..:a", ".._a-2.npy"), ("y", "y.npy")]
+    );
+    let read = |file: &str| -> Vec<f32> {
+        let array: Array<f32, ndarray::Ix1> =
+            ndarray_npy::read_npy(files.path("new/all").join(file)).unwrap();
+        array.to_vec()
+    };
+    assert_eq!(read(".._a.npy"), [-4.0, -9.0]);
+    assert_eq!(read(".._a-2.npy"), [4.0, 9.0]);
+    assert_eq!(read("y.npy"), [2.0, 3.0]);
+    assert_eq!(files.names(), ["model.onnx", "new"]);
+    run(&model, &["--save-all", &files.at("model.onnx/all")]).fails(8, "model.onnx/all: ");
+}
+
 /// The one document on stderr of a failure.
 fn error(args: &[&str]) -> Value {
     let ran = linn(&[args, &["--format", "json"]].concat());
