@@ -78,7 +78,15 @@ enum Command {
 
 /// Parses the arguments and runs the subcommand.
 pub(crate) fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
+    let is_json = failure_json::is_wanted(std::env::args_os());
+    let cli = match Cli::try_parse() {
+        Err(error) if is_json && error.use_stderr() => {
+            say_plain(&format!("{}\n", failure_json::of_arguments(&error)));
+            return ExitCode::from(2);
+        }
+        parsed => parsed.unwrap_or_else(|error| error.exit()),
+    };
+    let outcome = match cli.command {
         Command::Run(args) => args.run(),
         Command::Inspect(args) => args.run(),
         Command::Check(args) => args.run(),
@@ -96,7 +104,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(Verdict::Failed) => ExitCode::from(1),
         Ok(Verdict::Code(code)) => ExitCode::from(code),
         Err(Failure::BrokenPipe) => ExitCode::SUCCESS,
-        Err(failure) if failure_json::is_wanted(std::env::args_os()) => {
+        Err(failure) if is_json => {
             say_plain(&format!("{}\n", failure_json::document(&failure)));
             ExitCode::from(failure.exit_code())
         }

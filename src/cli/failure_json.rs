@@ -9,9 +9,9 @@ use super::Failure;
 
 /// What `linn --help` says of them.
 pub(super) const HELP: &str = "\
-With --format json, a failure is one line on stderr, the last one, as a document linn.error/1 with the keys
-  class       usage, input, invalid, unsupported, run, limit, io
-  exit_code   that of the program: 2 usage, 3 invalid, 4 unsupported, 5 input, 6 run, 7 limit, 8 io
+With --format json, a failure is one line on stderr, the last one: a document linn.error/1 with keys
+  class       usage, invalid, unsupported, input, run, limit, io
+  exit_code   that of the program, of these classes: 2, 3, 4, 5, 6, 7, 8
   message     what stands behind `error:` otherwise
 and, as far as they are known,
   file        the file that is at fault, or whose model is
@@ -23,7 +23,7 @@ and, as far as they are known,
   input       the input of the model that was given what it does not take
   want, got   its type and shape, and those that it was given
   help        what to do about it
-Wrong usage that the parser of the arguments finds is told as text.";
+Lines before it are notes and warnings.";
 
 /// Whether the arguments ask for JSON, before they are parsed: what is wrong with them may be all that there is to say.
 pub(super) fn is_wanted(arguments: impl Iterator<Item = OsString>) -> bool {
@@ -49,6 +49,26 @@ pub(super) fn document(failure: &Failure) -> Value {
     add_details(failure, &mut document);
     if let Some(help) = failure.shown_help() {
         document["help"] = json!(help);
+    }
+    document
+}
+
+/// The document of arguments that cannot be parsed.
+pub(super) fn of_arguments(error: &clap::Error) -> Value {
+    let text = error.to_string();
+    let mut paragraphs = text.split("\n\n").map(|paragraph| {
+        let lines: Vec<&str> = paragraph.lines().map(str::trim).collect();
+        lines.join(" ")
+    });
+    let message = paragraphs.next().unwrap_or_default();
+    let mut document = json!({
+        "schema": "linn.error/1",
+        "class": "usage",
+        "exit_code": error.exit_code(),
+        "message": message.strip_prefix("error: ").unwrap_or(&message),
+    });
+    if let Some(tip) = paragraphs.find_map(|part| Some(part.strip_prefix("tip: ")?.to_string())) {
+        document["help"] = json!(tip);
     }
     document
 }

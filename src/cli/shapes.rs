@@ -41,8 +41,16 @@ pub(super) fn parse_input_shape(text: &str) -> Result<InputShape, String> {
     })
 }
 
+/// Sizes of named dimensions.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct Dims {
+    /// The size of a dimension that the inputs have a name for; may be repeated
+    #[arg(long, value_name = "NAME=SIZE", value_parser = parse_dim)]
+    pub(super) dim: Vec<(String, usize)>,
+}
+
 /// `N=8`
-pub(super) fn parse_dim(text: &str) -> Result<(String, usize), String> {
+fn parse_dim(text: &str) -> Result<(String, usize), String> {
     let (name, size) = text.rsplit_once('=').ok_or("must be NAME=SIZE")?;
     let size = size.parse().map_err(|_| "SIZE is no whole number")?;
     Ok((name.to_string(), size))

@@ -7,7 +7,7 @@ use linn::{Model, Options, ValueInfo};
 
 use super::inputs::{self, Fitting, Inputs, Role};
 use super::model_file::{Loaded, ModelFile};
-use super::shapes::{self, InputShape, parse_dim, parse_input_shape};
+use super::shapes::{self, Dims, InputShape, parse_input_shape};
 use super::source::Loader;
 use super::{Failure, data_set, note};
 
@@ -39,9 +39,8 @@ pub(super) struct Subject {
     #[arg(long, value_name = "[NAME=]SHAPE", value_parser = parse_input_shape)]
     shape: Vec<InputShape>,
 
-    /// The size of a dimension that the inputs have a name for; may be repeated
-    #[arg(long, value_name = "NAME=SIZE", value_parser = parse_dim)]
-    dim: Vec<(String, usize)>,
+    #[command(flatten)]
+    dims: Dims,
 
     #[command(flatten)]
     fitting: Fitting,
@@ -56,7 +55,7 @@ impl Subject {
     /// Loads the model, and says what looks wrong in it.
     pub(super) fn load(&self, options: &Options, loader: &mut Loader) -> Result<Loaded, Failure> {
         let mut options = options.clone();
-        options.dims.clone_from(&self.dim);
+        options.dims.clone_from(&self.dims.dim);
         self.model.load(&options, loader)
     }
 

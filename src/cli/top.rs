@@ -102,13 +102,20 @@ impl Ranker {
             return None;
         }
         let view = tensor.as_view();
-        let scores: Vec<f64> = view.scalars().map(|x| x.to_f64()).collect::<Option<_>>()?;
+        let rows = tensor.shape().elements() / count;
+        // A row at a time: there may be many.
+        let row = |row: usize| -> Vec<f64> {
+            let scores = (row * count..(row + 1) * count).map(|at| view.scalar(at));
+            scores
+                .map(|score| score.and_then(Scalar::to_f64).unwrap_or(f64::NAN))
+                .collect()
+        };
         let is_float = matches!(view.scalar(0), Some(Scalar::F32(_) | Scalar::F64(_)));
         let is_softmax = match self.softmax {
             Softmax::Always => true,
             Softmax::Never => false,
             // Integers are scores on a scale of their own.
-            Softmax::Auto => is_float && !scores.chunks(count).all(are_probabilities),
+            Softmax::Auto => is_float && !(0..rows).all(|index| are_probabilities(&row(index))),
         };
         if is_softmax && self.softmax == Softmax::Auto {
             let name = Quoted(name);
@@ -116,12 +123,12 @@ impl Ranker {
                 "{name} holds no probabilities, so softmax is taken of it (--softmax never leaves it as it is)"
             ));
         }
-        let rank = |row: &[f64]| match is_softmax {
-            true => self.largest(&softmax(row)),
-            false => self.largest(row),
+        let rank = |index: usize| match is_softmax {
+            true => self.largest(&softmax(&row(index))),
+            false => self.largest(&row(index)),
         };
         Some(Ranking {
-            rows: scores.chunks(count).map(rank).collect(),
+            rows: (0..rows).map(rank).collect(),
             is_softmax,
         })
     }

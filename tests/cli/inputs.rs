@@ -428,6 +428,21 @@ fn failures_are_documents_where_json_is_asked_for() {
         (&json!("io"), &json!(files.at("none.onnx")))
     );
     assert_eq!(error(&["run", &model, "-i", "x=zeroes"])["class"], "usage");
+    assert_eq!(
+        error(&["run"]),
+        json!({
+            "schema": "linn.error/1",
+            "class": "usage",
+            "exit_code": 2,
+            "message": "the following required arguments were not provided: <MODEL>",
+        })
+    );
+    assert_eq!(
+        error(&["run", &model, "--sede", "1"])["help"],
+        "a similar argument exists: '--seed'"
+    );
+    let page = linn(&["run", "--help", "--format", "json"]).works();
+    assert!(page.text().contains("Usage: linn run"));
 
     let pool = node("MaxPool", &["x"], &["y"]);
     let build = Build::new(12).input("x", DType::F32, "1,1,4,4").node(pool);
