@@ -55,7 +55,14 @@ fn elements_of_another_type_are_cast_on_request() {
     let cast = run(&to_u8, &["-i", &x, "--cast"]).works();
     assert!(cast.stderr.ends_with("x.npy f32[2]: cast to u8 exactly\n"));
     assert!(cast.text().contains("[3, 255]"));
+    let wide = identity(&files, DType::F64, "N");
+    write_npy(&x, &Array::<u8, _>::zeros(300_000)).unwrap();
+    run(&wide, &["-i", &x, "--cast", "--max-memory", "1M"]).fails(
+        7,
+        "the input 'x' needs 2400000 bytes, over the memory limit",
+    );
     // Where the cast would fail, it is not advised.
+    let to_u8 = identity(&files, DType::U8, "2");
     write_npy(&x, &array![3.5f32, 1.0]).unwrap();
     let refused = run(&to_u8, &["-i", &x]);
     assert!(!refused.stderr.contains("help: "), "{}", refused.stderr);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use linn::text::Quoted;
-use linn::{DType, Dim, Shape, Tensor, read_tensor};
+use linn::{Dim, Shape, Tensor, read_tensor};
 
 use super::{Archive, FileSource, Format, Opened, Pixels, Wanted, memory_limit, pixels};
 use crate::cli::generate::Generator;
@@ -50,6 +50,9 @@ impl Loader {
         wanted: Wanted<'_>,
         from: Option<&str>,
     ) -> Result<Tensor, Failure> {
+        if tensor.dtype() != wanted.dtype {
+            self.check_bytes(wanted, tensor.shape())?;
+        }
         let tensor = self.fitting.admit(tensor, wanted, from)?;
         self.learn(wanted, &tensor);
         Ok(tensor)
@@ -112,25 +115,25 @@ impl Loader {
         }
         let of_input = |reason: String| Failure::Input(format!("the input {name}: {reason}"));
         let shape = Shape::new(&sizes).map_err(|error| of_input(error.to_string()))?;
-        self.check_bytes(wanted.dtype, &shape)
-            .map_err(|error| Failure::Linn {
-                file: None,
-                error: memory_limit(format!("the input {name} {error}")),
-            })?;
+        self.check_bytes(wanted, &shape)?;
         generator
             .tensor(wanted.dtype, &shape, self.seed, wanted.name)
             .map_err(of_input)
     }
 
-    fn check_bytes(&self, dtype: DType, shape: &Shape) -> Result<(), String> {
-        let bytes = shape.elements() as u128 * dtype.bytes() as u128;
-        match bytes <= self.limit as u128 {
-            true => Ok(()),
-            false => Err(format!(
-                "needs {bytes} bytes, over the memory limit of {} bytes",
-                self.limit
-            )),
+    /// Refuses an input that would take more memory than is allowed.
+    fn check_bytes(&self, wanted: Wanted<'_>, shape: &Shape) -> Result<(), Failure> {
+        let bytes = shape.elements() as u128 * wanted.dtype.bytes() as u128;
+        if bytes <= self.limit as u128 {
+            return Ok(());
         }
+        let (name, limit) = (Quoted(wanted.name), self.limit);
+        Err(Failure::Linn {
+            file: None,
+            error: memory_limit(format!(
+                "the input {name} needs {bytes} bytes, over the memory limit of {limit} bytes"
+            )),
+        })
     }
 
     /// Opens a file and reads its tensor, if it is meant to hold or to give just one.
@@ -208,6 +211,7 @@ fn sniff(bytes: &[u8]) -> Format {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use linn::DType;
 
     #[test]
     fn named_dimensions_have_one_size_in_a_run() {
