@@ -2,7 +2,9 @@
 //!
 //! One file a subcommand; each has an `Args` and a `run` that returns whether all its checks passed.
 
+mod batches;
 mod bench;
+mod cast;
 mod check;
 mod colour;
 mod columns;
@@ -12,11 +14,14 @@ mod data_set;
 mod difference;
 mod engine;
 mod env;
+mod expect;
+mod failure_json;
 mod generate;
 mod grid;
 mod inputs;
 mod inspect;
 mod interrupt;
+mod layout;
 mod literal;
 mod man;
 mod model_file;
@@ -24,16 +29,21 @@ mod npy;
 mod npz;
 mod number;
 mod ops;
+mod picture;
 mod pool;
 mod profile;
 mod progress;
 mod run;
+mod save_all;
+mod shapes;
 mod sink;
 mod source;
 mod subject;
 mod summary;
 mod tensor_json;
 mod test;
+mod tolerances;
+mod top;
 mod whole_file;
 
 use std::fmt;
@@ -51,6 +61,7 @@ use self::colour::{Colours, When};
 /// Runs ONNX models, with the pooling family right in every corner.
 #[derive(Parser)]
 #[command(name = "linn", version, propagate_version = true, max_term_width = 100)]
+#[command(after_long_help = failure_json::HELP)]
 struct Cli {
     /// Whether there are colours
     #[arg(
@@ -95,9 +106,14 @@ impl Command {
 
 /// Parses the arguments and runs the subcommand.
 pub(crate) fn main() -> ExitCode {
+    let is_json = failure_json::is_wanted(std::env::args_os());
     let command = match parse() {
-        Ok(command) => command,
+        Err(said) if is_json && said.use_stderr() => {
+            say_plain(&format!("{}\n", failure_json::of_arguments(&said)));
+            return ExitCode::from(2);
+        }
         Err(said) => return answer(&said),
+        Ok(command) => command,
     };
     if command.is_long() {
         interrupt::watch();
@@ -120,6 +136,10 @@ pub(crate) fn main() -> ExitCode {
         Ok(Verdict::Failed) => ExitCode::from(1),
         Ok(Verdict::Code(code)) => ExitCode::from(code),
         Err(Failure::BrokenPipe) => ExitCode::SUCCESS,
+        Err(failure) if is_json => {
+            say_plain(&format!("{}\n", failure_json::document(&failure)));
+            ExitCode::from(failure.exit_code())
+        }
         Err(failure) => {
             say("error", &failure);
             if let Some(help) = failure.shown_help() {
@@ -173,8 +193,12 @@ enum Failure {
     Linn { file: Option<String>, error: Error },
     /// An input or output file, or the terminal, failed.
     Io { file: String, error: io::Error },
-    /// An input file, or a value given as an argument, is broken or does not fit.
+    /// A value given as an argument is broken or does not fit.
     Input(String),
+    /// An input file is broken or does not fit.
+    Broken { file: String, reason: String },
+    /// What was given to an input is not what it takes.
+    Misfit(Box<inputs::Misfit>),
     /// Another failure, and what to do about it.
     Helped { failure: Box<Failure>, help: String },
     /// The reader of our output has gone.
@@ -216,7 +240,7 @@ impl Failure {
             Failure::Helped { failure, .. } => failure.exit_code(),
             Failure::Usage(_) => 2,
             Failure::Unsupported(_) => 4,
-            Failure::Input(_) => 5,
+            Failure::Input(_) | Failure::Broken { .. } | Failure::Misfit(_) => 5,
             Failure::Io { .. } => 8,
             Failure::Linn { error, .. } => exit_code(error.class()),
         }
@@ -255,12 +279,14 @@ impl fmt::Display for Failure {
             Failure::Usage(reason) | Failure::Unsupported(reason) | Failure::Input(reason) => {
                 f.write_str(reason)
             }
+            Failure::Misfit(misfit) => misfit.fmt(f),
             Failure::Helped { failure, .. } => failure.fmt(f),
             Failure::Linn { file: None, error } => error.fmt(f),
             Failure::Linn {
                 file: Some(file),
                 error,
             } => write!(f, "{file}: {error}"),
+            Failure::Broken { file, reason } => write!(f, "{file}: {reason}"),
             Failure::Io { file, error } => write!(f, "{file}: {error}"),
             Failure::BrokenPipe => f.write_str("broken pipe"),
         }

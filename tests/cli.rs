@@ -5,8 +5,13 @@
 mod about;
 #[path = "cli/compare.rs"]
 mod compare;
+#[path = "cli/inputs.rs"]
+mod inputs;
 #[path = "cli/manners.rs"]
 mod manners;
+#[cfg(feature = "image")]
+#[path = "cli/picture.rs"]
+mod picture;
 #[path = "cli/profile.rs"]
 mod profile;
 #[path = "support/mod.rs"]

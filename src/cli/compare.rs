@@ -4,15 +4,13 @@ mod first;
 mod report;
 mod side;
 
-use linn::text::{Quoted, listed};
 use linn::{Options, Simd};
 
-use super::difference::Tolerance;
 use super::engine::Engine;
 use super::model_file::ModelFile;
 use super::run::Format;
 use super::subject::Subject;
-use super::test::parse_tolerance;
+use super::tolerances::Tolerances;
 use super::{Failure, Verdict, print};
 use report::Report;
 use side::{Pairs, Side, is_stored};
@@ -37,13 +35,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "WAY", conflicts_with = "other", value_parser = Way::parse)]
     against: Option<Way>,
 
-    /// Relative tolerance, of all outputs or of one [default: 1e-3, or 0 if both models only pass elements on]
-    #[arg(long, value_name = "[NAME=]X", value_parser = parse_named, allow_negative_numbers = true)]
-    rtol: Vec<Named>,
-
-    /// Absolute tolerance, of all outputs or of one [default: 1e-7, or 0 if both models only pass elements on]
-    #[arg(long, value_name = "[NAME=]X", value_parser = parse_named, allow_negative_numbers = true)]
-    atol: Vec<Named>,
+    #[command(flatten)]
+    tolerances: Tolerances,
 
     /// If models differ, name the first node whose output does, of the values that both compute by the same name
     #[arg(long)]
@@ -99,30 +92,6 @@ impl Way {
     }
 }
 
-/// A tolerance of all outputs, or of the one with the name.
-#[derive(Clone, Debug)]
-struct Named {
-    name: Option<String>,
-    value: f64,
-}
-
-fn parse_named(text: &str) -> Result<Named, String> {
-    let (name, value) = match text.rsplit_once('=') {
-        Some((name, value)) => (Some(name.to_string()), value),
-        None => (None, text),
-    };
-    parse_tolerance(value).map(|value| Named { name, value })
-}
-
-/// The value for an output: the last one for its name, else the last one for all.
-fn of_output(values: &[Named], output: &str) -> Option<f64> {
-    let last = |name: Option<&str>| {
-        let mut values = values.iter().rev();
-        values.find(|value| value.name.as_deref() == name)
-    };
-    last(Some(output)).or(last(None)).map(|value| value.value)
-}
-
 impl Args {
     pub(super) fn run(self) -> Result<Verdict, Failure> {
         let options = self.engine.options()?;
@@ -152,17 +121,12 @@ impl Args {
             None => Vec::new(),
         };
         let pairs = Pairs::new(a.tensors(&inputs)?, b.tensors(&inputs)?);
-        self.check_names(&pairs)?;
+        let compared: Vec<&str> = pairs.both.iter().map(|(name, ..)| name.as_str()).collect();
+        self.tolerances.check_names(&compared)?;
         let both_exact = [&a, &b].map(|side| side.model().is_none_or(|model| model.is_exact()));
         let any_model = a.model().or(b.model()).is_some();
-        let default = match any_model && both_exact == [true, true] {
-            true => Tolerance::NONE,
-            false => Tolerance::ONNX,
-        };
-        let tolerance = |output: &str| Tolerance {
-            rtol: of_output(&self.rtol, output).unwrap_or(default.rtol),
-            atol: of_output(&self.atol, output).unwrap_or(default.atol),
-        };
+        let is_exact = any_model && both_exact == [true, true];
+        let tolerance = |output: &str| self.tolerances.of(output, is_exact);
         let mut report = Report::new(&pairs, tolerance);
         if let (true, Some(one), Some(other)) = (self.first_diff, a.model(), b.model())
             && !report.agrees()
@@ -181,25 +145,5 @@ impl Args {
             true => Verdict::Passed,
             false => Verdict::Failed,
         })
-    }
-
-    /// Refuses a tolerance for an output that there is not.
-    fn check_names(&self, pairs: &Pairs) -> Result<(), Failure> {
-        for name in self
-            .rtol
-            .iter()
-            .chain(&self.atol)
-            .filter_map(|value| value.name.as_ref())
-        {
-            if !pairs.both.iter().any(|(output, ..)| output == name) {
-                let outputs = pairs.both.iter().map(|(output, ..)| output.as_str());
-                return Err(Failure::Usage(format!(
-                    "there is no output {} to compare; there are {}",
-                    Quoted(name),
-                    listed(outputs)
-                )));
-            }
-        }
-        Ok(())
     }
 }

@@ -4,48 +4,101 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use linn::text::Plain;
-use linn::{ValueInfo, read_tensor};
+use linn::{Tensor, ValueInfo, read_tensor};
 
 use super::Failure;
-use super::inputs::Inputs;
+use super::inputs::{Inputs, Role};
 use super::source::Loader;
 
-/// The inputs in `folder` for a model with inputs `infos`; `None` if there is no such folder.
-///
-/// A tensor belongs to the input that it is named after, else to the one in its place.
+/// The inputs in `folder` for a model with inputs `infos`, made to fit them.
 pub(super) fn inputs(
     folder: &Path,
     infos: &[ValueInfo],
     loader: &mut Loader,
-) -> Result<Option<Inputs>, Failure> {
-    if !folder.is_dir() {
-        return Ok(None);
+) -> Result<Inputs, Failure> {
+    let mut inputs = Inputs::new();
+    for stored in tensors(folder, Role::Input, infos, loader)? {
+        let tensor = loader.admit(stored.tensor, stored.info.into(), Some(&stored.shown))?;
+        inputs.push((stored.info.name.clone(), tensor));
     }
-    let files = numbered(folder)?;
+    Ok(inputs)
+}
+
+/// The outputs that are stored in `folder` for a model with outputs `infos`.
+pub(super) fn outputs(
+    folder: &Path,
+    infos: &[ValueInfo],
+    loader: &mut Loader,
+) -> Result<Inputs, Failure> {
+    let stored = tensors(folder, Role::Output, infos, loader)?.into_iter();
+    Ok(stored
+        .map(|stored| (stored.info.name.clone(), stored.tensor))
+        .collect())
+}
+
+/// A tensor of a folder, the input or output that it is for, and its file.
+struct Stored<'a> {
+    info: &'a ValueInfo,
+    tensor: Tensor,
+    shown: String,
+}
+
+/// The tensors in `folder` for the inputs or outputs `infos`, as `role` says. A tensor belongs to the one that it is
+/// named after, else to the one in its place.
+fn tensors<'a>(
+    folder: &Path,
+    role: Role,
+    infos: &'a [ValueInfo],
+    loader: &mut Loader,
+) -> Result<Vec<Stored<'a>>, Failure> {
+    let what = role.name();
+    let files = numbered(folder, what)?;
     // Old models list their weights among the inputs, and their data leave those out.
     let required: Vec<&ValueInfo> = infos.iter().filter(|info| !info.optional).collect();
+    if files.is_empty() && !required.is_empty() {
+        let shown = folder.to_string_lossy();
+        let failure = Failure::Broken {
+            file: Plain(&shown).to_string(),
+            reason: format!("holds no {what}_0.pb"),
+        };
+        let inside = folder.join("test_data_set_0");
+        return Err(match inside.is_dir() {
+            true => failure.help(format!(
+                "did you mean {}?",
+                Plain(&inside.to_string_lossy())
+            )),
+            false => failure,
+        });
+    }
     let places = match files.len() <= required.len() {
         true => required,
         false => infos.iter().collect(),
     };
-    let mut inputs = Inputs::new();
+    let mut all = Vec::new();
     for (number, path) in files {
         let shown = Plain(&path.to_string_lossy()).to_string();
-        let broken = |reason: String| Failure::Input(format!("{shown}: {reason}"));
+        let broken = |reason: String| Failure::Broken {
+            file: shown.clone(),
+            reason,
+        };
         let bytes = loader.read(Some(&path))?;
         let (name, tensor) = read_tensor(bytes).map_err(|error| broken(error.to_string()))?;
         let info = infos
             .iter()
             .find(|info| info.name == name)
             .or_else(|| places.get(number).copied())
-            .ok_or_else(|| broken("the model has no input for it".to_string()))?;
-        inputs.push((info.name.clone(), tensor));
+            .ok_or_else(|| broken(format!("the model has no {what} for it")))?;
+        all.push(Stored {
+            info,
+            tensor,
+            shown,
+        });
     }
-    Ok(Some(inputs))
+    Ok(all)
 }
 
-/// The files `input_N.pb` in the order of their numbers: 10 comes after 2.
-fn numbered(folder: &Path) -> Result<Vec<(usize, PathBuf)>, Failure> {
+/// The files `input_N.pb` or `output_N.pb`, in the order of their numbers: 10 comes after 2.
+fn numbered(folder: &Path, what: &str) -> Result<Vec<(usize, PathBuf)>, Failure> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(Failure::io(folder))? {
         let path = entry.map_err(Failure::io(folder))?.path();
@@ -53,7 +106,8 @@ fn numbered(folder: &Path) -> Result<Vec<(usize, PathBuf)>, Failure> {
             .file_name()
             .and_then(|name| name.to_str())
             .and_then(|name| {
-                name.strip_prefix("input_")?
+                name.strip_prefix(what)?
+                    .strip_prefix('_')?
                     .strip_suffix(".pb")?
                     .parse()
                     .ok()

@@ -1,5 +1,8 @@
 //! Which source feeds which input of a model.
 
+mod fitting;
+mod misfit;
+
 use std::path::Path;
 
 use linn::text::{Quoted, did_you_mean, listed};
@@ -9,42 +12,106 @@ use super::Failure;
 use super::generate::Generator;
 use super::literal::Literal;
 use super::source::{Archive, Loader, Opened, Source};
+pub(super) use fitting::Fitting;
+pub(super) use misfit::Misfit;
 
 /// The tensors of a run by the names of their inputs.
 pub(super) type Inputs = Vec<(String, Tensor)>;
 
-/// Loads what a list of `[NAME=]SOURCE` gives to a model with inputs `infos`.
+/// What sources are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Inputs, which are made to fit.
+    Input,
+    /// Outputs that are expected, whatever they are.
+    Output,
+}
+
+impl Role {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Role::Input => "input",
+            Role::Output => "output",
+        }
+    }
+
+    fn admit(
+        self,
+        tensor: Tensor,
+        info: &ValueInfo,
+        from: Option<&str>,
+        loader: &mut Loader,
+    ) -> Result<Tensor, Failure> {
+        match self {
+            Role::Input => loader.admit(tensor, info.into(), from),
+            Role::Output => Ok(tensor),
+        }
+    }
+}
+
+/// Loads what a list of `[NAME=]SOURCE` gives to the inputs, or outputs, `infos` of a model.
 pub(super) fn load(
     texts: &[String],
     infos: &[ValueInfo],
+    role: Role,
     loader: &mut Loader,
 ) -> Result<Inputs, Failure> {
     let mut inputs = Inputs::new();
     let mut generated = Vec::new();
     for text in texts {
-        let (name, source) = parse(text, infos)?;
-        match (name, source) {
-            (Some(info), Source::Generated(generator)) => generated.push((info, generator)),
-            (Some(info), source) => add(&mut inputs, info, loader.tensor(&source, info.into())?)?,
-            (None, Source::File(file)) => match loader.open(&file)? {
-                Opened::Archive(archive) => distribute(archive, infos, loader, &mut inputs)?,
-                Opened::Tensor(tensor) => {
-                    let info = only(infos)?;
-                    loader.learn(info.into(), &tensor);
-                    add(&mut inputs, info, tensor)?;
+        let (named, source) = parse(text, infos, role)?;
+        let info = || named.map_or_else(|| only(infos, role), Ok);
+        let file = match source {
+            Source::File(file) => file,
+            Source::Literal(literal) => {
+                let info = info()?;
+                let rank = info.dims.as_ref().map_or(0, Vec::len);
+                let tensor = literal.tensor(info.dtype, rank).map_err(|reason| {
+                    let (what, name) = (role.name(), Quoted(&info.name));
+                    Failure::Input(format!("the {what} {name}: {reason}"))
+                })?;
+                add(
+                    &mut inputs,
+                    info,
+                    role.admit(tensor, info, None, loader)?,
+                    role,
+                )?;
+                continue;
+            }
+            Source::Generated(_) if role == Role::Output => {
+                let reason = format!("{}: an expected output is not generated", Quoted(text));
+                return Err(Failure::Usage(reason));
+            }
+            Source::Generated(generator) => {
+                generated.push((info()?, generator));
+                continue;
+            }
+        };
+        let shown = file.shown();
+        let (info, tensor) = match loader.open(&file)? {
+            Opened::Tensor(tensor) => (info()?, tensor),
+            Opened::Archive(mut archive) => match named {
+                Some(info) => (info, archive.read_for(&info.name)?),
+                None => {
+                    distribute(archive, infos, role, loader, &mut inputs)?;
+                    continue;
                 }
             },
-            (None, Source::Generated(generator)) => generated.push((only(infos)?, generator)),
-            (None, source) => {
-                let info = only(infos)?;
-                add(&mut inputs, info, loader.tensor(&source, info.into())?)?;
+            Opened::Picture(pixels) if role == Role::Output => return Err(pixels.refused()),
+            Opened::Picture(pixels) => {
+                let info = info()?;
+                let tensor = loader.picture(&pixels, info.into())?;
+                add(&mut inputs, info, tensor, role)?;
+                continue;
             }
-        }
+        };
+        let tensor = role.admit(tensor, info, Some(&shown), loader)?;
+        add(&mut inputs, info, tensor, role)?;
     }
     // Last, when the sizes of named dimensions are known from the others.
     for (info, generator) in generated {
         let tensor = loader.generate(&generator, info.into())?;
-        add(&mut inputs, info, tensor)?;
+        add(&mut inputs, info, tensor, role)?;
     }
     Ok(inputs)
 }
@@ -54,17 +121,15 @@ pub(super) fn random(infos: &[ValueInfo], loader: &mut Loader) -> Result<Inputs,
     let mut inputs = Inputs::new();
     for info in infos.iter().filter(|info| !info.optional) {
         let tensor = loader.generate(&Generator::Rand(None), info.into())?;
-        add(&mut inputs, info, tensor)?;
+        inputs.push((info.name.clone(), tensor));
     }
     Ok(inputs)
 }
 
-fn add(inputs: &mut Inputs, info: &ValueInfo, tensor: Tensor) -> Result<(), Failure> {
+fn add(inputs: &mut Inputs, info: &ValueInfo, tensor: Tensor, role: Role) -> Result<(), Failure> {
     if inputs.iter().any(|(name, _)| *name == info.name) {
-        return Err(Failure::Usage(format!(
-            "the input {} is given twice",
-            Quoted(&info.name)
-        )));
+        let (what, name) = (role.name(), Quoted(&info.name));
+        return Err(Failure::Usage(format!("the {what} {name} is given twice")));
     }
     inputs.push((info.name.clone(), tensor));
     Ok(())
@@ -75,6 +140,7 @@ fn add(inputs: &mut Inputs, info: &ValueInfo, tensor: Tensor) -> Result<(), Fail
 fn parse<'a>(
     text: &str,
     infos: &'a [ValueInfo],
+    role: Role,
 ) -> Result<(Option<&'a ValueInfo>, Source), Failure> {
     let splits = || {
         text.match_indices('=')
@@ -93,16 +159,18 @@ fn parse<'a>(
                 && !Path::new(text).exists()
                 && Source::parse(source).is_ok() =>
         {
-            Err(unknown(name, infos))
+            Err(unknown(name, infos, role))
         }
         _ => Ok((None, Source::parse(text).map_err(Failure::Usage)?)),
     }
 }
 
-fn unknown(name: &str, infos: &[ValueInfo]) -> Failure {
+/// The failure of a name that is none of the inputs or outputs `infos`, as `role` says.
+pub(super) fn unknown(name: &str, infos: &[ValueInfo], role: Role) -> Failure {
+    let what = role.name();
     let names = infos.iter().map(|info| info.name.as_str());
     let failure = Failure::Input(format!(
-        "the model has no input {}; its inputs are {}",
+        "the model has no {what} {}; its {what}s are {}",
         Quoted(name),
         listed(names.clone())
     ));
@@ -112,19 +180,20 @@ fn unknown(name: &str, infos: &[ValueInfo]) -> Failure {
     }
 }
 
-/// The input that a source without a name is for.
-fn only(infos: &[ValueInfo]) -> Result<&ValueInfo, Failure> {
+/// The input or output that a source without a name is for.
+pub(super) fn only(infos: &[ValueInfo], role: Role) -> Result<&ValueInfo, Failure> {
     let mut required = infos.iter().filter(|info| !info.optional);
     match (infos, required.next(), required.next()) {
         ([info], ..) | (_, Some(info), None) => Ok(info),
         _ => {
             let names = infos.iter().map(|info| info.name.as_str());
             let failure = Failure::Usage(format!(
-                "the model has {} inputs: {}",
+                "the model has {} {}s: {}",
                 infos.len(),
+                role.name(),
                 listed(names)
             ));
-            Err(failure.help("say which one a source is for, as -i NAME=SOURCE"))
+            Err(failure.help("say which one a source is for, as NAME=SOURCE"))
         }
     }
 }
@@ -134,26 +203,28 @@ fn only(infos: &[ValueInfo]) -> Result<&ValueInfo, Failure> {
 fn distribute(
     mut archive: Archive,
     infos: &[ValueInfo],
+    role: Role,
     loader: &mut Loader,
     inputs: &mut Inputs,
 ) -> Result<(), Failure> {
     let find = |key: &str| infos.iter().find(|info| info.name == key);
     let keys = archive.keys().to_vec();
+    let shown = archive.shown();
     if keys.iter().all(|key| find(key).is_none())
-        && let Ok(info) = only(infos)
+        && let Ok(info) = only(infos, role)
     {
         let tensor = archive.read_for(&info.name)?;
-        loader.learn(info.into(), &tensor);
-        return add(inputs, info, tensor);
+        let tensor = role.admit(tensor, info, Some(&shown), loader)?;
+        return add(inputs, info, tensor, role);
     }
     let positional = |key: &str| infos.get(key.strip_prefix("arr_")?.parse::<usize>().ok()?);
     for key in &keys {
         let info = find(key)
             .or_else(|| positional(key))
-            .ok_or_else(|| archive.broken(unknown(key, infos)))?;
+            .ok_or_else(|| archive.broken(unknown(key, infos, role)))?;
         let tensor = archive.read(key)?;
-        loader.learn(info.into(), &tensor);
-        add(inputs, info, tensor)?;
+        let tensor = role.admit(tensor, info, Some(&shown), loader)?;
+        add(inputs, info, tensor, role)?;
     }
     Ok(())
 }

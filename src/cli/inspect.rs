@@ -8,6 +8,7 @@ use super::columns::{self, Column, short, table, wrapped};
 use super::engine::Engine;
 use super::model_file::ModelFile;
 use super::run::Format;
+use super::shapes::Dims;
 use super::source::Loader;
 use super::{Failure, Verdict, print};
 
@@ -22,9 +23,8 @@ pub(super) struct Args {
     #[command(flatten)]
     model: ModelFile,
 
-    /// The size of a dimension that the inputs have a name for; may be repeated
-    #[arg(long, value_name = "NAME=SIZE", value_parser = parse_dim)]
-    dim: Vec<(String, usize)>,
+    #[command(flatten)]
+    dims: Dims,
 
     /// Show the nodes that run, after rewriting, and not those of the file
     #[arg(long)]
@@ -41,7 +41,7 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn run(self) -> Result<Verdict, Failure> {
         let mut options = self.engine.options()?;
-        options.dims = self.dim;
+        options.dims = self.dims.dim;
         options.fix_defaults = true;
         let mut loader = Loader::new(0, options.memory_limit);
         let model = self.model.load(&options, &mut loader)?.model;
@@ -64,12 +64,6 @@ impl Args {
         })?;
         Ok(Verdict::Passed)
     }
-}
-
-fn parse_dim(text: &str) -> Result<(String, usize), String> {
-    let (name, size) = text.rsplit_once('=').ok_or("must be NAME=SIZE")?;
-    let size = size.parse().map_err(|_| "SIZE is no whole number")?;
-    Ok((name.to_string(), size))
 }
 
 /// The longest line of sentences.

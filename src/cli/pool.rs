@@ -106,6 +106,7 @@ impl Args {
                 let tensor = match loader.open(&file)? {
                     Opened::Tensor(tensor) => tensor,
                     Opened::Archive(mut archive) => archive.read_for("X")?,
+                    Opened::Picture(pixels) => return Err(pixels.refused()),
                 };
                 match self.dtype {
                     Some(dtype) if dtype != tensor.dtype() => Err(Failure::Usage(format!(

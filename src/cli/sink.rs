@@ -245,6 +245,11 @@ fn only<'a>(names: &[&'a str], sink: &str) -> Result<&'a str, Failure> {
 
 /// The name of a value as that of a file.
 fn file_name(name: &str) -> String {
+    file_stem(name) + ".npy"
+}
+
+/// The name of a value as that of a file without its ending.
+pub(super) fn file_stem(name: &str) -> String {
     let kept = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let mut stem: String = name
         .chars()
@@ -254,7 +259,7 @@ fn file_name(name: &str) -> String {
         // Also the empty name. A stem of dots alone would be hidden, or the folder above.
         stem = "_".repeat(stem.len().max(1));
     }
-    stem + ".npy"
+    stem
 }
 
 /// A path that is equal for equal files, as far as their folder exists.

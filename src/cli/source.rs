@@ -1,7 +1,9 @@
 //! Where an input comes from: a file, stdin, a generator or an inline literal.
 
 mod loader;
+mod pixels;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use linn::text::{Plain, Quoted};
@@ -12,6 +14,7 @@ use super::generate::Generator;
 use super::literal::Literal;
 use super::npz::{Npz, NpzError};
 pub(super) use loader::Loader;
+pub(super) use pixels::Pixels;
 
 /// A SOURCE of the command line.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +40,7 @@ enum Format {
     Npy,
     Npz,
     Pb,
+    Picture,
 }
 
 impl Source {
@@ -52,8 +56,8 @@ impl Source {
         }
         FileSource::parse(text).map(Source::File).ok_or_else(|| {
             format!(
-                "{} is no source: must be a file .npy, .npz[:key] or .pb, - for stdin, rand[:low,high], zeros, \
-                 ones, iota, or values as '[1,2;3,4]'",
+                "{} is no source: must be a file .npy, .npz[:key] or .pb, a picture .png, .jpg, .webp or .bmp, \
+                 - for stdin, rand[:low,high], zeros, ones, iota, or values as '[1,2;3,4]'",
                 Quoted(text)
             )
         })
@@ -86,6 +90,11 @@ impl FileSource {
             (".npy", Format::Npy),
             (".npz", Format::Npz),
             (".pb", Format::Pb),
+            (".png", Format::Picture),
+            (".jpg", Format::Picture),
+            (".jpeg", Format::Picture),
+            (".webp", Format::Picture),
+            (".bmp", Format::Picture),
         ] {
             if lower.ends_with(ending) {
                 return file(text, None, Some(format));
@@ -98,7 +107,8 @@ impl FileSource {
         }
     }
 
-    fn shown(&self) -> String {
+    /// The file as messages name it.
+    pub(super) fn shown(&self) -> String {
         match &self.path {
             Some(path) => Plain(&path.to_string_lossy()).to_string(),
             None => "stdin".to_string(),
@@ -106,8 +116,11 @@ impl FileSource {
     }
 
     /// A failure of this file that is the fault of its bytes.
-    fn broken(&self, reason: impl std::fmt::Display) -> Failure {
-        Failure::Input(format!("{}: {reason}", self.shown()))
+    fn broken(&self, reason: impl fmt::Display) -> Failure {
+        Failure::Broken {
+            file: self.shown(),
+            reason: reason.to_string(),
+        }
     }
 
     fn npz_failure(&self, error: NpzError) -> Failure {
@@ -125,6 +138,7 @@ impl FileSource {
 pub(super) enum Opened {
     Tensor(Tensor),
     Archive(Archive),
+    Picture(Pixels),
 }
 
 /// An open `.npz` archive that still knows where it came from.
@@ -157,8 +171,13 @@ impl Archive {
         self.read(&key)
     }
 
-    pub(super) fn broken(&self, reason: impl std::fmt::Display) -> Failure {
+    pub(super) fn broken(&self, reason: impl fmt::Display) -> Failure {
         self.file.broken(reason)
+    }
+
+    /// The file as messages name it.
+    pub(super) fn shown(&self) -> String {
+        self.file.shown()
     }
 }
 
@@ -177,6 +196,21 @@ impl<'a> From<&'a ValueInfo> for Wanted<'a> {
             dtype: info.dtype,
             dims: info.dims.as_deref(),
         }
+    }
+}
+
+/// `f32[N,3,224,224]`, as [`ValueInfo`] is shown.
+impl fmt::Display for Wanted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dims = self.dims.map(|dims| {
+            let dims = dims.iter().map(|dim| match dim {
+                Dim::Known(size) => size.to_string(),
+                Dim::Symbol(name) => Plain(name).to_string(),
+                Dim::Unknown => "?".to_string(),
+            });
+            dims.collect::<Vec<_>>().join(",")
+        });
+        write!(f, "{}[{}]", self.dtype, dims.as_deref().unwrap_or("..."))
     }
 }
 
@@ -227,7 +261,11 @@ mod tests {
         assert!(matches!(Source::parse("-1.5"), Ok(Source::Literal(_))));
         assert!(matches!(Source::parse("[1,2]"), Ok(Source::Literal(_))));
         assert!(Source::parse("rand:1").is_err());
-        assert!(Source::parse("cat.jpeg").is_err());
+        assert_eq!(
+            Source::parse("Cat.JPEG"),
+            file("Cat.JPEG", None, Format::Picture)
+        );
+        assert!(Source::parse("cat.tiff").is_err());
         assert!(Source::parse("").is_err());
     }
 }

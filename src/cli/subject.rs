@@ -1,10 +1,13 @@
 //! What is run: a model, and where its inputs come from.
 
-use linn::text::Plain;
-use linn::{Model, Options};
+use std::path::PathBuf;
 
-use super::inputs::{self, Inputs};
+use linn::text::Plain;
+use linn::{Model, Options, ValueInfo};
+
+use super::inputs::{self, Fitting, Inputs, Role};
 use super::model_file::{Loaded, ModelFile};
+use super::shapes::{self, Dims, InputShape, parse_input_shape};
 use super::source::Loader;
 use super::{Failure, data_set, note};
 
@@ -26,6 +29,21 @@ pub(super) struct Subject {
     /// Where random numbers start: the same seed gives the same inputs on every machine
     #[arg(long, value_name = "N", default_value_t)]
     seed: u64,
+
+    /// A folder of test data, input_0.pb, input_1.pb ..., for the inputs that no -i gives
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+
+    /// The shape of an input, where the model leaves sizes open; adds axes of size 1 to what is given, or takes some
+    /// away. May be repeated
+    #[arg(long, value_name = "[NAME=]SHAPE", value_parser = parse_input_shape)]
+    shape: Vec<InputShape>,
+
+    #[command(flatten)]
+    dims: Dims,
+
+    #[command(flatten)]
+    fitting: Fitting,
 }
 
 impl Subject {
@@ -36,7 +54,9 @@ impl Subject {
 
     /// Loads the model, and says what looks wrong in it.
     pub(super) fn load(&self, options: &Options, loader: &mut Loader) -> Result<Loaded, Failure> {
-        self.model.load(options, loader)
+        let mut options = options.clone();
+        options.dims.clone_from(&self.dims.dim);
+        self.model.load(&options, loader)
     }
 
     /// A loader of the inputs.
@@ -47,21 +67,67 @@ impl Subject {
     /// The inputs that were given. If there are none, those of the test data beside the model, where a folder
     /// was named that has them, else random ones.
     pub(super) fn inputs(&self, model: &Model, loader: &mut Loader) -> Result<Inputs, Failure> {
-        let infos = model.inputs();
-        if !self.input.is_empty() {
-            return inputs::load(&self.input, infos, loader);
+        let (infos, shapes) = shapes::apply(&self.shape, model.inputs())?;
+        self.fitting.check_names(&infos)?;
+        loader.fit(self.fitting.clone().with_shapes(shapes));
+        let Some(folder) = self.data_set() else {
+            if !self.input.is_empty() {
+                return inputs::load(&self.input, &infos, Role::Input, loader);
+            }
+            if infos.iter().any(|info| !info.optional) {
+                note(format!("the inputs are random, from seed {}", self.seed));
+            }
+            return inputs::random(&infos, loader);
+        };
+        let stored = data_set::inputs(&folder, &infos, loader)?;
+        if self.data.is_none() {
+            let shown = folder.to_string_lossy();
+            note(format!("the inputs are those of {}", Plain(&shown)));
         }
-        if let Some(folder) = self.model.folder() {
-            let data = folder.join("test_data_set_0");
-            if let Some(inputs) = data_set::inputs(&data, infos, loader)? {
-                let shown = data.to_string_lossy();
-                note(format!("the inputs are those of {}", Plain(&shown)));
-                return Ok(inputs);
+        let mut inputs = inputs::load(&self.input, &infos, Role::Input, loader)?;
+        for (name, tensor) in stored {
+            if !inputs.iter().any(|(given, _)| *given == name) {
+                inputs.push((name, tensor));
             }
         }
-        if infos.iter().any(|info| !info.optional) {
-            note(format!("the inputs are random, from seed {}", self.seed));
+        Ok(inputs)
+    }
+
+    /// Outputs that are stored in a file, or in the folder of test data that the inputs come from, as an empty text
+    /// says.
+    pub(super) fn expected(
+        &self,
+        texts: &[String],
+        outputs: &[ValueInfo],
+        loader: &mut Loader,
+    ) -> Result<Inputs, Failure> {
+        let (of_data_set, texts): (Vec<&String>, Vec<&String>) =
+            texts.iter().partition(|text| text.is_empty());
+        let texts: Vec<String> = texts.into_iter().cloned().collect();
+        let mut expected = inputs::load(&texts, outputs, Role::Output, loader)?;
+        if of_data_set.is_empty() {
+            return Ok(expected);
         }
-        inputs::random(infos, loader)
+        let folder = self.data_set().ok_or_else(|| {
+            let reason = "--expect without a SOURCE is for inputs of test data";
+            let failure = Failure::Usage(reason.to_string());
+            failure.help("add --data DIR, or say --expect=SOURCE")
+        })?;
+        for (name, tensor) in data_set::outputs(&folder, outputs, loader)? {
+            if !expected.iter().any(|(given, _)| *given == name) {
+                expected.push((name, tensor));
+            }
+        }
+        Ok(expected)
+    }
+
+    /// The folder of test data that inputs come from: the one that was named, else one beside the model if no inputs
+    /// were given.
+    fn data_set(&self) -> Option<PathBuf> {
+        if self.data.is_some() || !self.input.is_empty() {
+            return self.data.clone();
+        }
+        let beside = self.model.folder()?.join("test_data_set_0");
+        beside.is_dir().then_some(beside)
     }
 }

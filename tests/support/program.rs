@@ -40,10 +40,10 @@ impl Ran {
         assert_eq!(self.code, Some(code), "{}", self.stderr);
         assert!(self.stderr.contains(with), "{}", self.stderr);
         assert_eq!(self.text(), "");
-        let errors = self
-            .stderr
-            .lines()
-            .filter(|line| line.starts_with("error: "));
+        let is_error = |line: &&str| {
+            line.starts_with("error: ") || line.starts_with(r#"{"schema":"linn.error/"#)
+        };
+        let errors = self.stderr.lines().filter(is_error);
         assert_eq!(errors.count(), 1, "{}", self.stderr);
         assert!(self.stderr.matches("help: ").count() <= 1);
     }

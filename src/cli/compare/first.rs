@@ -4,11 +4,9 @@ use std::collections::HashSet;
 
 use linn::{Error, Form, Model, NodeInfo, NodeName};
 
+use crate::cli::batches::Batches;
 use crate::cli::difference::{Tolerance, difference};
 use crate::cli::inputs::Inputs;
-
-/// Bytes of values that are held at the same time, of each model; one value may have more.
-const BATCH_BYTES: usize = 1 << 28;
 
 /// Where two models go apart.
 pub(super) struct First {
@@ -31,9 +29,8 @@ pub(super) fn first(
     let in_b: HashSet<&str> = b.computed().collect();
     let names: Vec<&str> = a.computed().filter(|name| in_b.contains(name)).collect();
     let given = || inputs.iter().map(|(name, tensor)| (name, tensor));
-    let (mut done, mut count) = (0, 1);
-    while done < names.len() {
-        let batch = &names[done..names.len().min(done + count)];
+    let mut batches = Batches::new(&names);
+    while let Some(batch) = batches.next() {
         let (of_a, of_b) = (a.fetch(given(), batch)?, b.fetch(given(), batch)?);
         let mut bytes = 0;
         for name in batch {
@@ -50,10 +47,7 @@ pub(super) fn first(
                 return Ok((Some(first), names.len()));
             }
         }
-        done += batch.len();
-        // As many again as fit, going by those just seen.
-        let each = (bytes / batch.len()).max(1);
-        count = (2 * count).min(BATCH_BYTES / each).max(1);
+        batches.saw(batch, bytes);
     }
     Ok((None, names.len()))
 }

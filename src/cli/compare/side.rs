@@ -24,6 +24,7 @@ impl Side {
         };
         Ok(Side::Stored(match loader.open(&file)? {
             Opened::Tensor(tensor) => vec![(None, tensor)],
+            Opened::Picture(pixels) => return Err(pixels.refused()),
             Opened::Archive(mut archive) => {
                 let keys = archive.keys().to_vec();
                 keys.into_iter()

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use linn::text::Quoted;
-use linn::{DType, Dim, Shape, Tensor, read_tensor};
+use linn::{Dim, Shape, Tensor, read_tensor};
 
-use super::{Archive, FileSource, Format, Opened, Source, Wanted, memory_limit};
+use super::{Archive, FileSource, Format, Opened, Pixels, Wanted, memory_limit, pixels};
 use crate::cli::generate::Generator;
+use crate::cli::inputs::Fitting;
 use crate::cli::npz::{self, Npz};
 use crate::cli::{Failure, note, npy};
 
@@ -19,6 +20,8 @@ pub(in crate::cli) struct Loader {
     seed: u64,
     /// The most bytes that one input may take.
     limit: usize,
+    /// What is done to inputs so that they fit.
+    fitting: Fitting,
     stdin_is_taken: bool,
     /// The sizes that stand for named dimensions in this run.
     symbols: BTreeMap<String, usize>,
@@ -29,35 +32,45 @@ impl Loader {
         Loader {
             seed,
             limit,
+            fitting: Fitting::default(),
             stdin_is_taken: false,
             symbols: BTreeMap::new(),
         }
     }
 
-    /// The tensor that a source gives for an input.
-    pub(in crate::cli) fn tensor(
+    /// Makes the inputs from now on fit as `fitting` says.
+    pub(in crate::cli) fn fit(&mut self, fitting: Fitting) {
+        self.fitting = fitting;
+    }
+
+    /// A tensor from a file or an argument, made to fit an input.
+    pub(in crate::cli) fn admit(
         &mut self,
-        source: &Source,
+        tensor: Tensor,
+        wanted: Wanted<'_>,
+        from: Option<&str>,
+    ) -> Result<Tensor, Failure> {
+        if tensor.dtype() != wanted.dtype {
+            self.check_bytes(wanted, tensor.shape())?;
+        }
+        let tensor = self.fitting.admit(tensor, wanted, from)?;
+        self.learn(wanted, &tensor);
+        Ok(tensor)
+    }
+
+    /// A picture as the tensor that an input takes; says what was done to it.
+    pub(in crate::cli) fn picture(
+        &mut self,
+        pixels: &Pixels,
         wanted: Wanted<'_>,
     ) -> Result<Tensor, Failure> {
-        let tensor = match source {
-            Source::File(file) => match self.open(file)? {
-                Opened::Tensor(tensor) => tensor,
-                Opened::Archive(mut archive) => archive.read_for(wanted.name)?,
-            },
-            Source::Literal(literal) => literal
-                .tensor(wanted.dtype, wanted.dims.map_or(0, <[Dim]>::len))
-                .map_err(|reason| {
-                    Failure::Input(format!("the input {}: {reason}", Quoted(wanted.name)))
-                })?,
-            Source::Generated(generator) => return self.generate(generator, wanted),
-        };
+        let tensor = pixels.tensor(wanted, &self.fitting, self.limit)?;
         self.learn(wanted, &tensor);
         Ok(tensor)
     }
 
     /// Remembers the sizes that a tensor gives to named dimensions.
-    pub(in crate::cli) fn learn(&mut self, wanted: Wanted<'_>, tensor: &Tensor) {
+    fn learn(&mut self, wanted: Wanted<'_>, tensor: &Tensor) {
         for (dim, size) in wanted
             .dims
             .unwrap_or_default()
@@ -102,25 +115,25 @@ impl Loader {
         }
         let of_input = |reason: String| Failure::Input(format!("the input {name}: {reason}"));
         let shape = Shape::new(&sizes).map_err(|error| of_input(error.to_string()))?;
-        self.check_bytes(wanted.dtype, &shape)
-            .map_err(|error| Failure::Linn {
-                file: None,
-                error: memory_limit(format!("the input {name} {error}")),
-            })?;
+        self.check_bytes(wanted, &shape)?;
         generator
             .tensor(wanted.dtype, &shape, self.seed, wanted.name)
             .map_err(of_input)
     }
 
-    fn check_bytes(&self, dtype: DType, shape: &Shape) -> Result<(), String> {
-        let bytes = shape.elements() as u128 * dtype.bytes() as u128;
-        match bytes <= self.limit as u128 {
-            true => Ok(()),
-            false => Err(format!(
-                "needs {bytes} bytes, over the memory limit of {} bytes",
-                self.limit
-            )),
+    /// Refuses an input that would take more memory than is allowed.
+    fn check_bytes(&self, wanted: Wanted<'_>, shape: &Shape) -> Result<(), Failure> {
+        let bytes = shape.elements() as u128 * wanted.dtype.bytes() as u128;
+        if bytes <= self.limit as u128 {
+            return Ok(());
         }
+        let (name, limit) = (Quoted(wanted.name), self.limit);
+        Err(Failure::Linn {
+            file: None,
+            error: memory_limit(format!(
+                "the input {name} needs {bytes} bytes, over the memory limit of {limit} bytes"
+            )),
+        })
     }
 
     /// Opens a file and reads its tensor, if it is meant to hold or to give just one.
@@ -133,6 +146,7 @@ impl Loader {
             Format::Pb => read_tensor(bytes)
                 .map(|(_, tensor)| Opened::Tensor(tensor))
                 .map_err(|error| file.broken(error)),
+            Format::Picture => Ok(Opened::Picture(Pixels::new(file.clone(), bytes))),
             Format::Npz => {
                 let npz = Npz::open(bytes, self.limit).map_err(|error| file.npz_failure(error))?;
                 let mut archive = Archive {
@@ -187,6 +201,8 @@ fn sniff(bytes: &[u8]) -> Format {
         Format::Npy
     } else if npz::MAGIC.iter().any(|magic| bytes.starts_with(magic)) {
         Format::Npz
+    } else if pixels::is_picture(bytes) {
+        Format::Picture
     } else {
         Format::Pb
     }
@@ -195,6 +211,7 @@ fn sniff(bytes: &[u8]) -> Format {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use linn::DType;
 
     #[test]
     fn named_dimensions_have_one_size_in_a_run() {
@@ -205,18 +222,10 @@ mod tests {
             dims: Some(&dims),
         };
         let mut loader = Loader::new(0, 1 << 20);
-        let given = Source::parse("[1,2;3,4;5,6]").unwrap();
-        let x = loader.tensor(&given, wanted("x")).unwrap();
+        let given = Tensor::new(&[3, 2], vec![0.0f32; 6]).unwrap();
+        loader.admit(given, wanted("x"), None).unwrap();
         let y = loader.generate(&Generator::Iota, wanted("y")).unwrap();
-        assert_eq!(
-            (x.to_string(), y.to_string()),
-            ("f32[3,2]".into(), "f32[3,2]".into())
-        );
-        let row = Source::parse("[7,8]").unwrap();
-        assert_eq!(
-            loader.tensor(&row, wanted("z")).unwrap().to_string(),
-            "f32[1,2]"
-        );
+        assert_eq!(y.to_string(), "f32[3,2]");
     }
 
     #[test]
