@@ -29,7 +29,6 @@ mod npy;
 mod npz;
 mod number;
 mod ops;
-mod picture;
 mod pool;
 mod profile;
 mod progress;

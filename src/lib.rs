@@ -20,6 +20,7 @@ mod optimize;
 mod ops;
 
 pub mod custom;
+pub mod picture;
 pub mod pooling;
 
 mod buffer;

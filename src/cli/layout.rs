@@ -4,7 +4,7 @@ use linn::{DType, Dim, Element, Tensor};
 use ndarray::Axis;
 
 use super::number::number_type;
-use super::picture::Layout;
+use linn::picture::Layout;
 
 /// Whether a shape is one of those that are declared.
 pub(super) fn fits(dims: Option<&[Dim]>, shape: &[usize]) -> bool {

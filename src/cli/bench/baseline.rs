@@ -185,7 +185,10 @@ impl Row {
 }
 
 fn broken(file: &str, reason: &str) -> Failure {
-    Failure::Input(format!("{}: {reason}", Plain(file)))
+    Failure::Broken {
+        file: Plain(file).to_string(),
+        reason: reason.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -8,12 +8,12 @@ use linn::{Dim, Tensor, ValueInfo};
 use crate::cli::cast::cast;
 use crate::cli::layout::{Rearrangement, fits};
 use crate::cli::number::number_type;
-use crate::cli::picture::Layout;
-#[cfg(feature = "image")]
-use crate::cli::picture::Recipe;
 use crate::cli::shapes::{self, Shapes};
 use crate::cli::source::Wanted;
 use crate::cli::{Failure, note};
+use linn::picture::Layout;
+#[cfg(feature = "image")]
+use linn::picture::Recipe;
 
 use super::misfit::{Misfit, is_channels, remedy};
 use super::{Role, unknown};

@@ -8,9 +8,9 @@ use linn::{DType, Dim, Tensor};
 use crate::cli::Failure;
 use crate::cli::cast::cast;
 use crate::cli::layout::{Rearrangement, fits};
-use crate::cli::picture::Layout;
 use crate::cli::shapes;
 use crate::cli::source::Wanted;
+use linn::picture::Layout;
 
 /// An input that was given something else than it takes.
 #[derive(Clone, Debug)]

@@ -41,7 +41,7 @@ impl Pixels {
         limit: usize,
     ) -> Result<Tensor, Failure> {
         use crate::cli::note;
-        use crate::cli::picture::Picture;
+        use linn::picture::Picture;
 
         let failure = |got: &str, error| self.failure(wanted, got, error);
         let picture =
@@ -63,10 +63,10 @@ impl Pixels {
         &self,
         wanted: Wanted<'_>,
         got: &str,
-        error: crate::cli::picture::PictureError,
+        error: linn::picture::PictureError,
     ) -> Failure {
         use crate::cli::inputs::Misfit;
-        use crate::cli::picture::PictureError;
+        use linn::picture::PictureError;
 
         match error {
             PictureError::Limit(reason) => Failure::Linn {

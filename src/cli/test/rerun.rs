@@ -17,8 +17,11 @@ use crate::cli::Failure;
 pub(super) fn failed(file: &Path) -> Result<HashSet<String>, Failure> {
     let shown = file.to_string_lossy();
     let bytes = fs::read(file).map_err(Failure::io(file))?;
-    let names =
-        parse(&bytes).map_err(|reason| Failure::Input(format!("{}: {reason}", Plain(&shown))))?;
+    let broken = |reason: String| Failure::Broken {
+        file: Plain(&shown).to_string(),
+        reason,
+    };
+    let names = parse(&bytes).map_err(|reason| broken(reason.to_string()))?;
     match names.is_empty() {
         true => Err(Failure::Usage(format!(
             "no case is selected: all of {} passed",

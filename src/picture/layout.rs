@@ -3,11 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use linn::Dim;
+use crate::Dim;
 
 /// The order of the axes of pictures. In front of them there may be an axis of the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Layout {
+pub enum Layout {
     /// Channels, height, width.
     Nchw,
     /// Height, width, channels.
@@ -16,10 +16,10 @@ pub(crate) enum Layout {
 
 impl Layout {
     /// Both orders.
-    pub(crate) const ALL: [Layout; 2] = [Layout::Nchw, Layout::Nhwc];
+    pub const ALL: [Layout; 2] = [Layout::Nchw, Layout::Nhwc];
 
     /// The name that options use: `nchw`, `nhwc`.
-    pub(crate) const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Layout::Nchw => "nchw",
             Layout::Nhwc => "nhwc",
@@ -27,7 +27,7 @@ impl Layout {
     }
 
     /// The axes of the channels, the height and the width in a shape of `rank` 3 or 4.
-    pub(crate) const fn axes(self, rank: usize) -> [usize; 3] {
+    pub const fn axes(self, rank: usize) -> [usize; 3] {
         match self {
             Layout::Nchw => [rank - 3, rank - 2, rank - 1],
             Layout::Nhwc => [rank - 1, rank - 3, rank - 2],
@@ -36,7 +36,7 @@ impl Layout {
 
     /// The order that an input with dimensions `dims` has: three channels tell it, then one; in doubt channels come
     /// first. `None` if the rank is not 3 or 4, or if no axis can be that of the channels of a picture.
-    pub(crate) fn of(dims: &[Dim]) -> Option<Layout> {
+    pub fn of(dims: &[Dim]) -> Option<Layout> {
         if !matches!(dims.len(), 3 | 4) {
             return None;
         }

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::{DType, Dim, Element, Tensor};
 use half::{bf16, f16};
 use image::RgbImage;
 use image::imageops::{FilterType, resize};
-use linn::{DType, Dim, Element, Tensor};
 
 use super::decode::check_memory;
 use super::sizes::sizes;
@@ -15,7 +15,7 @@ use super::{Layout, Picture, PictureError, Recipe};
 /// What is done to a picture to make it the input of a model. It is shown as
 /// `640x480: resized to 341x256, cut to 224x224, RGB, scaled with the mean and deviation of ImageNet, NCHW f32`.
 #[derive(Clone)]
-pub(crate) struct Preparation<'p> {
+pub struct Preparation<'p> {
     picture: &'p Picture,
     recipe: Recipe,
     /// Width and height after resizing, and of what is then cut out.
@@ -38,7 +38,7 @@ impl Picture {
     ///
     /// # Errors
     /// The input is not one for a picture, or not one for the recipe.
-    pub(crate) fn prepare(
+    pub fn prepare(
         &self,
         recipe: Option<Recipe>,
         dims: Option<&[Dim]>,
@@ -125,7 +125,7 @@ impl Preparation<'_> {
     ///
     /// # Errors
     /// It needs more memory than is allowed.
-    pub(crate) fn tensor(&self) -> Result<Tensor, PictureError> {
+    pub fn tensor(&self) -> Result<Tensor, PictureError> {
         let product = |[width, height]: [u32; 2]| u64::from(width) * u64::from(height);
         let channels = match self.is_grey {
             true => 1,

@@ -13,7 +13,7 @@ use super::PictureError;
 ///
 /// Pictures of 16 bits a channel are rounded to 8, grey becomes equal parts of the colours, and what is transparent is
 /// laid over white. Profiles of colours are not looked at.
-pub(crate) struct Picture {
+pub struct Picture {
     pub(super) pixels: RgbImage,
     /// Whether it was turned or mirrored as its EXIF data say.
     pub(super) is_turned: bool,
@@ -37,7 +37,7 @@ impl Picture {
     ///
     /// # Errors
     /// The bytes are no such file, or a broken or shortened one; or the limit is too low for it.
-    pub(crate) fn decode(bytes: &[u8], memory_limit: usize) -> Result<Picture, PictureError> {
+    pub fn decode(bytes: &[u8], memory_limit: usize) -> Result<Picture, PictureError> {
         let unknown = || PictureError::Broken("not a PNG, JPEG, WebP or BMP picture".to_string());
         let mut reader = ImageReader::new(Cursor::new(bytes))
             .with_guessed_format()
@@ -83,12 +83,12 @@ impl Picture {
     }
 
     /// Pixels in a row.
-    pub(crate) fn width(&self) -> u32 {
+    pub fn width(&self) -> u32 {
         self.pixels.width()
     }
 
     /// Rows of pixels.
-    pub(crate) fn height(&self) -> u32 {
+    pub fn height(&self) -> u32 {
         self.pixels.height()
     }
 }

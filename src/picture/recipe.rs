@@ -6,7 +6,7 @@ use std::str::FromStr;
 /// What is done to the pixels of a picture before a network sees them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub(crate) enum Recipe {
+pub enum Recipe {
     /// As torchvision prepares ImageNet: the short side is resized to 8/7 of what is wanted, the middle is cut out,
     /// and (x / 255 - mean) / deviation is taken of red, green and blue.
     ImageNet,
@@ -22,7 +22,7 @@ pub(crate) enum Recipe {
 
 impl Recipe {
     /// Every recipe.
-    pub(crate) const ALL: [Recipe; 5] = [
+    pub const ALL: [Recipe; 5] = [
         Recipe::ImageNet,
         Recipe::Scale01,
         Recipe::Minus1To1,
@@ -31,7 +31,7 @@ impl Recipe {
     ];
 
     /// The name that options use: `imagenet`, `scale01` ...
-    pub(crate) const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Recipe::ImageNet => "imagenet",
             Recipe::Scale01 => "scale01",
@@ -42,7 +42,7 @@ impl Recipe {
     }
 
     /// What is done to the numbers, in words.
-    pub(crate) const fn describe(self) -> &'static str {
+    pub const fn describe(self) -> &'static str {
         match self {
             Recipe::ImageNet => "scaled with the mean and deviation of ImageNet",
             Recipe::Scale01 => "scaled to 0..1",
