@@ -3,7 +3,7 @@
 mod fold;
 mod sources;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::attribute::AttributeInfo;
@@ -361,6 +361,7 @@ impl<'s, 'a> Builder<'s, 'a> {
 
     fn outputs(&mut self, graph: &GraphProto) -> Result<Vec<(ValueId, ValueInfo)>, Error> {
         let mut outputs: Vec<(ValueId, ValueInfo)> = Vec::with_capacity(graph.output.len());
+        let mut listed = HashSet::with_capacity(graph.output.len());
         for proto in &graph.output {
             let what = || format!("the output {}", Quoted(&proto.name));
             let Some(&id) = self.ids.get(&proto.name) else {
@@ -371,7 +372,7 @@ impl<'s, 'a> Builder<'s, 'a> {
             };
             // Those of a graph in a node have no names but places.
             let named = self.place.owner.is_none();
-            if named && outputs.iter().any(|(other, _)| *other == id) {
+            if named && !listed.insert(id) {
                 return Err(Error::Invalid(format!("{} is listed twice", what())));
             }
             let declared = match proto.r#type {

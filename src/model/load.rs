@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicUsize;
 
 use bytes::Bytes;
 
-use super::bind::Symbols;
+use super::bind::{Places, Symbols};
 use super::options::{Options, Workers};
 use super::plan::Plan;
 use super::{Model, fix};
@@ -141,6 +141,7 @@ impl Model {
             plan: Plan::new(&program.nodes, &program.constants, &results),
             names: outputs.iter().map(|info| info.name.clone()).collect(),
             symbols: Symbols::new(&inputs),
+            places: Places::new(&inputs, &outputs),
             computed,
             constant_bytes: built.constant_bytes.saturating_add(program.added_bytes),
             program,

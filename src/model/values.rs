@@ -46,7 +46,7 @@ pub(super) struct Values<'v> {
 struct Tensors<'v> {
     /// The model's own constants, by number.
     constants: &'v [Option<Arc<Tensor>>],
-    /// The inputs of the call.
+    /// The inputs of the call, in order of their numbers when nodes run.
     inputs: Few<(ValueId, TensorView<'v>)>,
     /// The caller's buffers for outputs; out while a node writes into one.
     targets: Few<(ValueId, Option<TensorViewMut<'v>>)>,
@@ -88,6 +88,7 @@ impl<'v> Values<'v> {
         plan: &Plan,
         mut recorder: Option<&mut Recorder<'n>>,
     ) -> Result<(), Error> {
+        self.tensors.inputs.sort_unstable_by_key(|(id, _)| *id);
         for step in &plan.steps {
             let node = &nodes[step.node];
             if let Some(recorder) = &mut recorder {
@@ -290,10 +291,8 @@ impl Tensors<'_> {
         if let Some(tensor) = &self.computed[id] {
             return tensor.as_view();
         }
-        for (other, view) in &self.inputs {
-            if *other == id {
-                return view.reborrow();
-            }
+        if let Ok(place) = self.inputs.binary_search_by_key(&id, |(other, _)| *other) {
+            return self.inputs[place].1.reborrow();
         }
         for (other, target) in &self.targets {
             if let (true, Some(target)) = (*other == id, target) {
