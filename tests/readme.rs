@@ -1,4 +1,5 @@
-//! What README.md and docs/operators.md show is what the program prints: the sessions, and the table of operators.
+//! What README.md and docs/operators.md show is what the program prints, the sessions and the table of operators; and what
+//! docs/features.md names is there.
 //!
 //! `UPDATE_README=1 cargo test --test readme` writes the present output into them.
 #![cfg(feature = "cli")]
@@ -18,6 +19,44 @@ fn the_readme_shows_what_the_program_prints() {
 fn the_table_of_operators_is_what_the_program_prints() {
     let table = |_: &str| stdout(&["ops".to_string()]);
     check("docs/operators.md", |shown| between(shown, TABLE, table));
+}
+
+#[test]
+fn each_feature_is_shown_by_a_test_that_exists_or_left_out_with_a_reason() {
+    let page = std::fs::read_to_string(format!("{FOLDER}/docs/features.md")).expect("it is there");
+    let mut named = 0;
+    for line in page.lines() {
+        for quoted in line.split('`').skip(1).step_by(2) {
+            let Some((file, function)) = quoted.split_once(".rs::") else {
+                continue;
+            };
+            let source = std::fs::read_to_string(format!("{FOLDER}/{file}.rs"))
+                .unwrap_or_else(|error| panic!("{line}\n{file}.rs: {error}"));
+            let test = format!("#[test]\n{}fn {function}()", indent(&source, function));
+            assert!(source.contains(&test), "{line}\nis no test: {quoted}");
+            named += 1;
+        }
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        if let [_, what, shown] = cells[..] {
+            let reason =
+                what.contains("left out: ") || what == "not yet" || what.contains("not tested");
+            assert!(
+                !shown.is_empty() || reason,
+                "{line}\nneither shown nor left out"
+            );
+        }
+    }
+    assert!(named >= 60, "only {named} tests are named");
+}
+
+/// What stands before a function of a module in a file.
+fn indent(source: &str, function: &str) -> String {
+    let line = source
+        .lines()
+        .find(|line| line.trim_start().starts_with(&format!("fn {function}(")));
+    line.map_or(String::new(), |line| {
+        " ".repeat(line.len() - line.trim_start().len())
+    })
 }
 
 /// Compares a page with what it should be, or writes that.
