@@ -115,6 +115,7 @@ impl Error {
             _ => self.remedy().map(|remedy| match remedy {
                 Remedy::MemoryLimit => "raise the limit with Options::memory_limit",
                 Remedy::RoundLimit => "raise the limit with Options::round_limit",
+                Remedy::TimeLimit => "give Stop::after more time",
                 Remedy::ExternalDataRoot => {
                     "Options::external_data_root names a folder that links may lead into"
                 }
@@ -168,6 +169,8 @@ pub enum Remedy {
     MemoryLimit,
     /// [`Options::round_limit`](crate::Options::round_limit) was reached.
     RoundLimit,
+    /// The deadline of a [`Stop`](crate::Stop) has passed.
+    TimeLimit,
     /// [`Options::external_data_root`](crate::Options::external_data_root) is not a folder that the link leads into.
     ExternalDataRoot,
 }

@@ -14,11 +14,12 @@ use super::opsets::Imports;
 use super::read::read;
 use super::{Built, Graph, Node, ValueId, captures, inputs_text, opsets, order};
 use crate::custom::Registry;
-use crate::error::{Class, Error, Finding, NodeName, Quoted, Severity};
+use crate::error::{Class, Error, Finding, NodeName, OpError, Quoted, Severity};
 use crate::model::ModelInfo;
 use crate::onnx::external::Folder;
 use crate::onnx::proto::{GraphProto, ModelProto};
 use crate::ops::Fact;
+use crate::stop;
 use crate::tensor::Tensor;
 use fold::Folded;
 
@@ -270,6 +271,13 @@ impl<'s, 'a> Builder<'s, 'a> {
             inputs,
             outputs,
         } = resolved;
+        let stopped = |source: OpError| Error::Node {
+            node: Box::new(call.name.clone()),
+            source: Box::new(source),
+            inputs: String::new(),
+            running: false,
+        };
+        stop::check().map_err(stopped)?;
         let own = call.node.input.len();
         let facts: Vec<Option<&Fact>> = inputs
             .iter()
@@ -324,6 +332,8 @@ impl<'s, 'a> Builder<'s, 'a> {
             self.shared.constant_bytes,
             self.shared.memory_limit,
         );
+        // What is stopped is left half computed.
+        stop::check().map_err(stopped)?;
         for warning in read.warnings {
             self.shared.findings.push(Finding {
                 severity: Severity::Warning,

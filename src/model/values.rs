@@ -9,6 +9,7 @@ use super::profile::Recorder;
 use crate::error::{Error, OpError};
 use crate::graph::{Node, ValueId, inputs_text};
 use crate::ops::{Memory, Outputs, Slot};
+use crate::stop;
 use crate::tensor::{Tensor, TensorView, TensorViewMut};
 
 /// What a model keeps between runs, so that the next one need not ask the system for memory.
@@ -91,6 +92,13 @@ impl<'v> Values<'v> {
         self.tensors.inputs.sort_unstable_by_key(|(id, _)| *id);
         for step in &plan.steps {
             let node = &nodes[step.node];
+            let stopped = |source: OpError| Error::Node {
+                node: Box::new(node.name.clone()),
+                source: Box::new(source),
+                inputs: String::new(),
+                running: true,
+            };
+            stop::check().map_err(stopped)?;
             if let Some(recorder) = &mut recorder {
                 recorder.begin(node, |id| self.tensors.view(id));
             }
@@ -101,6 +109,8 @@ impl<'v> Values<'v> {
                     inputs: inputs_text(&inputs),
                     running: true,
                 })?;
+            // An operator that is stopped leaves its outputs half written.
+            stop::check().map_err(stopped)?;
             if let Some(recorder) = &mut recorder {
                 recorder.end(&step.wanted, |id| self.tensors.view(id));
             }
