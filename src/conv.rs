@@ -33,6 +33,7 @@ use crate::gemm::{
     widened_bytes,
 };
 use crate::simd::Simd;
+use crate::stop::{self, Installed};
 use crate::window::{Axes, Axis};
 
 /// Bytes of columns that a thread of a transposed convolution works on.
@@ -229,6 +230,9 @@ pub(crate) fn convolve<T: Factor>(
     let (level, each) = (Simd::installed(), sorted.elements());
     let all = y.chunks_mut(sizes.outputs * sizes.windows()).enumerate();
     for (at, y) in all {
+        if stop::is_set() {
+            return;
+        }
         let x = &x[at * in_group..][..in_group];
         T::Sum::with_buffer::<SORTED, _>(sizes.channels * each, |planes| {
             sorted.sort_all(x, planes);
@@ -272,8 +276,11 @@ pub(crate) fn convolve_columns<T: Factor, R: Right<T::Sum>>(
     if sizes.is_empty() {
         return fill(bias, sizes.windows(), finish, y);
     }
-    let level = Simd::installed();
+    let (level, stop) = (Simd::installed(), Installed::here());
     let run = |(at, y): (usize, &mut [T])| {
+        let Some(_entered) = stop.enter() else {
+            return;
+        };
         convolve_group(level, sizes, laid, bias, finish, at, y, &columns);
     };
     let groups = y
@@ -345,7 +352,7 @@ pub(crate) fn transpose<T: Factor>(
     let (x, w) = (T::widened(x), T::widened(w));
     let (windows, taps, plane) = (sizes.windows(), sizes.taps(), sizes.plane());
     let block = sizes.channel_block(size_of::<T::Sum>());
-    let level = Simd::installed();
+    let (level, stop) = (Simd::installed(), Installed::here());
     let mut pieces = Vec::new();
     for (at, y) in y.chunks_mut(sizes.outputs * plane).enumerate() {
         for (index, y) in y.chunks_mut(block * plane).enumerate() {
@@ -353,6 +360,9 @@ pub(crate) fn transpose<T: Factor>(
         }
     }
     let run = |columns: &mut Vec<T::Sum>, (at, first, y): (usize, usize, &mut [T])| {
+        let Some(_entered) = stop.enter() else {
+            return;
+        };
         let group = at % sizes.groups;
         let outputs = y.len() / plane;
         let in_group = sizes.channels * windows;

@@ -115,6 +115,7 @@ impl Error {
             _ => self.remedy().map(|remedy| match remedy {
                 Remedy::MemoryLimit => "raise the limit with Options::memory_limit",
                 Remedy::RoundLimit => "raise the limit with Options::round_limit",
+                Remedy::TimeLimit => "give Stop::after more time",
                 Remedy::ExternalDataRoot => {
                     "Options::external_data_root names a folder that links may lead into"
                 }
@@ -168,6 +169,8 @@ pub enum Remedy {
     MemoryLimit,
     /// [`Options::round_limit`](crate::Options::round_limit) was reached.
     RoundLimit,
+    /// The deadline of a [`Stop`](crate::Stop) has passed.
+    TimeLimit,
     /// [`Options::external_data_root`](crate::Options::external_data_root) is not a folder that the link leads into.
     ExternalDataRoot,
 }
@@ -392,11 +395,19 @@ pub fn listed<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
     }
 }
 
+/// The most edits between a misspelt name and the one that was meant.
+const MOST_EDITS: usize = 4;
+
 /// A hint at the name nearest to a misspelt one, if one is near.
 pub fn did_you_mean<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+    // Names from outside may be many and long.
+    let length = wanted.chars().take(SHOWN).count();
+    let near = |name: &&str| name.chars().take(SHOWN).count().abs_diff(length) <= MOST_EDITS;
     names
+        .filter(near)
+        .filter(|name| name.len() <= 4 * SHOWN && wanted.len() <= 4 * SHOWN)
         .map(|name| (strsim::damerau_levenshtein(wanted, name), name))
-        .filter(|(distance, name)| *distance <= 1 + name.chars().count().min(12) / 4)
+        .filter(|(distance, name)| *distance <= (1 + name.chars().count() / 4).min(MOST_EDITS))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| format!("did you mean {}?", Quoted(name)))
 }

@@ -27,6 +27,7 @@ mod buffer;
 mod conv;
 mod gemm;
 mod simd;
+mod stop;
 mod window;
 
 // What all of them speak of.
@@ -44,6 +45,7 @@ pub use model::{
 pub use onnx::{proto, read_tensor, write_tensor};
 pub use ops::{OperatorInfo, missing_operators, operators};
 pub use simd::Simd;
+pub use stop::Stop;
 pub use tensor::{
     DType, Element, F4E2M1, F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, F8E8M0, I2, I4, Scalar,
     Shape, ShapeError, Tensor, TensorError, TensorView, TensorViewMut, U2, U4,

@@ -20,7 +20,7 @@ use crate::graph::{Graph, Node, ValueId, ValueInfo};
 use crate::ops::Memory;
 use crate::optimize::Program;
 use crate::tensor::{Tensor, TensorError, TensorView, TensorViewMut};
-use bind::Symbols;
+use bind::{Places, Symbols};
 pub(crate) use body::{Body, Kept};
 pub use graphs::{Form, GraphInfo, GraphValue};
 pub use nodes::{ModelInfo, NodeInfo, Totals};
@@ -58,6 +58,7 @@ pub struct Model {
     /// The names of the outputs.
     names: Arc<[String]>,
     symbols: Symbols,
+    places: Places,
     /// Whether a node computes a value.
     computed: Vec<bool>,
     constant_bytes: usize,

@@ -49,6 +49,7 @@ use crate::error::OpError;
 use crate::tensor::{Element, Shape, Tensor, TensorView};
 use crate::window::Window;
 
+use crate::stop;
 pub(crate) use lanes::Vectored;
 pub(crate) use plan::{Plan, check_rank};
 pub(crate) use planes::{
@@ -107,6 +108,7 @@ pub fn max_pool_with_indices<T: MaxElement, D: Dimension>(
     let mut y = buffer::<T>(&plan, scratch)?;
     let mut indices = buffer::<i64>(&plan, scratch.saturating_add(size_of_val(&*y)))?;
     pool_with_indices(&plan, order, slice(&x), &mut y, &mut indices)?;
+    stop::check()?;
     Ok((array(plan.output(), y), array(plan.output(), indices)))
 }
 
@@ -128,7 +130,8 @@ pub fn max_pool_with_indices_into<T: MaxElement, D: Dimension>(
         contiguous(&plan, "indices", indices)?,
     );
     within_limit(indices_scratch_bytes::<T>(&plan))?;
-    pool_with_indices(&plan, order, slice(&x), y, indices)
+    pool_with_indices(&plan, order, slice(&x), y, indices)?;
+    stop::check()
 }
 
 /// The mean of each window of `x: [N, C, D1..Dk]`, k at least 1: `[N, C, O1..Ok]`.
@@ -277,6 +280,7 @@ fn norms<T: SumElement, D: Dimension>(
     check_output::<T>(plan)?;
     let mut y = buffer::<T>(plan, norms_scratch_bytes::<T>(plan, power))?;
     pool_norms(plan, power, slice(x), &mut y);
+    stop::check()?;
     Ok(array(plan.output(), y))
 }
 
@@ -289,6 +293,7 @@ fn norms_into<T: SumElement, D: Dimension>(
     let y = contiguous(plan, "y", y)?;
     within_limit(norms_scratch_bytes::<T>(plan, power))?;
     pool_norms(plan, power, slice(x), y);
+    stop::check()?;
     Ok(())
 }
 
@@ -301,6 +306,7 @@ fn pooled<T: Element + Vectored + PartialEq, R: Reduction<T>, D: Dimension>(
     let pool = Prepared::new::<T>(plan, reduction);
     let mut y = buffer::<T>(plan, pool.scratch_bytes())?;
     pool.pool(slice(x), &mut y);
+    stop::check()?;
     Ok(array(plan.output(), y))
 }
 
@@ -314,6 +320,7 @@ fn pooled_into<T: Element + Vectored + PartialEq, R: Reduction<T>, D: Dimension>
     let pool = Prepared::new::<T>(plan, reduction);
     within_limit(pool.scratch_bytes())?;
     pool.pool(slice(x), y);
+    stop::check()?;
     Ok(())
 }
 

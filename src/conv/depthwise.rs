@@ -9,6 +9,7 @@ use super::sorted::{BEYOND, Sorted};
 use crate::buffer::{Item, SORTED, SUMS};
 use crate::gemm::{Factor, Finish, Sum};
 use crate::simd::{Simd, dispatch};
+use crate::stop::{self, Installed};
 
 /// Multiplications that are worth a task of their own.
 const GRAIN: usize = 1 << 17;
@@ -27,13 +28,20 @@ pub(super) fn convolve<T: Factor>(
     let planes = (GRAIN / windows.saturating_mul(taps).max(1)).max(1);
     let channels = sizes.groups * sizes.outputs;
     let level = Simd::installed();
+    let stop = Installed::here();
     let run = |(first, y): (usize, &mut [T])| {
+        let Some(_entered) = stop.enter() else {
+            return;
+        };
         T::Sum::with_buffer::<SORTED, _>(sorted.elements() + BEYOND, |elements| {
             T::Sum::with_buffer::<SUMS, _>(sorted.run.next_multiple_of(BEYOND), |sums| {
                 // What is not on the input stays zero from plane to plane.
                 elements.fill(T::Sum::ZERO);
                 let mut input = None;
                 for (at, y) in y.chunks_mut(windows).enumerate() {
+                    if stop::is_set() {
+                        return;
+                    }
                     let (image, channel) = ((first + at) / channels, (first + at) % channels);
                     let from = image * sizes.groups + channel / sizes.outputs;
                     if input.replace(from) != Some(from) {

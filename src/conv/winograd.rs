@@ -16,6 +16,7 @@ use crate::gemm::{
     Finish, Left, ROWS, Start, lay_left, left_len, matrix, multiply_laid, panel_columns,
 };
 use crate::simd::{Simd, dispatch};
+use crate::stop::Installed;
 use crate::window::Axis;
 
 /// Outputs of a tile along an axis.
@@ -251,7 +252,11 @@ impl<'a> Tiles<'a> {
             self.sorted
                 .sort_all(x, &mut planes[..sizes.channels * each]);
             let planes = &*planes;
+            let stop = Installed::here();
             let run = |(number, mut y): (usize, Vec<&mut [f32]>)| {
+                let Some(_entered) = stop.enter() else {
+                    return;
+                };
                 self.block(level, number, planes, w, bias, finish, &mut y);
             };
             blocks.into_par_iter().enumerate().for_each(run);

@@ -12,6 +12,7 @@ use super::panels::{COLUMNS, Left, ROWS, Right, panel_columns, width};
 use super::tile::{Panels, Start};
 use crate::buffer::RIGHT;
 use crate::simd::dispatch;
+use crate::stop::{self, Installed};
 
 /// Multiplications that are worth a task of their own.
 const GRAIN: usize = 1 << 20;
@@ -50,14 +51,17 @@ pub(crate) fn multiply<T: Sum>(
     if threads < 2 {
         return sweep(level, left, right, 0, start, finish, c);
     }
+    let stop = Installed::here();
     let panels = columns.div_ceil(COLUMNS);
     if panels >= 2 * threads {
         // Some pieces more than threads, since those are not always at hand.
         let size = panels.div_ceil(panels.min(4 * threads)) * COLUMNS;
         let pieces: Vec<_> = c.axis_chunks_iter_mut(Axis(1), size).enumerate().collect();
-        return pieces
-            .into_par_iter()
-            .for_each(|(number, c)| sweep(level, left, right, number * size, start, finish, c));
+        return pieces.into_par_iter().for_each(|(number, c)| {
+            if let Some(_entered) = stop.enter() {
+                sweep(level, left, right, number * size, start, finish, c);
+            }
+        });
     }
     T::with_buffer::<RIGHT, _>(left.inner * panel_columns(columns), |laid| {
         laid.par_chunks_mut((left.inner * COLUMNS).max(1))
@@ -71,6 +75,9 @@ pub(crate) fn multiply<T: Sum>(
         let laid = &*laid;
         let pieces: Vec<_> = c.axis_chunks_iter_mut(Axis(0), size).enumerate().collect();
         pieces.into_par_iter().for_each(|(number, c)| {
+            let Some(_entered) = stop.enter() else {
+                return;
+            };
             let part = Left {
                 panels: &left.panels[number * size / ROWS * left.inner..],
                 inner: left.inner,
@@ -144,7 +151,7 @@ fn tiles<S: Vectors, T: Sum>(
     while from == 0 || from < left.inner {
         let to = (from + DEPTH).min(left.inner);
         let mut first = 0;
-        while first < columns {
+        while first < columns && !stop::is_set() {
             let width = width(first, columns);
             let right = &laid[first * left.inner..][from * width..to * width];
             let mut row = 0;

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::Sum;
 use crate::simd::dispatch;
+use crate::stop::{self, Installed};
 
 /// Multiplications that are worth a task of their own.
 const GRAIN: usize = 1 << 18;
@@ -32,12 +33,17 @@ pub(super) fn multiply<T: Sum>(
     if threads < 2 {
         return run(b.view(), c);
     }
+    let stop = Installed::here();
     let size = c.len().div_ceil(4 * threads).next_multiple_of(LANES);
     let pieces: Vec<_> = b
         .axis_chunks_iter(Axis(1), size)
         .zip(c.chunks_mut(size))
         .collect();
-    pieces.into_par_iter().for_each(|(b, c)| run(b, c));
+    pieces.into_par_iter().for_each(|(b, c)| {
+        if let Some(_entered) = stop.enter() {
+            run(b, c);
+        }
+    });
 }
 
 #[inline(always)]
@@ -59,7 +65,7 @@ fn product<S: Vectors, T: Sum>(_: S, a: &[T], b: ArrayView2<'_, T>, add: bool, c
         return;
     }
     let mut k = 0;
-    while k < a.len() {
+    while k < a.len() && !stop::is_set() {
         let count = TOGETHER.min(a.len() - k);
         let row = |k: usize| b.index_axis(Axis(0), k).to_slice().expect("neighbours");
         if count == TOGETHER {

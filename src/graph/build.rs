@@ -3,7 +3,7 @@
 mod fold;
 mod sources;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::attribute::AttributeInfo;
@@ -14,11 +14,12 @@ use super::opsets::Imports;
 use super::read::read;
 use super::{Built, Graph, Node, ValueId, captures, inputs_text, opsets, order};
 use crate::custom::Registry;
-use crate::error::{Class, Error, Finding, NodeName, Quoted, Severity};
+use crate::error::{Class, Error, Finding, NodeName, OpError, Quoted, Severity};
 use crate::model::ModelInfo;
 use crate::onnx::external::Folder;
 use crate::onnx::proto::{GraphProto, ModelProto};
 use crate::ops::Fact;
+use crate::stop;
 use crate::tensor::Tensor;
 use fold::Folded;
 
@@ -270,6 +271,13 @@ impl<'s, 'a> Builder<'s, 'a> {
             inputs,
             outputs,
         } = resolved;
+        let stopped = |source: OpError| Error::Node {
+            node: Box::new(call.name.clone()),
+            source: Box::new(source),
+            inputs: String::new(),
+            running: false,
+        };
+        stop::check().map_err(stopped)?;
         let own = call.node.input.len();
         let facts: Vec<Option<&Fact>> = inputs
             .iter()
@@ -324,6 +332,8 @@ impl<'s, 'a> Builder<'s, 'a> {
             self.shared.constant_bytes,
             self.shared.memory_limit,
         );
+        // What is stopped is left half computed.
+        stop::check().map_err(stopped)?;
         for warning in read.warnings {
             self.shared.findings.push(Finding {
                 severity: Severity::Warning,
@@ -361,6 +371,7 @@ impl<'s, 'a> Builder<'s, 'a> {
 
     fn outputs(&mut self, graph: &GraphProto) -> Result<Vec<(ValueId, ValueInfo)>, Error> {
         let mut outputs: Vec<(ValueId, ValueInfo)> = Vec::with_capacity(graph.output.len());
+        let mut listed = HashSet::with_capacity(graph.output.len());
         for proto in &graph.output {
             let what = || format!("the output {}", Quoted(&proto.name));
             let Some(&id) = self.ids.get(&proto.name) else {
@@ -371,7 +382,7 @@ impl<'s, 'a> Builder<'s, 'a> {
             };
             // Those of a graph in a node have no names but places.
             let named = self.place.owner.is_none();
-            if named && outputs.iter().any(|(other, _)| *other == id) {
+            if named && !listed.insert(id) {
                 return Err(Error::Invalid(format!("{} is listed twice", what())));
             }
             let declared = match proto.r#type {

@@ -1,5 +1,7 @@
 //! The inputs and outputs of a call, checked against what the model declares.
 
+use std::collections::HashMap;
+
 use smallvec::{SmallVec, smallvec};
 
 use super::Model;
@@ -21,13 +23,10 @@ type Bound = SmallVec<[Option<(usize, usize)>; 8]>;
 
 impl Symbols {
     pub(super) fn new(inputs: &[ValueInfo]) -> Symbols {
-        let mut names: Vec<&str> = Vec::new();
-        let mut number = |name| match names.iter().position(|other| *other == name) {
-            Some(known) => known,
-            None => {
-                names.push(name);
-                names.len() - 1
-            }
+        let mut names: HashMap<&str, usize> = HashMap::new();
+        let mut number = |name| {
+            let next = names.len();
+            *names.entry(name).or_insert(next)
         };
         let numbers = inputs
             .iter()
@@ -41,10 +40,8 @@ impl Symbols {
                     .collect()
             })
             .collect();
-        Symbols {
-            numbers,
-            count: names.len(),
-        }
+        let count = names.len();
+        Symbols { numbers, count }
     }
 
     /// Checks the shape of input `index`, and binds the symbols that it meets first.
@@ -101,7 +98,7 @@ impl Model {
         let mut given: SmallVec<[bool; 8]> = smallvec![false; self.inputs.len()];
         for (name, view) in inputs {
             let (name, view) = (name.as_ref(), view.into());
-            let index = position(&self.inputs, name, "input")?;
+            let index = self.places.input(&self.inputs, name)?;
             if std::mem::replace(&mut given[index], true) {
                 return Err(Error::input(format!(
                     "the input {} is given twice",
@@ -160,7 +157,7 @@ impl Model {
     {
         for (name, target) in outputs {
             let name = name.as_ref();
-            let (id, _) = &self.graph.outputs[position(&self.outputs, name, "output")?];
+            let (id, _) = &self.graph.outputs[self.places.output(&self.outputs, name)?];
             if values.has_target(*id) {
                 return Err(Error::input(format!(
                     "the output {} is given two buffers",
@@ -180,20 +177,45 @@ impl Model {
     }
 }
 
-/// The place of an input or output by its name.
-fn position(infos: &[ValueInfo], name: &str, what: &str) -> Result<usize, Error> {
-    infos
-        .iter()
-        .position(|info| info.name == name)
-        .ok_or_else(|| {
-            let names = infos.iter().map(|info| info.name.as_str());
-            Error::Input {
-                reason: format!(
-                    "the model has no {what} {}; its {what}s are {}",
-                    Quoted(name),
-                    listed(names.clone())
-                ),
-                help: did_you_mean(name, names),
-            }
-        })
+/// The places of inputs and outputs by name.
+#[derive(Debug)]
+pub(super) struct Places {
+    inputs: HashMap<String, usize>,
+    outputs: HashMap<String, usize>,
+}
+
+impl Places {
+    pub(super) fn new(inputs: &[ValueInfo], outputs: &[ValueInfo]) -> Places {
+        let places = |infos: &[ValueInfo]| {
+            let names = infos.iter().map(|info| info.name.clone());
+            names.zip(0..).collect()
+        };
+        Places {
+            inputs: places(inputs),
+            outputs: places(outputs),
+        }
+    }
+
+    fn input(&self, infos: &[ValueInfo], name: &str) -> Result<usize, Error> {
+        let place = self.inputs.get(name).copied();
+        place.ok_or_else(|| unknown(infos, name, "input"))
+    }
+
+    fn output(&self, infos: &[ValueInfo], name: &str) -> Result<usize, Error> {
+        let place = self.outputs.get(name).copied();
+        place.ok_or_else(|| unknown(infos, name, "output"))
+    }
+}
+
+/// There is no input or output of that name.
+fn unknown(infos: &[ValueInfo], name: &str, what: &str) -> Error {
+    let names = infos.iter().map(|info| info.name.as_str());
+    Error::Input {
+        reason: format!(
+            "the model has no {what} {}; its {what}s are {}",
+            Quoted(name),
+            listed(names.clone())
+        ),
+        help: did_you_mean(name, names),
+    }
 }

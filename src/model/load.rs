@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicUsize;
 
 use bytes::Bytes;
 
-use super::bind::Symbols;
+use super::bind::{Places, Symbols};
 use super::options::{Options, Workers};
 use super::plan::Plan;
 use super::{Model, fix};
@@ -17,6 +17,7 @@ use crate::graph::{Built, Graph, ValueId, ValueInfo};
 use crate::onnx;
 use crate::onnx::external::Folder;
 use crate::optimize::Program;
+use crate::stop;
 
 impl Model {
     /// Loads the model in the file `path`; external data are read from its folder.
@@ -136,11 +137,14 @@ impl Model {
         }
         let room = options.memory_limit.saturating_sub(built.constant_bytes);
         let program = Program::new(&graph, options.optimize, room);
+        // What is stopped is left half laid out.
+        stop::check().map_err(|error| Error::limit(format!("loading {error}")))?;
         Ok(Model {
             info: built.info,
             plan: Plan::new(&program.nodes, &program.constants, &results),
             names: outputs.iter().map(|info| info.name.clone()).collect(),
             symbols: Symbols::new(&inputs),
+            places: Places::new(&inputs, &outputs),
             computed,
             constant_bytes: built.constant_bytes.saturating_add(program.added_bytes),
             program,

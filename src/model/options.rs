@@ -11,6 +11,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::custom::Registry;
 use crate::error::{Error, Finding, Severity};
 use crate::simd::Simd;
+use crate::stop::Installed;
 
 /// How a model is loaded and run.
 #[derive(Clone, Debug)]
@@ -142,9 +143,12 @@ impl Workers {
     /// Does `work` with them.
     pub(super) fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         // What is installed holds for this thread, and the work may go to another.
-        let simd = self.simd.or_installed();
+        let (simd, stop) = (self.simd.or_installed(), Installed::here());
         match &self.pool {
-            Some(pool) => pool.install(|| simd.install_checked(work)),
+            Some(pool) => pool.install(|| {
+                let _entered = stop.enter_always();
+                simd.install_checked(work)
+            }),
             None => simd.install_checked(work),
         }
     }

@@ -47,22 +47,27 @@ impl Plan {
             if !wanted.contains(&true) {
                 continue;
             }
+            let mut reads: Vec<ValueId> = node.inputs.iter().copied().flatten().collect();
+            reads.sort_unstable();
+            let once = |id: ValueId| {
+                let first = reads.partition_point(|other| *other < id);
+                reads.get(first + 1) != Some(&id)
+            };
             let mut last_uses = Vec::new();
-            for id in node.inputs.iter().flatten() {
-                if !std::mem::replace(&mut needed[*id], true) {
-                    last_uses.push(*id);
+            let mut dying = vec![false; node.own];
+            for (input, id) in node.inputs.iter().enumerate() {
+                let Some(id) = *id else { continue };
+                if !std::mem::replace(&mut needed[id], true) {
+                    last_uses.push(id);
+                    if let Some(dies) = dying.get_mut(input) {
+                        *dies = once(id);
+                    }
                 }
             }
-            let once = |id: &ValueId| {
-                let reads = node.inputs.iter().filter(|other| **other == Some(*id));
-                reads.count() == 1
-            };
-            let dies =
-                |id: &Option<ValueId>| id.is_some_and(|id| last_uses.contains(&id) && once(&id));
             steps.push(Step {
                 node: index,
                 wanted,
-                dying: node.inputs[..node.own].iter().map(dies).collect(),
+                dying,
                 last_uses,
             });
         }

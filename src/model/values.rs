@@ -9,6 +9,7 @@ use super::profile::Recorder;
 use crate::error::{Error, OpError};
 use crate::graph::{Node, ValueId, inputs_text};
 use crate::ops::{Memory, Outputs, Slot};
+use crate::stop;
 use crate::tensor::{Tensor, TensorView, TensorViewMut};
 
 /// What a model keeps between runs, so that the next one need not ask the system for memory.
@@ -46,7 +47,7 @@ pub(super) struct Values<'v> {
 struct Tensors<'v> {
     /// The model's own constants, by number.
     constants: &'v [Option<Arc<Tensor>>],
-    /// The inputs of the call.
+    /// The inputs of the call, in order of their numbers when nodes run.
     inputs: Few<(ValueId, TensorView<'v>)>,
     /// The caller's buffers for outputs; out while a node writes into one.
     targets: Few<(ValueId, Option<TensorViewMut<'v>>)>,
@@ -88,8 +89,16 @@ impl<'v> Values<'v> {
         plan: &Plan,
         mut recorder: Option<&mut Recorder<'n>>,
     ) -> Result<(), Error> {
+        self.tensors.inputs.sort_unstable_by_key(|(id, _)| *id);
         for step in &plan.steps {
             let node = &nodes[step.node];
+            let stopped = |source: OpError| Error::Node {
+                node: Box::new(node.name.clone()),
+                source: Box::new(source),
+                inputs: String::new(),
+                running: true,
+            };
+            stop::check().map_err(stopped)?;
             if let Some(recorder) = &mut recorder {
                 recorder.begin(node, |id| self.tensors.view(id));
             }
@@ -100,6 +109,8 @@ impl<'v> Values<'v> {
                     inputs: inputs_text(&inputs),
                     running: true,
                 })?;
+            // An operator that is stopped leaves its outputs half written.
+            stop::check().map_err(stopped)?;
             if let Some(recorder) = &mut recorder {
                 recorder.end(&step.wanted, |id| self.tensors.view(id));
             }
@@ -290,10 +301,8 @@ impl Tensors<'_> {
         if let Some(tensor) = &self.computed[id] {
             return tensor.as_view();
         }
-        for (other, view) in &self.inputs {
-            if *other == id {
-                return view.reborrow();
-            }
+        if let Ok(place) = self.inputs.binary_search_by_key(&id, |(other, _)| *other) {
+            return self.inputs[place].1.reborrow();
         }
         for (other, target) in &self.targets {
             if let (true, Some(target)) = (*other == id, target) {

@@ -1,5 +1,6 @@
 //! Loops over elements: of one tensor, or of several that broadcast; large ones in parallel.
 
+use crate::stop::Installed;
 use rayon::prelude::*;
 use smallvec::SmallVec;
 
@@ -194,9 +195,12 @@ pub(super) fn parts<T: Send>(y: &mut [T], len: usize, run: &(dyn Fn(usize, &mut 
     if y.len() <= len {
         return run(0, y);
     }
-    y.par_chunks_mut(len)
-        .enumerate()
-        .for_each(|(index, y)| run(index * len, y));
+    let stop = Installed::here();
+    y.par_chunks_mut(len).enumerate().for_each(|(index, y)| {
+        if let Some(_entered) = stop.enter() {
+            run(index * len, y);
+        }
+    });
 }
 
 /// An axis of the output: its size, and how far each input goes with a step: 0 where it repeats.

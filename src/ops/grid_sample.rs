@@ -15,6 +15,7 @@ use super::{Fact, Inputs, Known, Op, Operator, Outputs, elements, required};
 use crate::error::OpError;
 use crate::gemm::Sum;
 use crate::onnx::attributes::Attributes;
+use crate::stop::Installed;
 use crate::tensor::{Element, Shape, TensorView, dispatch};
 
 pub(super) const GRID_SAMPLE: Op = Op {
@@ -162,12 +163,16 @@ impl GridSample {
         if y.is_empty() {
             return Ok(());
         }
+        let stop = Installed::here();
         let (channels, plane) = (shape[1], points.sizes.iter().product::<usize>());
         for (image, y) in y.chunks_mut(channels * points.count).enumerate() {
             let taps: Vec<Vec<(usize, f64)>> = points.taps(self, image).collect();
             y.par_chunks_mut(points.count)
                 .enumerate()
                 .for_each(|(channel, y)| {
+                    let Some(_entered) = stop.enter() else {
+                        return;
+                    };
                     let x = &x[(image * channels + channel) * plane..][..plane];
                     for (y, taps) in y.iter_mut().zip(&taps) {
                         let mut sum = T::Float::default();

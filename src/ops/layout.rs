@@ -9,6 +9,7 @@ mod movers;
 use rayon::prelude::*;
 use smallvec::{SmallVec, smallvec};
 
+use crate::stop::Installed;
 use crate::tensor::Element;
 pub(super) use movers::{Blocks, Mover, relocate};
 
@@ -217,9 +218,13 @@ fn in_rows<T: Send>(
         return run(0, y);
     }
     let rows = (grain / width).max(1).next_multiple_of(least);
-    y.par_chunks_mut(rows * width)
-        .enumerate()
-        .for_each(|(chunk, y)| run(chunk * rows, y));
+    let stop = Installed::here();
+    let chunks = y.par_chunks_mut(rows * width).enumerate();
+    chunks.for_each(|(chunk, y)| {
+        if let Some(_entered) = stop.enter() {
+            run(chunk * rows, y);
+        }
+    });
 }
 
 /// `y[r][c] = x[first + r + c * inner.step]`.

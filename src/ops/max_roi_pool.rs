@@ -11,6 +11,7 @@ use super::{Fact, Inputs, Op, Operator, Outputs, elements, fact, required};
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
 use crate::pooling::{MaxElement, SumElement};
+use crate::stop::Installed;
 use crate::tensor::{TensorView, dispatch};
 use crate::window::at_least;
 
@@ -67,11 +68,14 @@ impl MaxRoiPool {
         if y.is_empty() {
             return Ok(());
         }
-        let [rows, columns] = self.pooled_shape;
+        let ([rows, columns], stop) = (self.pooled_shape, Installed::here());
         y.par_chunks_exact_mut(rows * columns)
             .enumerate()
             .with_min_len((roi::GRAIN / (rows * columns)).max(1))
             .for_each(|(index, y)| {
+                let Some(_entered) = stop.enter() else {
+                    return;
+                };
                 let region = &regions[index / channels];
                 let plane = (region.batch * channels + index % channels) * height * width;
                 let plane = &x[plane..][..height * width];

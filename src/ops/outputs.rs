@@ -2,6 +2,7 @@
 
 use super::{Inputs, required};
 use crate::error::{Class, OpError, Remedy};
+use crate::stop;
 use crate::tensor::{Data, Element, Shape, Tensor, TensorView, TensorViewMut, Visitor};
 
 /// The memory of a run: the bytes that its tensors take, held below a limit, and the buffers of tensors
@@ -58,6 +59,7 @@ impl Memory {
 
     /// Counts a round of a loop.
     pub(crate) fn round(&mut self) -> Result<(), OpError> {
+        stop::check()?;
         if self.rounds >= self.round_limit {
             let reason = format!(
                 "the loops of this run have gone round {} times, which is the limit",

@@ -17,6 +17,7 @@ use super::{Fact, Inputs, Op, Operator, Outputs, elements, fact, required};
 use crate::error::{OpError, Quoted};
 use crate::onnx::attributes::Attributes;
 use crate::pooling::SumElement;
+use crate::stop::Installed;
 use crate::tensor::dispatch;
 use taps::{Part, Span, Taps};
 
@@ -142,12 +143,16 @@ impl RoiAlign {
             y.fill(T::default());
             return Ok(());
         }
+        let stop = Installed::here();
         y.par_chunks_exact_mut(plane)
             .enumerate()
             .with_min_len((roi::GRAIN / plane).max(1))
             .for_each_init(
                 || (None, Taps::default(), Taps::default()),
                 |(current, down, across), (index, y)| {
+                    let Some(_entered) = stop.enter() else {
+                        return;
+                    };
                     let at = index / channels;
                     let region = &regions[at];
                     if *current != Some(at) {

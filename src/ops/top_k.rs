@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use super::{Fact, Inputs, Known, Op, Operator, Outputs, axes, elements, required};
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
+use crate::stop::Installed;
 use crate::tensor::{DType, Element, dispatch};
 
 pub(super) const TOP_K: Op = Op {
@@ -62,10 +63,14 @@ impl TopK {
         outputs.check_scratch(scratch.saturating_mul(size_of::<usize>()))?;
         let mut places = vec![0usize; shape.elements()];
         if !places.is_empty() {
+            let stop = Installed::here();
             places
                 .par_chunks_mut(k)
                 .enumerate()
                 .for_each_init(Vec::new, |all, (row, places)| {
+                    let Some(_entered) = stop.enter() else {
+                        return;
+                    };
                     let base = row / inner * size * inner + row % inner;
                     let order = |a: &usize, b: &usize| {
                         let (x, y) = (data[base + a * inner], data[base + b * inner]);

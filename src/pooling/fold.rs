@@ -20,10 +20,15 @@ use super::runs::Run;
 use super::sink::{IntoFolded, IntoResult, fill};
 use super::source::Folded;
 use super::whole;
+use crate::stop::{self, Installed};
+
+/// Elements of whole planes that are folded between looks at whether the run is to stop.
+const STOP_ELEMENTS: usize = 1 << 22;
 
 /// A pool, as all its parts see it.
 pub(super) struct Job<'a, T, R> {
     pub(super) level: Level,
+    pub(super) stop: Installed,
     pub(super) geometry: &'a Geometry,
     pub(super) reduction: &'a R,
     pub(super) x: &'a [T],
@@ -66,15 +71,16 @@ pub(super) fn whole_planes<T: Vectored, R: Reduction<T>>(job: &Job<'_, T, R>, ba
         .axes
         .iter()
         .map(|axis| job.reduction.share(axis, 0));
-    whole::fold(
-        job.level,
-        job.reduction,
-        job.x,
-        bands.from * size,
-        size,
-        shares.product(),
-        bands.values,
-    );
+    let share = shares.product();
+    let together = (STOP_ELEMENTS / size.max(1)).max(1);
+    let mut from = bands.from * size;
+    for values in bands.values.chunks_mut(together) {
+        if stop::is_set() {
+            return;
+        }
+        whole::fold(job.level, job.reduction, job.x, from, size, share, values);
+        from += values.len() * size;
+    }
 }
 
 /// Folds bands.
@@ -106,7 +112,7 @@ pub(super) fn bands<T: Vectored, R: Reduction<T>>(
     let (most_planes, most_windows) = geometry.tile;
     let count = geometry.bands();
     let mut band = bands.from;
-    while band < bands.to {
+    while band < bands.to && !stop::is_set() {
         let (plane, from) = (band / count, band % count);
         let end = bands.to - plane * count;
         let (planes, to) = match from == 0 && end >= count && most_windows == count {

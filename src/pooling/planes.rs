@@ -19,6 +19,7 @@ use super::strips;
 use crate::buffer::{COPIED, FOLDED, Item, SHARES, STAGED};
 use crate::error::OpError;
 use crate::simd::Simd;
+use crate::stop::Installed;
 
 /// Bytes of input and output below which work is not parted between threads.
 const GRAIN_BYTES: usize = 256 << 10;
@@ -135,6 +136,7 @@ fn run<T: Vectored + PartialEq, R: Reduction<T>>(
         }
         let job = Job {
             level: Simd::installed(),
+            stop: Installed::here(),
             geometry,
             reduction,
             x,
@@ -238,6 +240,9 @@ fn part<T: Vectored, R: Reduction<T>>(job: &Job<'_, T, R>, bands: Bands<'_, T>, 
 
 /// Folds bands on this thread.
 fn leaf<T: Vectored, R: Reduction<T>>(job: &Job<'_, T, R>, bands: Bands<'_, T>) {
+    let Some(_entered) = job.stop.enter() else {
+        return;
+    };
     let geometry = job.geometry;
     if geometry.whole {
         return fold::whole_planes(job, bands);

@@ -79,12 +79,9 @@ impl Builder<'_, '_> {
                 Some(id) if taken.get(id) == Some(&false) => {
                     taken[id] = true;
                     // A default: what is known of it ends with what is declared, since a run may replace it.
-                    let tensor = initializers
-                        .iter()
-                        .find(|(other, _)| *other == id)
-                        .map(|(_, tensor)| tensor);
-                    let default = tensor.map(|tensor| Fact::of(tensor.dtype(), tensor.shape()));
-                    if let Some(default) = default {
+                    // The initializers were the first to get a number.
+                    if let Some((_, tensor)) = initializers.get(id) {
+                        let default = Fact::of(tensor.dtype(), tensor.shape());
                         declared.check(&default, &what())?;
                         if let Some(reason) = declared.difference(&default) {
                             return Err(Error::Invalid(format!(

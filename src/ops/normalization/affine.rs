@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use crate::gemm::{Activation, Finish};
 use crate::simd::{Simd, dispatch};
+use crate::stop::Installed;
 
 /// Elements that are worth a task of their own.
 const GRAIN: usize = 1 << 15;
@@ -24,7 +25,7 @@ pub(super) fn affine(
     if y.is_empty() {
         return;
     }
-    let level = Simd::installed();
+    let (level, stop) = (Simd::installed(), Installed::here());
     let finish = Finish {
         activation: activation.map(|x| x as f32),
         ..Finish::NONE
@@ -34,6 +35,9 @@ pub(super) fn affine(
         .enumerate()
         .with_min_len((GRAIN / places).max(1))
         .for_each(|(plane, (y, x))| {
+            let Some(_entered) = stop.enter() else {
+                return;
+            };
             let line = lines[plane % lines.len()];
             dispatch!(level, s => plane_of(s, x, line, finish, y));
         });

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::Mode;
 use super::taps::Axis;
 use crate::ops::weighted::{Float, Weighted};
+use crate::stop::Installed;
 
 /// Elements of output that are worth a task of their own.
 const GRAIN: usize = 1 << 14;
@@ -82,13 +83,16 @@ fn pass<F: Float>(x: &[F], input: usize, inner: usize, table: &Table<F>, fill: F
     if y.is_empty() {
         return;
     }
-    let width = table.len();
+    let (width, stop) = (table.len(), Installed::here());
     if inner == 1 {
         let rows = (GRAIN / width).max(1);
         let chunks = y
             .par_chunks_mut(rows * width)
             .zip(x.par_chunks(rows * input));
         return chunks.for_each(|(y, x)| {
+            let Some(_entered) = stop.enter() else {
+                return;
+            };
             for (y, x) in y.chunks_mut(width).zip(x.chunks(input)) {
                 for (y, taps) in y.iter_mut().zip(table) {
                     *y = match taps.as_slice() {
@@ -109,6 +113,9 @@ fn pass<F: Float>(x: &[F], input: usize, inner: usize, table: &Table<F>, fill: F
     y.par_chunks_mut(rows * inner)
         .enumerate()
         .for_each(|(chunk, y)| {
+            let Some(_entered) = stop.enter() else {
+                return;
+            };
             for (row, y) in y.chunks_mut(inner).enumerate() {
                 let row = chunk * rows + row;
                 let x = &x[row / width * input * inner..][..input * inner];
