@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     });
 
     // As ONNX has it: a stride of 1 and no padding unless something else is said.
-    let window = Window::new([3, 3]).strides([2, 2]).pads([1, 1], [1, 1]);
+    let window = Window::new([3, 3]).strides([2, 2]).pads([1, 1, 1, 1]);
     let largest = pooling::max_pool(x.view(), &window)?;
     println!(
         "max {:?}\n{:.2}",
