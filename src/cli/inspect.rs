@@ -66,7 +66,7 @@ impl Args {
     }
 }
 
-fn parse_dim(text: &str) -> Result<(String, usize), String> {
+pub(super) fn parse_dim(text: &str) -> Result<(String, usize), String> {
     let (name, size) = text.rsplit_once('=').ok_or("must be NAME=SIZE")?;
     let size = size.parse().map_err(|_| "SIZE is no whole number")?;
     Ok((name.to_string(), size))
@@ -220,7 +220,7 @@ impl Shown<'_> {
 }
 
 /// `Conv + Relu`: the operator, and those whose work it does too.
-fn operators(node: &NodeInfo) -> String {
+pub(super) fn operators(node: &NodeInfo) -> String {
     let names = [&node.name].into_iter().chain(&node.absorbed);
     let names: Vec<String> = names
         .map(|name| Plain(&name.operator).to_string())
@@ -240,7 +240,7 @@ pub(super) fn node_text(node: &NodeInfo) -> String {
 }
 
 /// `{"name":..,"dtype":..,"shape":[1,"N",null]}`, the shape `null` where the rank is unknown.
-fn value_json(info: &ValueInfo) -> Value {
+pub(super) fn value_json(info: &ValueInfo) -> Value {
     let size = |dim: &Dim| match dim {
         Dim::Known(size) => json!(size),
         Dim::Symbol(name) => json!(name),
