@@ -124,8 +124,10 @@ fn spread_constants(graph: &mut GraphInfo, infos: &[Option<NodeInfo>]) {
         .filter_map(|place| infos[*place].as_ref())
     {
         let constant = |value: &usize| graph.values[*value].constant;
-        let repeats =
-            !info.name.operator.contains("Random") && !info.attributes.iter().any(is_graph);
+        let random = RANDOM
+            .iter()
+            .any(|name| info.name.operator.starts_with(name));
+        let repeats = !random && !info.attributes.iter().any(is_graph);
         if repeats && info.reads.iter().flatten().all(constant) {
             for value in info.writes.iter().flatten() {
                 graph.values[*value].constant = true;

@@ -19,6 +19,14 @@ pub(super) struct Size {
     pub(super) height: f64,
 }
 
+impl Size {
+    /// That of a point.
+    const NONE: Size = Size {
+        width: 0.0,
+        height: 0.0,
+    };
+}
+
 /// A value: the box that gives it, the boxes that read it, each once and behind that one, and how large its text
 /// is.
 #[derive(Clone, Debug, PartialEq)]

@@ -19,6 +19,8 @@ pub(super) struct Vertex {
     pub(super) layer: usize,
     pub(super) size: Size,
     pub(super) what: What,
+    /// Whether the value has been read further up, and passes by what became of it.
+    pub(super) aside: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,34 +88,32 @@ impl Layered {
             layered.add(*layer, *size, What::Box);
         }
         for chain in chains {
-            let mut at = chain.from;
+            let first = chain.to.iter().map(|to| ranks[*to]).min();
             let mut passes = Vec::new();
-            let mut to = chain.to.clone();
-            to.sort_by_key(|to| ranks[*to]);
             for passed in 0..length(ranks, chain) {
                 let layer = ranks[chain.from] + 1 + passed;
-                let next = match chain.label.filter(|_| passed == 0) {
+                passes.push(match chain.label.filter(|_| passed == 0) {
                     Some(size) => layered.add(layer, size, What::Label),
-                    None => layered.add(
-                        layer,
-                        Size {
-                            width: 0.0,
-                            height: 0.0,
-                        },
-                        What::Bend,
-                    ),
-                };
-                layered.link(at, next);
-                passes.push(next);
-                at = next;
+                    None => layered.add(layer, Size::NONE, What::Bend),
+                });
+                if let Some(pass) = passes.last() {
+                    layered.vertices[*pass].aside = first.is_some_and(|first| first <= layer);
+                }
             }
-            for to in to {
-                let layer = ranks[to] - ranks[chain.from];
-                let from = match layer {
-                    1 => chain.from,
-                    _ => passes[layer - 2],
-                };
-                layered.link(from, to);
+            // Readers come before what goes on beside them.
+            for &to in &chain.to {
+                let passed = ranks[to] - ranks[chain.from] - 1;
+                layered.link(
+                    passed
+                        .checked_sub(1)
+                        .map_or(chain.from, |last| passes[last]),
+                    to,
+                );
+            }
+            let mut at = chain.from;
+            for &next in &passes {
+                layered.link(at, next);
+                at = next;
             }
             layered.passes.push(passes);
         }
@@ -122,7 +122,12 @@ impl Layered {
 
     fn add(&mut self, layer: usize, size: Size, what: What) -> usize {
         let vertex = self.vertices.len();
-        self.vertices.push(Vertex { layer, size, what });
+        self.vertices.push(Vertex {
+            layer,
+            size,
+            what,
+            aside: false,
+        });
         self.layers[layer].push(vertex);
         self.above.push(Vec::new());
         self.below.push(Vec::new());

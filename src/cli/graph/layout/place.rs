@@ -70,6 +70,17 @@ fn is_inner(layered: &Layered, above: usize, below: usize) -> bool {
         .all(|vertex| layered.vertices[*vertex].what != What::Box)
 }
 
+/// Whether an edge leads to or from the side of something that is read, or reads, more directly. It does not move
+/// that, so that the main way of a network is straight.
+fn passes_by(layered: &Layered, above: usize, below: usize) -> bool {
+    let is_aside = |vertex: &usize| layered.vertices[*vertex].aside;
+    match (is_aside(&above), is_aside(&below)) {
+        (false, true) => !layered.below[above].iter().all(is_aside),
+        (true, false) => !layered.above[below].iter().all(is_aside),
+        _ => false,
+    }
+}
+
 /// The edges that cross one which should rather be straight, being inside a chain.
 fn conflicts(layered: &Layered) -> HashSet<(usize, usize)> {
     let positions = layered.positions();
@@ -126,7 +137,11 @@ impl<'l> Way<'l> {
                 positions[*vertex] = position;
             }
         }
-        for before in &mut before {
+        for (vertex, before) in before.iter_mut().enumerate() {
+            before.retain(|other| match from_below {
+                false => !passes_by(layered, *other, vertex),
+                true => !passes_by(layered, vertex, *other),
+            });
             before.sort_by_key(|vertex| positions[*vertex]);
         }
         Way {
