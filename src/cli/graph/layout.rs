@@ -47,19 +47,19 @@ pub(super) struct Layout {
     pub(super) routes: Vec<Route>,
 }
 
-/// The most places where edges pass a layer, so that time and memory are bounded.
-const MOST_BENDS: usize = 200_000;
+/// The most edges from one layer to the next, so that time and memory are bounded.
+const MOST_EDGES: usize = 200_000;
 
 /// Lays out boxes.
 ///
 /// # Errors
-/// The number of places where edges would pass layers, if it is too large.
+/// How many edges there would be from one layer to the next, if there are too many.
 pub(super) fn layout(boxes: &[Size], chains: &[Chain]) -> Result<Layout, String> {
     let ranks = layers::ranks(boxes.len(), chains);
-    let bends = layers::bends(&ranks, chains);
-    if bends > MOST_BENDS {
+    let edges = layers::edges(&ranks, chains);
+    if edges > MOST_EDGES {
         return Err(format!(
-            "edges would pass layers in {bends} places, the most are {MOST_BENDS}"
+            "edges would take {edges} steps from layer to layer, the most are {MOST_EDGES}"
         ));
     }
     let mut layered = Layered::new(boxes, chains, &ranks);

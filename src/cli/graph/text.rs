@@ -49,14 +49,15 @@ fn is_utf8(variable: impl Fn(&str) -> Option<String>) -> bool {
     })
 }
 
-/// The least and the most cells that a column gets before and after others have to give way.
+/// The fewest cells of a column that gives way where lines are too long, and the most where there is room.
 const LEAST: usize = 8;
+const MOST: usize = 64;
 const GAP: &str = "  ";
 const COLUMNS: usize = 5;
 /// Numbers of nodes stand at the right of their column.
 const NUMBER: usize = 0;
 const NAME: usize = 2;
-/// The columns that give way, first the last.
+/// The columns that give way.
 const SOFT: [usize; 2] = [NAME, 3];
 
 /// A line: its rails, and its columns if it is that of an item.
@@ -160,6 +161,9 @@ fn aligned(lines: &[Line], look: &Look) -> String {
         for (width, column) in widths.iter_mut().zip(columns) {
             *width = cells(column).max(*width);
         }
+    }
+    for column in SOFT {
+        widths[column] = widths[column].min(MOST);
     }
     if let Some(width) = look.width {
         rails = rails.min(width / 2);

@@ -64,9 +64,12 @@ pub(super) fn ranks(count: usize, chains: &[Chain]) -> Vec<usize> {
     ranks
 }
 
-/// How many layers the chains pass, together.
-pub(super) fn bends(ranks: &[usize], chains: &[Chain]) -> usize {
-    chains.iter().map(|chain| length(ranks, chain)).sum()
+/// How many edges lead from one layer to the next, if each leads on from what passes a layer.
+pub(super) fn edges(ranks: &[usize], chains: &[Chain]) -> usize {
+    let edges = chains
+        .iter()
+        .map(|chain| length(ranks, chain) + chain.to.len());
+    edges.sum()
 }
 
 /// How many layers a chain passes.

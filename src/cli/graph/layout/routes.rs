@@ -182,7 +182,14 @@ fn arrive(layered: &Layered, centers: &[f64], boxes: &[Size], hops: &mut [Hop]) 
             _ => hop.end = centers[hop.to],
         }
     }
-    for (vertex, wanted) in read.into_iter().enumerate() {
+    for (vertex, mut wanted) in read.into_iter().enumerate() {
+        if let [(place, _)] = wanted.as_mut_slice() {
+            let far = (*place - centers[vertex]).abs() > boxes[vertex].width / 2.0 - CORNER;
+            // What cannot be straight is in the middle.
+            if far {
+                *place = centers[vertex];
+            }
+        }
         for (place, hop) in spread(wanted, centers[vertex], boxes[vertex].width) {
             hops[hop].end = place;
         }

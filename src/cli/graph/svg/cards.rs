@@ -7,7 +7,7 @@ use super::super::drawing::{Content, Edge, Graph, Item};
 use super::super::kind::Kind;
 use super::super::label::Label;
 use super::super::layout::{Chain, Layout, Point, Size};
-use super::page::{Area, Line, Page, title_width};
+use super::page::{Area, Line, Page, width};
 use super::style::SMALL;
 
 /// The most cells of a line on a box, and the most lines that a list is broken into.
@@ -89,7 +89,7 @@ impl<'g> Cards<'g> {
                     from,
                     to: Vec::new(),
                     label: text.map(|text| Size {
-                        width: title_width(&start(&text, MOST_CELLS)) + 2.0 * LABEL_PAD,
+                        width: width(&start(&text, MOST_CELLS), SMALL) + 2.0 * LABEL_PAD,
                         height: SMALL + 3.0,
                     }),
                 });
@@ -147,6 +147,7 @@ impl<'g> Cards<'g> {
             let item = &self.graph.items[part.item];
             let (class, round) = match &item.content {
                 Content::Node(node) => (Kind::of(&node.info.name.operator).class(), ROUND),
+                Content::Cut(_) => ("end cut", part.height / 2.0),
                 _ => ("end", part.height / 2.0),
             };
             let edge = |is_edge: bool| if is_edge { round } else { 0.0 };

@@ -55,10 +55,6 @@ pub(super) fn width(text: &str, size: f64) -> f64 {
     cells(text) as f64 * ADVANCE * size
 }
 
-pub(super) fn title_width(title: &str) -> f64 {
-    width(title, SMALL)
-}
-
 /// Where the line of letters is, from the top of their line on.
 const BASELINE: f64 = 0.95;
 

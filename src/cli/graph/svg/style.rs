@@ -46,6 +46,7 @@ pub(super) fn sheet() -> String {
          .inner{{stroke-dasharray:4 3}}\n\
          .box{{stroke-width:1.2}}\n\
          .focus{{stroke-width:3}}\n\
+         .cut{{stroke-dasharray:4 3}}\n\
          .frame{{fill:none;stroke-dasharray:2 4}}\n\
          {}@media (prefers-color-scheme:dark){{\n{}}}\n",
         LIGHT.rules(),
