@@ -220,7 +220,7 @@ impl Shown<'_> {
 }
 
 /// `Conv + Relu`: the operator, and those whose work it does too.
-pub(super) fn operators(node: &NodeInfo) -> String {
+fn operators(node: &NodeInfo) -> String {
     let names = [&node.name].into_iter().chain(&node.absorbed);
     let names: Vec<String> = names
         .map(|name| Plain(&name.operator).to_string())

@@ -13,7 +13,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use self::models::{choice, hostile, nested, of_size, random};
+use self::models::{choice, corners, hostile, nested, of_size, random};
 use self::picture::Picture;
 use crate::Files;
 use crate::support::Report;
@@ -45,6 +45,7 @@ fn made() -> Vec<(String, Vec<u8>)> {
     let others = [
         ("hostile", hostile()),
         ("choice", choice()),
+        ("corners", corners()),
         ("nested", nested()),
     ];
     seeds

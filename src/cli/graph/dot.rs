@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::drawing::{Content, Drawing, Graph, Item};
+use super::drawing::{Content, Drawing, Item};
 use super::kind::Kind;
 use super::label::{Label, title};
 use super::names;
@@ -35,7 +35,7 @@ fn statements(text: &mut String, drawing: &Drawing, at: usize, indent: &str, sha
     let graph = &drawing.graphs[at];
     for (item, name) in graph.items.iter().zip(names::of(drawing, at)) {
         let style = style(item);
-        let label = quoted(&lines(graph, item));
+        let label = quoted(&Label::of(graph, item).lines());
         let _ = writeln!(text, "{indent}{name} [label={label}, {style}]");
     }
     let names: Vec<String> = names::of(drawing, at).collect();
@@ -53,15 +53,6 @@ fn statements(text: &mut String, drawing: &Drawing, at: usize, indent: &str, sha
         let (from, to) = (&names[edge.from], &names[edge.to]);
         let _ = writeln!(text, "{indent}{from} -> {to} [{attributes}]");
     }
-}
-
-/// The lines of an item's label.
-fn lines(graph: &Graph, item: &Item) -> Vec<String> {
-    let label = Label::of(graph, item);
-    let mut lines = vec![label.head, label.name, label.attributes.join(" ")];
-    lines.push(label.constants.join(" "));
-    lines.retain(|line| !line.is_empty());
-    lines
 }
 
 fn style(item: &Item) -> String {

@@ -3,7 +3,7 @@
 use linn::text::Plain;
 use linn::{AttributeInfo, AttributeValue};
 
-use super::super::inspect::{node_text, operators};
+use super::super::inspect::node_text;
 use super::drawing::{Content, Graph, Item, Node};
 
 /// The words on an item.
@@ -11,6 +11,8 @@ use super::drawing::{Content, Graph, Item, Node};
 pub(super) struct Label {
     /// The operator, or what the item is if it is no node.
     pub(super) head: String,
+    /// `+ BatchNormalization + Relu`: the nodes whose work it does, too; may be empty.
+    pub(super) absorbed: String,
     /// The name of the node or of the value; may be empty.
     pub(super) name: String,
     /// `kernel_shape [3,3]` and so on, those that say nothing left out.
@@ -44,6 +46,7 @@ impl Label {
         };
         Label {
             head: head.to_string(),
+            absorbed: String::new(),
             name: Plain(&graph.values[value].name).to_string(),
             attributes: Vec::new(),
             constants: Vec::new(),
@@ -57,9 +60,12 @@ impl Label {
             let first = FIRST.iter().position(|name| *name == attribute.name);
             first.unwrap_or(FIRST.len())
         });
+        let absorbed = node.info.absorbed.iter();
+        let absorbed = absorbed.map(|name| format!("+ {}", Plain(&name.operator)));
         let constants = node.constants.iter();
         Label {
-            head: operators(&node.info),
+            head: Plain(&node.info.name.operator).to_string(),
+            absorbed: absorbed.collect::<Vec<_>>().join(" "),
             name: match node.info.name.name.is_empty() {
                 true => String::new(),
                 false => node_text(&node.info),
@@ -69,6 +75,24 @@ impl Label {
                 constants.map(|value| graph.shape(*value).unwrap_or_else(|| "?".to_string())),
             ),
         }
+    }
+}
+
+impl Label {
+    /// The operator and what it absorbed.
+    pub(super) fn operators(&self) -> String {
+        format!("{} {}", self.head, self.absorbed)
+            .trim_end()
+            .to_string()
+    }
+
+    /// The words, line by line.
+    pub(super) fn lines(self) -> Vec<String> {
+        let mut lines = vec![self.operators(), self.name];
+        lines.push(self.attributes.join(" "));
+        lines.push(self.constants.join(" "));
+        lines.retain(|line| !line.is_empty());
+        lines
     }
 }
 

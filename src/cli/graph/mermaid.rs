@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::drawing::{Content, Drawing, Graph, Item};
+use super::drawing::{Content, Drawing};
 use super::kind::Kind;
 use super::label::{Label, title};
 use super::names;
@@ -29,7 +29,7 @@ fn statements(text: &mut String, drawing: &Drawing, at: usize, indent: &str, sha
     let graph = &drawing.graphs[at];
     let names: Vec<String> = names::of(drawing, at).collect();
     for (item, name) in graph.items.iter().zip(&names) {
-        let label = quoted(&lines(graph, item));
+        let label = quoted(&Label::of(graph, item).lines());
         let _ = match item.content {
             Content::Node(_) => writeln!(text, "{indent}{name}[{label}]"),
             _ => writeln!(text, "{indent}{name}([{label}])"),
@@ -80,14 +80,6 @@ fn classes(drawing: &Drawing) -> String {
         let _ = writeln!(text, "  style {name} stroke-width:4px");
     }
     text
-}
-
-fn lines(graph: &Graph, item: &Item) -> Vec<String> {
-    let label = Label::of(graph, item);
-    let mut lines = vec![label.head, label.name, label.attributes.join(" ")];
-    lines.push(label.constants.join(" "));
-    lines.retain(|line| !line.is_empty());
-    lines
 }
 
 /// A string of the language. All that could be a word of it, of HTML or of Markdown is written by its number.

@@ -119,6 +119,7 @@ fn mark(item: &Item, style: &Style) -> char {
 
 fn columns(graph: &Graph, item: &Item, shapes: bool) -> [String; COLUMNS] {
     let label = Label::of(graph, item);
+    let operators = label.operators();
     let (number, values) = match &item.content {
         Content::Node(node) => (
             node.index.to_string(),
@@ -139,7 +140,7 @@ fn columns(graph: &Graph, item: &Item, shapes: bool) -> [String; COLUMNS] {
     }
     [
         number,
-        label.head,
+        operators,
         label.name,
         attributes.join(" "),
         match shapes {

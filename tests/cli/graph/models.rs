@@ -5,7 +5,7 @@ use linn::proto::{GraphProto, NodeProto};
 
 use crate::support::Random;
 use crate::support::f32s;
-use crate::support::model::{Build, With, body, node, string};
+use crate::support::model::{Build, With, body, int, node, string};
 
 fn open() -> Build {
     Build::new(17)
@@ -145,6 +145,21 @@ pub(crate) fn nested() -> Vec<u8> {
         .input("x", DType::F32, "2,3")
         .node(outer);
     build.output("y").bytes()
+}
+
+/// Inputs and an initializer that are outputs, a node and an input that nobody reads, two outputs of a node.
+pub(crate) fn corners() -> Vec<u8> {
+    let w = f32s(&[2], &[1.0, 2.0]);
+    let build = open()
+        .input("unread", DType::F32, "2")
+        .initializer("w", &w)
+        .initializer("v", &w)
+        .node(node("Neg", &["x0"], &["dead"]))
+        .node(node("Split", &["x1"], &["left", "right"]))
+        .node(node("Concat", &["right", "left"], &["y"]).with(int("axis", 0)))
+        .node(node("Add", &["w", "v"], &["constant"]));
+    let outputs = ["x0", "w", "constant", "y"];
+    outputs.into_iter().fold(build, Build::output).bytes()
 }
 
 /// A node that linn does not know.

@@ -146,7 +146,10 @@ fn hops(layered: &Layered, chains: &[Chain]) -> Vec<Hop> {
 /// Finds out where edges leave boxes: as near as possible to where they go.
 fn leave(layered: &Layered, centers: &[f64], boxes: &[Size], chains: &[Chain], hops: &mut [Hop]) {
     let mut bounds = vec![(f64::INFINITY, f64::NEG_INFINITY); chains.len()];
-    for hop in hops.iter().filter(|hop| hop.from == chains[hop.chain].from) {
+    let leaving = hops
+        .iter()
+        .filter(|hop| hop.from == chains[hop.chain].from && !layered.vertices[hop.to].aside);
+    for hop in leaving {
         let (low, high) = &mut bounds[hop.chain];
         *low = low.min(centers[hop.to]);
         *high = high.max(centers[hop.to]);

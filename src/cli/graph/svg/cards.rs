@@ -182,6 +182,9 @@ impl Part {
         match &item.content {
             Content::Node(_) => {
                 lines.push(head(start(&label.head, MOST_CELLS)));
+                if !label.absorbed.is_empty() {
+                    lines.push(small(start(&label.absorbed, MOST_CELLS)));
+                }
                 if !joined && !label.name.is_empty() {
                     lines.push(small(end(&label.name, MOST_CELLS)));
                 }
@@ -243,7 +246,7 @@ fn broken(words: &[String]) -> Vec<String> {
 fn tooltip(graph: &Graph, item: &Item) -> String {
     let label = Label::of(graph, item);
     let mut lines = vec![match &item.content {
-        Content::Node(node) => format!("{} {}", node.index, label.head),
+        Content::Node(node) => format!("{} {}", node.index, label.operators()),
         _ => label.head,
     }];
     lines.push(label.name);
