@@ -1,20 +1,23 @@
 //! `linn graph`: drawings of models in every format.
 
+#[path = "graph/document.rs"]
+mod document;
 #[path = "graph/languages.rs"]
 mod languages;
 #[path = "graph/models.rs"]
 mod models;
 #[path = "graph/picture.rs"]
 mod picture;
+#[path = "graph/pictures.rs"]
+mod pictures;
 
-use std::collections::HashSet;
 use std::fs;
 use std::process::Command;
 
 use serde_json::Value;
 
 use self::models::{choice, corners, hostile, nested, of_size, random};
-use self::picture::Picture;
+use self::pictures::check_picture;
 use crate::Files;
 use crate::support::Report;
 use crate::support::program::{linn, linn_fed};
@@ -87,61 +90,6 @@ fn nodes_and_edges(document: &Value) -> (Vec<String>, Vec<[String; 4]>) {
         all("nodes").iter().map(|node| text(&node["id"])).collect(),
         edges.collect(),
     )
-}
-
-/// Checks a picture against the document of the same drawing.
-fn check_picture(model: &[u8], args: &[&str], pixels: bool) -> Result<(), String> {
-    let svg = drawn(model, &[&["--format", "svg"], args].concat());
-    let picture = Picture::parse(&svg)?;
-    picture.check_places()?;
-    if pixels {
-        picture.check_pixels(&svg)?;
-    }
-    let (nodes, edges) = nodes_and_edges(&document(model, args));
-    if picture.boxes.len() != nodes.len() {
-        return Err(format!(
-            "{} boxes for {} nodes",
-            picture.boxes.len(),
-            nodes.len()
-        ));
-    }
-    // What stands right below a node reads it without an edge.
-    let distinct: HashSet<&[String; 4]> = edges.iter().collect();
-    let wanted = distinct.len() - picture.joints();
-    match picture.arrows.len() == wanted {
-        true => Ok(()),
-        false => Err(format!(
-            "{} arrows for {wanted} edges",
-            picture.arrows.len()
-        )),
-    }
-}
-
-#[test]
-fn in_pictures_nothing_covers_anything_and_nothing_is_cut_off() {
-    let mut report = Report::default();
-    for model in MODELS {
-        let file = match model.ends_with(".onnx") {
-            true => model.to_string(),
-            false => format!("{model}/model.onnx"),
-        };
-        let bytes = fs::read(file).expect("the model can be read");
-        for args in [&["--shapes"][..], &[], &["--optimized", "--shapes"]] {
-            report.check(
-                format!("{model} {args:?}"),
-                check_picture(&bytes, args, true),
-            );
-        }
-    }
-    for (name, model) in made() {
-        for args in [&["--shapes"][..], &["--constants"]] {
-            report.check(
-                format!("{name} {args:?}"),
-                check_picture(&model, args, true),
-            );
-        }
-    }
-    report.finish(80);
 }
 
 #[test]
@@ -435,30 +383,4 @@ fn models_that_are_not_drawn_say_why() {
     linn(&["graph", "models/none.onnx"]).fails(8, "models/none.onnx");
     linn(&["graph", "models/branches", "--dim", "M=1"]).fails(5, "M");
     linn_fed(&["graph", "-"], &models::unsupported()).fails(4, "Frobnicate");
-}
-
-/// The picture in the README: a pool and what becomes of its output.
-const SHOWN: [&str; 8] = [
-    "graph",
-    "models/light/inception_v1.onnx",
-    "--around",
-    "n9",
-    "--depth",
-    "4",
-    "--shapes",
-    "--format=svg",
-];
-
-#[test]
-fn the_picture_of_the_readme_is_what_the_program_draws() {
-    let drawn = linn(&SHOWN).works().text();
-    if std::env::var_os("UPDATE_README").is_some() {
-        fs::write("docs/graph.svg", drawn).expect("the picture can be written");
-        return;
-    }
-    let shown = fs::read_to_string("docs/graph.svg").expect("the picture can be read");
-    assert!(
-        shown == drawn,
-        "UPDATE_README=1 cargo test --test cli writes docs/graph.svg anew"
-    );
 }

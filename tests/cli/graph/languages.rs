@@ -44,7 +44,7 @@ fn is_name(word: &str) -> bool {
 }
 
 /// Takes a string in quotes from the start of a text; a backslash takes the character behind it along.
-fn string<'t>(text: &'t str, escapes: bool) -> Result<(&'t str, &'t str), String> {
+fn string(text: &str, escapes: bool) -> Result<(&str, &str), String> {
     let inner = text
         .strip_prefix('"')
         .ok_or_else(|| format!("no string: {text}"))?;

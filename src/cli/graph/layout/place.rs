@@ -163,8 +163,7 @@ impl<'l> Way<'l> {
                 if near.is_empty() {
                     continue;
                 }
-                for middle in (near.len() - 1) / 2..=near.len() / 2 {
-                    let other = near[middle];
+                for &other in &near[(near.len() - 1) / 2..=near.len() / 2] {
                     let marked = conflicts.contains(&(other, vertex))
                         || conflicts.contains(&(vertex, other));
                     if free <= self.positions[other] && !marked {
