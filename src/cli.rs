@@ -17,6 +17,7 @@ mod env;
 mod expect;
 mod failure_json;
 mod generate;
+mod graph;
 mod grid;
 mod inputs;
 mod inspect;
@@ -87,6 +88,7 @@ enum Command {
     Test(test::Args),
     Pool(pool::Args),
     Ops(ops::Args),
+    Graph(graph::Args),
     Env(env::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -126,6 +128,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Test(args) => args.run(),
         Command::Pool(args) => args.run(),
         Command::Ops(args) => args.run(),
+        Command::Graph(args) => args.run(),
         Command::Env(args) => args.run(),
         Command::Completions(args) => args.run(),
         Command::Man(args) => args.run(),

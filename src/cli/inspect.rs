@@ -234,7 +234,7 @@ pub(super) fn node_text(node: &NodeInfo) -> String {
 }
 
 /// `{"name":..,"dtype":..,"shape":[1,"N",null]}`, the shape `null` where the rank is unknown.
-fn value_json(info: &ValueInfo) -> Value {
+pub(super) fn value_json(info: &ValueInfo) -> Value {
     let size = |dim: &Dim| match dim {
         Dim::Known(size) => json!(size),
         Dim::Symbol(name) => json!(name),

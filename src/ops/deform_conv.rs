@@ -12,6 +12,7 @@ use crate::conv::{Sizes, convolve_columns, lay, product};
 use crate::error::OpError;
 use crate::gemm::{Factor, Finish, Right, Sum};
 use crate::onnx::attributes::Attributes;
+use crate::stop;
 use crate::tensor::{TensorView, dispatch};
 
 pub(super) const DEFORM_CONV: Op = Op {
@@ -154,6 +155,9 @@ where
         let in_offset_group = all / self.offset_group;
         let mut corners = Vec::new();
         for tap in 0..taps {
+            if stop::is_set() {
+                return;
+            }
             for index in 0..count {
                 let mut known = None;
                 for channel in 0..sizes.channels {

@@ -6,6 +6,7 @@
 use super::{Fact, Inputs, Op, Operator, Outputs, axes, elements, required};
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
+use crate::stop;
 use crate::tensor::{DType, Shape};
 
 pub(super) const NON_MAX_SUPPRESSION: Op = Op {
@@ -150,7 +151,7 @@ impl Operator for NonMaxSuppression {
                 order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
                 let mut taken: Vec<usize> = Vec::new();
                 for index in order {
-                    if taken.len() >= most {
+                    if taken.len() >= most || stop::is_set() {
                         break;
                     }
                     let apart =

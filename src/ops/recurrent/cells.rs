@@ -6,6 +6,7 @@ use super::activation::Activation;
 use crate::gemm::{Sum, matrix, multiply};
 use crate::ops::weighted::Float;
 use crate::simd::Simd;
+use crate::stop;
 
 /// What the gates of a step make of the state.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -128,6 +129,9 @@ impl<S: Float + Into<f64>> Direction<'_, S> {
         let mut scratch = vec![S::ZERO; batch * hidden];
         let mut reset = vec![S::ZERO; batch * hidden];
         for step in 0..steps {
+            if stop::is_set() {
+                break;
+            }
             times(h, self.r, batch, hidden, width, &mut from_h);
             let active = |at: &usize| step < self.lengths[*at];
             let time = |at: usize| {

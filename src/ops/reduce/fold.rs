@@ -2,6 +2,10 @@
 
 use super::plan::Plan;
 use crate::ops::number::BLOCK;
+use crate::stop;
+
+/// Elements that are folded between looks at whether the run is to stop.
+const STOP_ELEMENTS: usize = BLOCK << 12;
 
 /// The accumulators that a run of elements is dealt to, so that steps need not wait for each other. They are
 /// joined in order, whatever the number of threads.
@@ -81,6 +85,9 @@ fn chunk<W: Copy + Default, F: Fold<W>>(
             for part in plan.parts() {
                 let mut done = 0;
                 while done < plan.run {
+                    if done > 0 && done.is_multiple_of(STOP_ELEMENTS) && stop::is_set() {
+                        return;
+                    }
                     let block = &mut block[..BLOCK.min(plan.run - done)];
                     read(from + part + done, block);
                     for x in block.chunks(LANES) {
