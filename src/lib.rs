@@ -2,7 +2,11 @@
 // so that a word in it does not compile the kernels again.
 #![cfg_attr(
     any(doc, doctest),
-    doc = "[docs/pooling.md]: crate::guide::pooling\n[docs/operators.md]: crate::operators\n"
+    doc = "[docs/pooling.md]: crate::guide::pooling\n[docs/operators.md]: crate::operators\n\
+        [docs/getting-started.md]: crate::guide::getting_started\n\
+        [docs/adding-an-operator.md]: crate::guide::adding_an_operator\n\
+        [docs/performance.md]: crate::guide::performance\n[docs/reliability.md]: crate::guide::reliability\n\
+        [docs/security.md]: crate::guide::security\n"
 )]
 #![cfg_attr(any(doc, doctest), doc = include_str!("../README.md"))]
 #![cfg_attr(not(any(doc, doctest)), doc = "A runtime for ONNX models.")]
