@@ -11,6 +11,7 @@ mod columns;
 mod compare;
 mod completions;
 mod data_set;
+mod deadline;
 mod difference;
 mod engine;
 mod env;
@@ -50,6 +51,7 @@ use std::fmt;
 use std::io::{self, BufWriter, ErrorKind, StdoutLock, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::builder::styling::AnsiColor;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -73,6 +75,16 @@ struct Cli {
         display_order = 900
     )]
     color: When,
+
+    /// Most time that all of it may take, as 60s or 500ms
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = bench::parse_time,
+        global = true,
+        display_order = 901
+    )]
+    timeout: Option<Duration>,
 
     #[command(subcommand)]
     command: Command,
@@ -103,62 +115,72 @@ impl Command {
             Check(_) | Completions(_) | Env(_) | Inspect(_) | Ops(_)
         )
     }
+
+    fn run(self) -> Result<Verdict, Failure> {
+        match self {
+            Command::Run(args) => args.run(),
+            Command::Inspect(args) => args.run(),
+            Command::Check(args) => args.run(),
+            Command::Bench(args) => args.run(),
+            Command::Compare(args) => args.run(),
+            Command::Test(args) => args.run(),
+            Command::Pool(args) => args.run(),
+            Command::Ops(args) => args.run(),
+            Command::Graph(args) => args.run(),
+            Command::Env(args) => args.run(),
+            Command::Completions(args) => args.run(),
+            Command::Man(args) => args.run(),
+        }
+    }
 }
 
 /// Parses the arguments and runs the subcommand.
 pub(crate) fn main() -> ExitCode {
     let is_json = failure_json::is_wanted(std::env::args_os());
-    let command = match parse() {
+    let Cli {
+        command, timeout, ..
+    } = match parse() {
         Err(said) if is_json && said.use_stderr() => {
             say_plain(&format!("{}\n", failure_json::of_arguments(&said)));
             return ExitCode::from(2);
         }
         Err(said) => return answer(&said),
-        Ok(command) => command,
+        Ok(cli) => cli,
     };
     if command.is_long() {
         interrupt::watch();
     }
-    let outcome = match command {
-        Command::Run(args) => args.run(),
-        Command::Inspect(args) => args.run(),
-        Command::Check(args) => args.run(),
-        Command::Bench(args) => args.run(),
-        Command::Compare(args) => args.run(),
-        Command::Test(args) => args.run(),
-        Command::Pool(args) => args.run(),
-        Command::Ops(args) => args.run(),
-        Command::Graph(args) => args.run(),
-        Command::Env(args) => args.run(),
-        Command::Completions(args) => args.run(),
-        Command::Man(args) => args.run(),
-    };
+    let outcome = deadline::within(timeout, is_json, || command.run());
     match outcome {
         Ok(Verdict::Passed) => ExitCode::SUCCESS,
         Ok(Verdict::Failed) => ExitCode::from(1),
         Ok(Verdict::Code(code)) => ExitCode::from(code),
         Err(Failure::BrokenPipe) => ExitCode::SUCCESS,
-        Err(failure) if is_json => {
-            say_plain(&format!("{}\n", failure_json::document(&failure)));
-            ExitCode::from(failure.exit_code())
-        }
         Err(failure) => {
-            say("error", &failure);
-            if let Some(help) = failure.shown_help() {
-                say("help", help);
+            match is_json {
+                true => failure_json::say(&failure),
+                false => say_failure(&failure),
             }
             ExitCode::from(failure.exit_code())
         }
     }
 }
 
-fn parse() -> Result<Command, clap::Error> {
+/// Says on stderr what went wrong, and what to do about it.
+fn say_failure(failure: &Failure) {
+    say("error", failure);
+    if let Some(help) = failure.shown_help() {
+        say("help", help);
+    }
+}
+
+fn parse() -> Result<Cli, clap::Error> {
     let when = When::among(std::env::args_os().skip(1));
     let mut parser = Cli::command().color(when.choice());
     let matches = parser.try_get_matches_from_mut(std::env::args_os())?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut parser))?;
     cli.color.set();
-    Ok(cli.command)
+    Ok(cli)
 }
 
 /// Prints what the parser of the arguments has to say: help, the version, or what is wrong with them.
@@ -267,6 +289,7 @@ impl Failure {
 fn option_for(remedy: Remedy) -> Option<&'static str> {
     match remedy {
         Remedy::MemoryLimit => Some("raise the limit with --max-memory"),
+        Remedy::TimeLimit => Some(deadline::HELP),
         Remedy::RoundLimit => Some("raise the limit with --max-rounds"),
         Remedy::ExternalDataRoot => {
             Some("--external-data-root DIR names a folder that links may lead into")

@@ -4,5 +4,7 @@
 mod custom;
 #[path = "library/options.rs"]
 mod options;
+#[path = "library/stop.rs"]
+mod stop;
 #[path = "support/mod.rs"]
 mod support;

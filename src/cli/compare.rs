@@ -6,7 +6,7 @@ mod side;
 
 use linn::{Options, Simd};
 
-use super::engine::Engine;
+use super::engine::{Engine, ThreadCount};
 use super::model_file::ModelFile;
 use super::run::Format;
 use super::subject::Subject;
@@ -45,6 +45,9 @@ pub(super) struct Args {
     /// What is printed: text, or a document linn.compare/1
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+
+    #[command(flatten)]
+    threads: ThreadCount,
 
     #[command(flatten)]
     engine: Engine,
@@ -94,7 +97,8 @@ impl Way {
 
 impl Args {
     pub(super) fn run(self) -> Result<Verdict, Failure> {
-        let options = self.engine.options()?;
+        let mut options = self.engine.options()?;
+        self.threads.set(&mut options);
         let mut loader = self.subject.loader(&options);
         let named = self.subject.model();
         let a = match is_stored(&named) {

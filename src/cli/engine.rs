@@ -1,9 +1,10 @@
 //! The options that all subcommands share: limits, and the instruction set.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use linn::{Options, Simd};
+use linn::{Options, Simd, Threads};
 
 use super::Failure;
 
@@ -54,6 +55,25 @@ impl Engine {
         options.round_limit = self.max_rounds.unwrap_or(options.round_limit);
         options.memory_limit = self.max_memory.unwrap_or_else(usual_memory_limit);
         Ok(options)
+    }
+}
+
+/// The threads of a command that runs a model on one number of them.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct ThreadCount {
+    /// Threads to run on [default: as many as the machine has, or RAYON_NUM_THREADS]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+}
+
+impl ThreadCount {
+    pub(super) fn set(&self, options: &mut Options) {
+        if let Some(count) = self
+            .threads
+            .and_then(|count| NonZeroUsize::new(count.into()))
+        {
+            options.threads = Threads::Count(count);
+        }
     }
 }
 

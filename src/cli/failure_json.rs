@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use linn::{Class, Error, Finding, NodeName};
 use serde_json::{Value, json};
 
-use super::Failure;
+use super::{Failure, say_plain};
 
 /// What `linn --help` says of them.
 pub(super) const HELP: &str = "\
@@ -38,8 +38,13 @@ pub(super) fn is_wanted(arguments: impl Iterator<Item = OsString>) -> bool {
         })
 }
 
+/// Says a failure on stderr.
+pub(super) fn say(failure: &Failure) {
+    say_plain(&format!("{}\n", document(failure)));
+}
+
 /// The document of a failure.
-pub(super) fn document(failure: &Failure) -> Value {
+fn document(failure: &Failure) -> Value {
     let mut document = json!({
         "schema": "linn.error/1",
         "class": class(failure),

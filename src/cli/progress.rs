@@ -81,7 +81,6 @@ impl Bar {
 }
 
 /// Takes a bar away when the program ends in the midst of its work.
-#[cfg(unix)]
 pub(super) fn clear() {
     use std::io::Write;
     if SHOWN.swap(false, Ordering::Relaxed) {

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use linn::{Outputs, Profile, Tensor};
 use serde_json::{Value, json};
 
-use super::engine::Engine;
+use super::engine::{Engine, ThreadCount};
 use super::expect::{Expect, Finding};
 use super::profile::{By, Profiled, trace};
 use super::save_all::save_all;
@@ -75,12 +75,16 @@ pub(super) struct Args {
     format: Format,
 
     #[command(flatten)]
+    threads: ThreadCount,
+
+    #[command(flatten)]
     engine: Engine,
 }
 
 impl Args {
     pub(super) fn run(self) -> Result<Verdict, Failure> {
-        let options = self.engine.options()?;
+        let mut options = self.engine.options()?;
+        self.threads.set(&mut options);
         let mut loader = self.subject.loader(&options);
         let loaded = self.subject.load(&options, &mut loader)?;
         let model = &loaded.model;

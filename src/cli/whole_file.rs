@@ -26,7 +26,6 @@ fn unfinished() -> MutexGuard<'static, BTreeSet<PathBuf>> {
 
 /// Removes the temporary files, and the folders that are empty then. While the guard is held, no file is begun, and none
 /// appears.
-#[cfg(unix)]
 pub(super) fn remove_unfinished() -> MutexGuard<'static, BTreeSet<PathBuf>> {
     let unfinished = unfinished();
     // What is in a folder comes after it.

@@ -130,7 +130,7 @@ fn a_model_with_a_pool_keeps_the_instruction_set_that_is_installed_around_the_ru
     let model = |threads| {
         let mut options = Options::default();
         options.threads = threads;
-        Model::load_with("models/light/squeezenet/model.onnx", &options)
+        Model::load_with("models/light/squeezenet.onnx", &options)
     };
     let x = Tensor::new(
         &[1, 3, 224, 224],

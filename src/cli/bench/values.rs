@@ -36,7 +36,7 @@ pub(super) fn parse_json_file(text: &str) -> Result<PathBuf, String> {
 }
 
 /// Reads `3s`, `1.5s`, `500ms`, `20us` or `2m`.
-pub(super) fn parse_time(text: &str) -> Result<Duration, String> {
+pub(in crate::cli) fn parse_time(text: &str) -> Result<Duration, String> {
     let units = [("ms", 1e-3), ("us", 1e-6), ("s", 1.0), ("m", 60.0)];
     units
         .iter()
