@@ -267,6 +267,13 @@ fn a_node_that_is_not_there_is_said_and_a_near_one_named() {
     );
     ran.fails(2, "the model has no node 'data_1'");
     around("9999").fails(2, "the model has no node '9999'");
+    let ran = linn_fed(&["graph", "-", "--around", "twin"], &models::twins());
+    assert!(
+        ran.stderr.contains("help: name one by its number: 0, 1"),
+        "{}",
+        ran.stderr
+    );
+    ran.fails(2, "2 nodes are called 'twin'");
     let ran = linn(&["graph", "models/branches", "--depth", "3"]);
     ran.fails_as_usage("--around");
 }

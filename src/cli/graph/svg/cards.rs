@@ -2,17 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::super::cells::{cells, end, start};
+use super::super::cells::{end, start};
 use super::super::drawing::{Content, Edge, Graph, Item};
 use super::super::kind::Kind;
-use super::super::label::Label;
+use super::super::label::{Label, MOST_CELLS, broken};
 use super::super::layout::{Chain, Layout, Point, Size};
 use super::page::{Area, Line, Page, width};
 use super::style::SMALL;
 
-/// The most cells of a line on a box, and the most lines that a list is broken into.
-const MOST_CELLS: usize = 34;
-const MOST_LINES: usize = 4;
 /// The space between the border of a box and its text, and the least width of a box.
 const PAD: [f64; 2] = [10.0, 4.5];
 const LEAST_WIDTH: f64 = 72.0;
@@ -220,26 +217,6 @@ fn small(text: String) -> Line {
         text,
         is_head: false,
     }
-}
-
-/// Words in a few lines; those that there is no room for are left out.
-fn broken(words: &[String]) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in words {
-        let word = start(word, MOST_CELLS);
-        let full = lines.len() == MOST_LINES;
-        match lines.last_mut() {
-            Some(line) if cells(line) + 1 + cells(&word) <= MOST_CELLS => {
-                *line += &format!(" {word}");
-            }
-            Some(line) if full => {
-                *line = "…".to_string();
-                break;
-            }
-            _ => lines.push(word),
-        }
-    }
-    lines
 }
 
 /// All that is to know of an item.
