@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use linn::text::Plain;
+
 use super::super::cells::{end, start};
 use super::super::drawing::{Content, Edge, Graph, Item};
 use super::super::kind::Kind;
@@ -120,7 +122,7 @@ impl<'g> Cards<'g> {
         let chains = self.values.iter().zip(&layout.routes).zip(&layout.labels);
         for ((&(value, inner), route), label) in chains {
             let shape = self.graph.shape(value);
-            let name = linn::text::Plain(&self.graph.values[value].name).to_string();
+            let name = Plain(&self.graph.values[value].name).to_string();
             let tooltip = format!("{name} {}", shape.as_deref().unwrap_or("of unknown type"));
             let mut route = route.clone();
             route
@@ -230,7 +232,7 @@ fn tooltip(graph: &Graph, item: &Item) -> String {
     lines.extend(label.attributes);
     if let Content::Node(node) = &item.content {
         lines.extend(node.constants.iter().map(|value| {
-            let name = linn::text::Plain(&graph.values[*value].name).to_string();
+            let name = Plain(&graph.values[*value].name).to_string();
             format!("{name} {}", graph.shape(*value).unwrap_or_default())
         }));
     }
