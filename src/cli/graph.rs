@@ -35,7 +35,7 @@ use super::{Failure, Verdict, print};
 /// read. A graph in a node (a branch, the body of a loop) is drawn below the graph that the node is in; the
 /// values that it reads from there lead to the node, too.
 #[derive(clap::Args)]
-#[command(after_help = EXAMPLES, after_long_help = LONG_HELP)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{LONG_HELP}\n\n{EXAMPLES}"))]
 pub(super) struct Args {
     #[command(flatten)]
     model: ModelFile,
@@ -85,21 +85,27 @@ Examples:
 
 const LONG_HELP: &str = "\
 Formats:
-  text     a line for each item in the order of execution, beside rails along which values flow; the lines fit
-           the terminal, or COLUMNS, and are ASCII if TERM is dumb or the locale has no UTF-8
-  svg      a picture, light or dark as its reader prefers; what is cut is whole in the tooltips. A function of
-           each element or a normalization stands right below what it is applied to
+  text     a line for each item in the order of execution, beside rails along which values flow;
+           lines fit the terminal, or COLUMNS; in ASCII if TERM is dumb or the locale is not UTF-8
+  svg      a picture, light or dark as its reader prefers it; tooltips have what there is no room
+           for. What is applied to each element stands right below what it is applied to
   dot      for Graphviz
   mermaid  for pages of documentation
-  json     a document linn.graph/1. Its graphs each have `calls` and `owner` (what leads to a graph in a node, and
-           the index of that node), `nodes` and `edges`. All nodes have an `id`, a `kind` (node, input, output,
-           constant, captured from the graph around, or cut where --around ends) and `focus`; those of kind node
-           also what linn inspect says of them, `attributes`, and the `constants` that they read; others their
-           `value`. Edges lead `from` one id `to` another and have their `value`; `input` is which input of the
-           reader it is, null for a value that a graph in the reader reads and for what is no node. Types and
-           shapes are in the document without --shapes, too
+  json     a document linn.graph/1
+  At most 3000 nodes, inputs and outputs are drawn as text or svg.
 
-At most 3000 nodes, inputs and outputs are drawn as text or svg.";
+The document has `graphs`, each with
+  calls, owner  what leads to a graph in a node, and the index of that node
+  nodes         all have an `id`, `focus` (whether --around names it), and a `kind`: node, input,
+                output, constant (an initializer that is an output), captured (from the graph
+                around) or cut (where --around ends). Those of kind node have what `linn inspect`
+                says of them, `attributes`, and `constants`, which they read; others their `value`
+  edges         `from` an id `to` an id, with the `value`, and `input`: which input of the reader it
+                is, null if that is no node, or if a graph in it reads the value
+Types and shapes are in the document without --shapes, too.
+
+Exit codes: 0 done, 2 wrong usage or no such node, 3 invalid model, 4 not supported, 5 a --dim does
+not fit, 7 over a limit, 8 a file failed.";
 
 /// What is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -97,17 +97,17 @@ fn graphviz_and_mermaid_are_told_of_all_nodes_and_edges() {
     let mut report = Report::default();
     let light = fs::read("models/light/inception_v1.onnx").expect("the model can be read");
     let models = made().into_iter().chain([("inception".to_string(), light)]);
+    let parsers: [(&str, languages::Parser); 2] =
+        [("dot", languages::dot), ("mermaid", languages::mermaid)];
     for (name, model) in models {
-        let (nodes, mut edges) = nodes_and_edges(&document(&model, &[]));
-        edges.sort();
-        let wanted: Vec<[String; 2]> = edges.into_iter().map(|[from, to, ..]| [from, to]).collect();
-        let parsers: [(&str, languages::Parser); 2] =
-            [("dot", languages::dot), ("mermaid", languages::mermaid)];
-        for (format, parse) in parsers {
-            for args in [&["--format", format][..], &["--format", format, "--shapes"]] {
-                let text = drawn(&model, args);
-                let result = parse(&text).and_then(|found| found.check(&nodes, &wanted));
-                report.check(format!("{name} {args:?}"), result);
+        for chosen in [&[][..], &["--shapes"], &["--around", "1", "--depth", "1"]] {
+            let (nodes, edges) = nodes_and_edges(&document(&model, chosen));
+            let edges = edges.into_iter().map(|[from, to, ..]| [from, to]);
+            let edges: Vec<[String; 2]> = edges.collect();
+            for (format, parse) in parsers {
+                let text = drawn(&model, &[&["--format", format], chosen].concat());
+                let result = parse(&text).and_then(|found| found.check(&nodes, &edges));
+                report.check(format!("{name} {format} {chosen:?}"), result);
             }
         }
     }
@@ -267,6 +267,13 @@ fn a_node_that_is_not_there_is_said_and_a_near_one_named() {
     );
     ran.fails(2, "the model has no node 'data_1'");
     around("9999").fails(2, "the model has no node '9999'");
+    let ran = linn_fed(&["graph", "-", "--around", "twin"], &models::twins());
+    assert!(
+        ran.stderr.contains("help: name one by its number: 0, 1"),
+        "{}",
+        ran.stderr
+    );
+    ran.fails(2, "2 nodes are called 'twin'");
     let ran = linn(&["graph", "models/branches", "--depth", "3"]);
     ran.fails_as_usage("--around");
 }

@@ -7,11 +7,12 @@ use super::kind::Kind;
 use super::label::{Label, title};
 use super::names;
 
-/// The graph of the model, graphs in nodes as clusters.
+/// The graph of the model, graphs in nodes as clusters. The font is one whose letters Graphviz can measure on every
+/// machine.
 pub(super) fn write(drawing: &Drawing, head: &str, shapes: bool) -> String {
     let mut text = format!(
         "digraph {} {{\n  graph [rankdir=TB, nodesep=0.25, ranksep=0.3]\n  node [shape=box, style=\"rounded,filled\", \
-         fontname=monospace, fontsize=10, margin=\"0.12,0.06\"]\n  edge [fontname=monospace, fontsize=8, \
+         fontname=Courier, fontsize=10, margin=\"0.12,0.06\"]\n  edge [fontname=Courier, fontsize=8, \
          color=\"#64748b\", arrowsize=0.6]\n",
         quoted(&[head.to_string()])
     );
@@ -20,7 +21,7 @@ pub(super) fn write(drawing: &Drawing, head: &str, shapes: bool) -> String {
             Some(title) => {
                 let label = quoted(&[title]);
                 text += &format!(
-                    "  subgraph cluster_{at} {{\n    label={label}\n    fontname=monospace\n    fontsize=10\n    color=\"#94a3b8\"\n"
+                    "  subgraph cluster_{at} {{\n    label={label}\n    fontname=Courier\n    fontsize=10\n    color=\"#94a3b8\"\n"
                 );
                 statements(&mut text, drawing, at, "    ", shapes);
                 text += "  }\n";

@@ -88,10 +88,15 @@ impl Drawing {
             }
         }
         let drawn = graphs.iter().map(|graph| {
+            let is_around = |place: &usize| inner.contains_key(place);
+            let names = match graph.nodes.iter().any(is_around) {
+                true => numbers(graph),
+                false => HashMap::new(),
+            };
             let nodes = graph.nodes.iter().filter_map(|place| {
                 let info = infos[*place].take()?;
                 let inner = inner.get(place).map_or(&[][..], Vec::as_slice);
-                let captured = captured(graph, inner.iter().map(|at| &graphs[*at]));
+                let captured = captured(&names, inner.iter().map(|at| &graphs[*at]));
                 Some((*place, info, captured))
             });
             build::build(graph, nodes.collect(), with_constants)
@@ -142,16 +147,28 @@ fn is_graph(attribute: &AttributeInfo) -> bool {
     matches!(attribute.value, AttributeValue::Graph(_))
 }
 
+/// The numbers of the values of a graph by their names.
+fn numbers(graph: &GraphInfo) -> HashMap<&str, usize> {
+    let values = graph.values.iter().map(|value| value.name.as_str());
+    values
+        .zip(0..)
+        .filter(|(name, _)| !name.is_empty())
+        .collect()
+}
+
 /// The values of a graph that graphs in one of its nodes read, each once; they have the same names there.
-fn captured<'g>(graph: &GraphInfo, inner: impl Iterator<Item = &'g GraphInfo>) -> Vec<usize> {
-    let mut captured: Vec<usize> = inner
-        .flat_map(|inner| {
-            inner
-                .captures
-                .iter()
-                .map(|value| &inner.values[*value].name)
-        })
-        .filter_map(|name| graph.values.iter().position(|value| value.name == *name))
+fn captured<'g>(
+    names: &HashMap<&str, usize>,
+    inner: impl Iterator<Item = &'g GraphInfo>,
+) -> Vec<usize> {
+    let read = inner.flat_map(|inner| {
+        inner
+            .captures
+            .iter()
+            .map(|value| &inner.values[*value].name)
+    });
+    let mut captured: Vec<usize> = read
+        .filter_map(|name| names.get(name.as_str()).copied())
         .collect();
     captured.sort_unstable();
     captured.dedup();

@@ -4,6 +4,7 @@ use linn::text::Plain;
 use linn::{AttributeInfo, AttributeValue};
 
 use super::super::inspect::node_text;
+use super::cells::{cells, end, start};
 use super::drawing::{Content, Graph, Item, Node};
 
 /// The words on an item.
@@ -20,6 +21,10 @@ pub(super) struct Label {
     /// The types and shapes of the constants that it reads, as `f32[64,3,7,7]`, `4 x f32[64]`.
     pub(super) constants: Vec<String>,
 }
+
+/// The most cells of a line on a box, and the most lines that a list is broken into.
+pub(super) const MOST_CELLS: usize = 34;
+const MOST_LINES: usize = 4;
 
 /// Attributes of normalizations that do not tell one from another.
 const QUIET: [&str; 6] = [
@@ -88,9 +93,9 @@ impl Label {
 
     /// The words, line by line.
     pub(super) fn lines(self) -> Vec<String> {
-        let mut lines = vec![self.operators(), self.name];
-        lines.push(self.attributes.join(" "));
-        lines.push(self.constants.join(" "));
+        let mut lines = vec![self.operators(), end(&self.name, MOST_CELLS)];
+        lines.extend(broken(&self.attributes));
+        lines.extend(broken(&self.constants));
         lines.retain(|line| !line.is_empty());
         lines
     }
@@ -130,6 +135,26 @@ fn grouped(texts: impl Iterator<Item = String>) -> Vec<String> {
     shown.collect()
 }
 
+/// Words in a few lines; those that there is no room for are left out.
+pub(super) fn broken(words: &[String]) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in words {
+        let word = start(word, MOST_CELLS);
+        let full = lines.len() == MOST_LINES;
+        match lines.last_mut() {
+            Some(line) if cells(line) + 1 + cells(&word) <= MOST_CELLS => {
+                *line += &format!(" {word}");
+            }
+            Some(line) if full => {
+                *line = "…".to_string();
+                break;
+            }
+            _ => lines.push(word),
+        }
+    }
+    lines
+}
+
 /// The title of a graph in a node.
 pub(super) fn title(graph: &Graph) -> Option<String> {
     graph.owner?;
@@ -149,5 +174,15 @@ mod tests {
     fn equal_neighbours_share_an_entry() {
         let texts = ["a", "b", "b", "b", "a"].map(str::to_string);
         assert_eq!(grouped(texts.into_iter()), ["a", "3 x b", "a"]);
+    }
+
+    #[test]
+    fn words_are_broken_into_a_few_lines_and_cut() {
+        let words = |count: usize, length: usize| vec!["x".repeat(length); count];
+        assert_eq!(broken(&words(2, 10)), ["xxxxxxxxxx xxxxxxxxxx"]);
+        assert_eq!(broken(&words(4, 20)).len(), 4);
+        let long = broken(&words(6, 50));
+        assert_eq!((long.len(), long[3].as_str()), (4, "…"));
+        assert!(long.iter().all(|line| cells(line) <= MOST_CELLS));
     }
 }

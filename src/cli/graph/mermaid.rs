@@ -32,6 +32,7 @@ fn statements(text: &mut String, drawing: &Drawing, at: usize, indent: &str, sha
         let label = quoted(&Label::of(graph, item).lines());
         let _ = match item.content {
             Content::Node(_) => writeln!(text, "{indent}{name}[{label}]"),
+            Content::Cut(_) => writeln!(text, "{indent}{name}({label})"),
             _ => writeln!(text, "{indent}{name}([{label}])"),
         };
     }
@@ -98,6 +99,10 @@ fn quoted(lines: &[String]) -> String {
                 '\u{a0}'.. => true,
                 other => other.is_ascii_alphanumeric(),
             };
+            // These two would become a new line; a space without width keeps them apart.
+            if (before, character) == ('\\', 'n') {
+                text += "#8203;";
+            }
             match plain {
                 true => text.push(character),
                 false if character.is_control() => text.push(' '),
@@ -119,6 +124,7 @@ mod tests {
         assert_eq!(quoted("a\"b`#;"), "\"a#34;b#96;#35;#59;\"");
         assert_eq!(quoted("1. <b>&amp;"), "\"1#46; #60;b#62;#38;amp#59;\"");
         assert_eq!(quoted("- x-y"), "\"#45; x-y\"");
+        assert_eq!(quoted("a\\n"), "\"a#92;#8203;n\"");
         assert_eq!(quoted("conv1.weight [3,3]"), "\"conv1#46;weight [3,3]\"");
     }
 

@@ -170,8 +170,10 @@ pub(crate) fn mermaid(text: &str) -> Result<Found, String> {
                         .push([name.to_string(), to.trim_start().to_string()]);
                 }
                 None => {
-                    let text = rest.strip_prefix("([").or(rest.strip_prefix('['));
-                    if !matches!(label(text.unwrap_or_default())?, "]" | "])") {
+                    let shapes = [("([", "])"), ("(", ")"), ("[", "]")];
+                    let shape = shapes.iter().find(|(start, _)| rest.starts_with(start));
+                    let (start, end) = shape.ok_or_else(|| format!("no node: {line}"))?;
+                    if label(&rest[start.len()..])? != *end {
                         return Err(format!("no end of a node: {line}"));
                     }
                     found.nodes.push(name.to_string());

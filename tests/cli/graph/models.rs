@@ -162,6 +162,14 @@ pub(crate) fn corners() -> Vec<u8> {
     outputs.into_iter().fold(build, Build::output).bytes()
 }
 
+/// Two nodes of one name.
+pub(crate) fn twins() -> Vec<u8> {
+    let build = open()
+        .node(node("Neg", &["x0"], &["y"]).named("twin"))
+        .node(node("Abs", &["y"], &["z"]).named("twin"));
+    build.output("z").bytes()
+}
+
 /// A node that linn does not know.
 pub(crate) fn unsupported() -> Vec<u8> {
     let node = node("Frobnicate", &["x"], &["y"])

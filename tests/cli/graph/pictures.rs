@@ -55,7 +55,7 @@ fn in_pictures_nothing_covers_anything_and_nothing_is_cut_off() {
         }
     }
     for (name, model) in made() {
-        for args in [&["--shapes"][..], &["--constants"]] {
+        for args in [&["--shapes"][..], &["--constants"], &["--around", "1"]] {
             report.check(
                 format!("{name} {args:?}"),
                 check_picture(&model, args, true),

@@ -2,17 +2,16 @@
 
 use std::collections::HashMap;
 
-use super::super::cells::{cells, end, start};
+use linn::text::Plain;
+
+use super::super::cells::{end, start};
 use super::super::drawing::{Content, Edge, Graph, Item};
 use super::super::kind::Kind;
-use super::super::label::Label;
+use super::super::label::{Label, MOST_CELLS, broken};
 use super::super::layout::{Chain, Layout, Point, Size};
 use super::page::{Area, Line, Page, width};
 use super::style::SMALL;
 
-/// The most cells of a line on a box, and the most lines that a list is broken into.
-const MOST_CELLS: usize = 34;
-const MOST_LINES: usize = 4;
 /// The space between the border of a box and its text, and the least width of a box.
 const PAD: [f64; 2] = [10.0, 4.5];
 const LEAST_WIDTH: f64 = 72.0;
@@ -123,7 +122,7 @@ impl<'g> Cards<'g> {
         let chains = self.values.iter().zip(&layout.routes).zip(&layout.labels);
         for ((&(value, inner), route), label) in chains {
             let shape = self.graph.shape(value);
-            let name = linn::text::Plain(&self.graph.values[value].name).to_string();
+            let name = Plain(&self.graph.values[value].name).to_string();
             let tooltip = format!("{name} {}", shape.as_deref().unwrap_or("of unknown type"));
             let mut route = route.clone();
             route
@@ -222,26 +221,6 @@ fn small(text: String) -> Line {
     }
 }
 
-/// Words in a few lines; those that there is no room for are left out.
-fn broken(words: &[String]) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in words {
-        let word = start(word, MOST_CELLS);
-        let full = lines.len() == MOST_LINES;
-        match lines.last_mut() {
-            Some(line) if cells(line) + 1 + cells(&word) <= MOST_CELLS => {
-                *line += &format!(" {word}");
-            }
-            Some(line) if full => {
-                *line = "…".to_string();
-                break;
-            }
-            _ => lines.push(word),
-        }
-    }
-    lines
-}
-
 /// All that is to know of an item.
 fn tooltip(graph: &Graph, item: &Item) -> String {
     let label = Label::of(graph, item);
@@ -253,7 +232,7 @@ fn tooltip(graph: &Graph, item: &Item) -> String {
     lines.extend(label.attributes);
     if let Content::Node(node) = &item.content {
         lines.extend(node.constants.iter().map(|value| {
-            let name = linn::text::Plain(&graph.values[*value].name).to_string();
+            let name = Plain(&graph.values[*value].name).to_string();
             format!("{name} {}", graph.shape(*value).unwrap_or_default())
         }));
     }
