@@ -5,6 +5,8 @@
 mod about;
 #[path = "cli/compare.rs"]
 mod compare;
+#[path = "cli/deadline.rs"]
+mod deadline;
 #[path = "cli/graph.rs"]
 mod graph;
 #[path = "cli/inputs.rs"]
