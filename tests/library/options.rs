@@ -127,28 +127,36 @@ fn a_model_with_a_pool_keeps_the_instruction_set_that_is_installed_around_the_ru
     let error = Model::load_with("models/maxpool_2d/model.onnx", &options).unwrap_err();
     assert_eq!(error.class(), Class::Unsupported);
     // Convolutions round differently with fused multiply-add, so the results tell which one was used.
+    let spread = |dims: &[usize]| {
+        let len: usize = dims.iter().product();
+        let values = (0..len).map(|i| (i as f32 * 0.7).sin()).collect();
+        Tensor::new(dims, values).expect("they fit")
+    };
+    let conv = Build::new(21)
+        .input("x", DType::F32, "1,16,40,40")
+        .initializer("w", &spread(&[16, 16, 5, 5]))
+        .node(node("Conv", &["x", "w"], &["y"]))
+        .output("y");
     let model = |threads| {
         let mut options = Options::default();
         options.threads = threads;
-        Model::load_with("models/light/squeezenet.onnx", &options)
+        Model::from_bytes_with(conv.bytes(), &options).expect("it is valid")
     };
-    let x = Tensor::new(
-        &[1, 3, 224, 224],
-        (0..3 * 224 * 224).map(|x| (x % 83) as f32 / 83.0).collect(),
-    )
-    .expect("it fits");
-    for simd in Simd::available() {
-        let on = |model: &Model| {
-            let name = model.inputs()[0].name.clone();
-            let outputs = simd.install(|| model.run([(name, &x)]));
-            numbers(&outputs.expect("it is available").expect("it runs")[0])
-        };
-        let (current, own) = (model(Threads::Current), model(count(2)));
-        assert_eq!(
-            on(&current.expect("it loads")),
-            on(&own.expect("it loads")),
-            "{simd}"
-        );
+    let (current, own, x) = (
+        model(Threads::Current),
+        model(count(2)),
+        spread(&[1, 16, 40, 40]),
+    );
+    let on = |simd: Simd, model: &Model| {
+        let outputs = simd.install(|| model.run(inputs! { "x" => &x }));
+        numbers(&outputs.expect("it is available").expect("it runs")["y"])
+    };
+    let available = Simd::available();
+    for simd in &available {
+        assert_eq!(on(*simd, &current), on(*simd, &own), "{simd}");
+    }
+    if available.contains(&Simd::Sse2) && available.contains(&Simd::Avx2) {
+        assert_ne!(on(Simd::Sse2, &own), on(Simd::Avx2, &own));
     }
 }
 
