@@ -122,6 +122,9 @@ fn run(arguments: &[String]) -> Output {
     let output = Command::new(env!("CARGO_BIN_EXE_linn"))
         .args(arguments)
         .current_dir(FOLDER)
+        // As on a terminal that can show what is to be shown.
+        .envs([("LC_ALL", "C.UTF-8"), ("TERM", "xterm")])
+        .env_remove("COLUMNS")
         .output()
         .expect("linn runs");
     let stderr = String::from_utf8_lossy(&output.stderr);

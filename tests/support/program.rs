@@ -68,6 +68,9 @@ pub(crate) fn linn(args: &[&str]) -> Ran {
 pub(crate) fn linn_fed(args: &[&str], stdin: &[u8]) -> Ran {
     let mut child = Command::new(env!("CARGO_BIN_EXE_linn"))
         .args(args)
+        // As on a terminal that is wide enough and can show what is to be shown, whatever runs the tests.
+        .envs([("LC_ALL", "C.UTF-8"), ("TERM", "xterm")])
+        .env_remove("COLUMNS")
         .env_remove("CLICOLOR_FORCE")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
