@@ -14,10 +14,13 @@ use crate::support::{counting, f32s, numbers};
 
 const DOMAIN: &str = "com.example";
 
+type Infer = fn(&[Option<&Fact>]) -> Result<Vec<Fact>, OpError>;
+type Run = fn(&[Option<TensorView<'_>>], &mut Outputs<'_, '_, '_>) -> Result<(), OpError>;
+
 /// What is inferred, and what runs.
 struct Made {
-    infer: fn(&[Option<&Fact>]) -> Result<Vec<Fact>, OpError>,
-    run: fn(&[Option<TensorView<'_>>], &mut Outputs<'_, '_, '_>) -> Result<(), OpError>,
+    infer: Infer,
+    run: Run,
 }
 
 impl Operator for Made {
@@ -192,7 +195,6 @@ fn attributes_are_read_by_kind_and_all_of_them() {
 
 #[test]
 fn an_operator_that_does_not_keep_its_word_fails_alone() {
-    type Run = fn(&[Option<TensorView<'_>>], &mut Outputs<'_, '_, '_>) -> Result<(), OpError>;
     let cases: [(Run, &str); 9] = [
         (|_, _| Ok(()), "outputs[0] has not been made"),
         (

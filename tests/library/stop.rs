@@ -14,6 +14,9 @@ use crate::support::{counting, numbers};
 /// compiled to be fast.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// A node, the shape of its input, and that of its weights if it has some.
+type Long<'a> = (NodeProto, &'a [usize], Option<&'a [usize]>);
+
 fn ones(dims: &[usize]) -> Tensor {
     let len = dims.iter().product();
     Tensor::new(dims, vec![1f32; len]).expect("they fit")
@@ -34,7 +37,7 @@ fn build(node: NodeProto, x: &[usize], w: Option<&[usize]>) -> Build {
 
 #[test]
 fn a_run_ends_soon_after_its_deadline() {
-    let cases: [(NodeProto, &[usize], Option<&[usize]>); 6] = [
+    let cases: [Long; 6] = [
         (
             node("MatMul", &["x", "w"], &["y"]),
             &[4096, 4096],
