@@ -274,10 +274,13 @@ impl Failure {
         match self {
             Failure::Linn { error, .. } => match error.remedy() {
                 Some(remedy) => option_for(remedy),
-                None if error.class() == Class::Unsupported => {
-                    error.help().map(|_| "`linn check` lists all of them")
-                }
-                None => error.help(),
+                None => match error {
+                    Error::Unsupported(findings) => match findings.as_slice() {
+                        [one] => check::hint(one),
+                        _ => Some("`linn check` lists all of them"),
+                    },
+                    error => error.help(),
+                },
             },
             Failure::Helped { help, .. } => Some(help),
             _ => None,

@@ -137,11 +137,16 @@ impl Checked {
                 count => format!("{model}: {count} items are not supported\n"),
             },
         };
-        for finding in &self.findings {
+        for (index, finding) in self.findings.iter().enumerate() {
             text += &match finding.severity {
                 Severity::Warning => format!("  warning: {finding}\n"),
                 Severity::Unsupported => format!("  {finding}\n"),
             };
+            // Said once of those that have it in common.
+            let next = self.findings.get(index + 1).and_then(hint);
+            if let Some(hint) = hint(finding).filter(|hint| next != Some(hint)) {
+                text += &format!("    help: {hint}\n");
+            }
         }
         if let Some(option) = self.option() {
             text += &format!("  help: {option}\n");
@@ -160,6 +165,21 @@ impl Checked {
     }
 }
 
+/// What to do about a finding.
+pub(super) fn hint(finding: &Finding) -> Option<&'static str> {
+    let node = finding.node.as_ref()?;
+    let is_operator = finding.reason.starts_with("the operator");
+    match (finding.severity, is_operator, node.operator.contains('.')) {
+        (Severity::Unsupported, true, true) => {
+            Some("an operator of another domain can be given in Rust, see linn::custom")
+        }
+        (Severity::Unsupported, true, false) => Some(
+            "export the model with operators that `linn ops` lists, or give this one in Rust, see linn::custom",
+        ),
+        _ => None,
+    }
+}
+
 fn finding_json(finding: &Finding) -> Value {
     let severity = match finding.severity {
         Severity::Warning => "warning",
@@ -175,7 +195,7 @@ fn finding_json(finding: &Finding) -> Value {
             "calls": node.calls.to_vec(),
         })
     });
-    json!({ "severity": severity, "node": node, "reason": finding.reason })
+    json!({ "severity": severity, "node": node, "reason": finding.reason, "help": hint(finding) })
 }
 
 fn document(checked: &[Checked]) -> Value {
