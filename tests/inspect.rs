@@ -363,7 +363,8 @@ fn check_lists_everything_at_once() {
         ran.text(),
         "-: 2 items are not supported\n\
          \x20 node 0 'node of a' (com.example.Frobnicate, opset 1): the operator 'Frobnicate' is not supported by linn\n\
-         \x20 node 1 'node of b' (com.example.Frobnicate, opset 1): the operator 'Frobnicate' is not supported by linn\n"
+         \x20 node 1 'node of b' (com.example.Frobnicate, opset 1): the operator 'Frobnicate' is not supported by linn\n\
+         \x20   help: an operator of another domain can be given in Rust, see linn::custom\n"
     );
     let document = linn_fed(&["check", "-", "--format", "json"], &unsupported().bytes()).json();
     assert_eq!(document["schema"], "linn.check/1");
@@ -371,6 +372,8 @@ fn check_lists_everything_at_once() {
     assert_eq!(model["status"], "unsupported");
     assert_eq!(model["findings"][1]["node"]["name"], "node of b");
     assert_eq!(model["findings"][1]["severity"], "unsupported");
+    let help = model["findings"][0]["help"].as_str().expect("a hint");
+    assert!(help.contains("linn::custom"), "{help}");
 }
 
 #[test]
