@@ -2,6 +2,7 @@
 //!
 //! One file a subcommand; each has an `Args` and a `run` that returns whether all its checks passed.
 
+mod attributes;
 mod batches;
 mod bench;
 mod cast;

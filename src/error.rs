@@ -206,11 +206,14 @@ pub struct Finding {
 
 /// How much a [`Finding`] matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Severity {
     /// The model runs; something in it looks wrong.
     Warning,
     /// The model needs what linn lacks.
     Unsupported,
+    /// The model contradicts the ONNX specification.
+    Invalid,
 }
 
 impl fmt::Display for Finding {
@@ -407,7 +410,10 @@ pub fn did_you_mean<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> O
         .filter(near)
         .filter(|name| name.len() <= 4 * SHOWN && wanted.len() <= 4 * SHOWN)
         .map(|name| (strsim::damerau_levenshtein(wanted, name), name))
-        .filter(|(distance, name)| *distance <= (1 + name.chars().count() / 4).min(MOST_EDITS))
+        .filter(|(distance, name)| {
+            let length = name.chars().count();
+            *distance <= (1 + length / 4).min(MOST_EDITS) && 2 * *distance <= length
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| format!("did you mean {}?", Quoted(name)))
 }

@@ -72,6 +72,8 @@ pub(crate) struct Built {
     /// What its constants take, those of graphs in nodes included.
     pub(crate) constant_bytes: usize,
     pub(crate) findings: Vec<Finding>,
+    /// The first node that is not valid, as an error.
+    pub(crate) invalid: Option<Error>,
 }
 
 impl Graph {

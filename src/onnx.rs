@@ -47,9 +47,12 @@ pub(crate) fn read(bytes: Bytes, memory_limit: usize) -> Result<ModelProto, Erro
 }
 
 /// All bytes of a reader; a file over protobuf's limit is not read further than that.
-pub(crate) fn read_all(reader: impl Read) -> io::Result<Bytes> {
+pub(crate) fn read_all(reader: impl Read, limit: usize) -> io::Result<Bytes> {
+    let most = MOST_BYTES.min(limit) as u64;
     let mut bytes = Vec::new();
-    reader.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    reader
+        .take(most.saturating_add(1))
+        .read_to_end(&mut bytes)?;
     Ok(bytes.into())
 }
 

@@ -6,7 +6,8 @@ use linn::text::Plain;
 use linn::{Class, Error, Finding, Model, Options, Remedy, Severity};
 use serde_json::{Value, json};
 
-use super::model_file::{file_of, is_stdin};
+use super::engine::Loading;
+use super::model_file::{file_of, is_stdin, missing_in};
 use super::run::Format;
 use super::source::Loader;
 use super::{Failure, Verdict, exit_code, option_for, print};
@@ -24,9 +25,8 @@ pub(super) struct Args {
     #[arg(required = true, value_name = "MODEL")]
     models: Vec<PathBuf>,
 
-    /// A folder that links among the external data of the models may lead into; without, no link is followed
-    #[arg(long, value_name = "DIR")]
-    external_data_root: Option<PathBuf>,
+    #[command(flatten)]
+    loading: Loading,
 
     /// What is printed: text, or a document linn.check/1
     #[arg(long, value_enum, default_value_t)]
@@ -41,8 +41,7 @@ impl Args {
         if self.models.iter().filter(|model| is_stdin(model)).count() > 1 {
             return Err(Failure::Usage("stdin can be read only once".to_string()));
         }
-        let mut options = Options::default();
-        options.external_data_root = self.external_data_root;
+        let options = self.loading.options();
         let checked: Vec<Checked> = self
             .models
             .iter()
@@ -89,58 +88,70 @@ fn check(model: &Path, options: &Options) -> Result<Checked, Failure> {
 }
 
 impl Checked {
-    fn unsupported(&self) -> impl Iterator<Item = &Finding> {
+    /// How many findings are as bad as this.
+    fn count(&self, severity: Severity) -> usize {
         let findings = self.findings.iter();
-        findings.filter(|finding| finding.severity == Severity::Unsupported)
+        findings
+            .filter(|finding| finding.severity == severity)
+            .count()
+    }
+
+    /// What the findings come to, unless the model is fine.
+    fn worst(&self) -> Option<Class> {
+        if let Some(error) = &self.error {
+            return Some(error.class());
+        }
+        match [Severity::Invalid, Severity::Unsupported].map(|severity| self.count(severity)) {
+            [0, 0] => None,
+            [0, _] => Some(Class::Unsupported),
+            _ => Some(Class::Invalid),
+        }
     }
 
     /// The exit code, unless the model is fine.
     fn code(&self) -> Option<u8> {
-        match &self.error {
-            Some(error) => Some(exit_code(error.class())),
-            None => self
-                .unsupported()
-                .next()
-                .map(|_| exit_code(Class::Unsupported)),
-        }
+        self.worst().map(exit_code)
     }
 
     fn status(&self) -> &'static str {
-        match self.error.as_ref().map(Error::class) {
+        match self.worst() {
             Some(Class::Io) => "unreadable",
             Some(Class::Limit) => "limit",
+            Some(Class::Unsupported) => "unsupported",
             Some(_) => "invalid",
-            None => match self.unsupported().next() {
-                Some(_) => "unsupported",
-                None => "ok",
-            },
+            None => "ok",
         }
     }
 
-    /// The option of this subcommand that can help.
-    fn option(&self) -> Option<&'static str> {
-        let remedy = self.error.as_ref()?.remedy();
-        remedy
-            .filter(|remedy| *remedy == Remedy::ExternalDataRoot)
-            .and_then(option_for)
+    /// What can help with what kept the rest of the model from being looked at.
+    fn help(&self) -> Option<String> {
+        let error = self.error.as_ref()?;
+        let helps = |remedy: &Remedy| {
+            matches!(
+                remedy,
+                Remedy::ExternalDataRoot | Remedy::MemoryLimit | Remedy::TimeLimit
+            )
+        };
+        if let Some(option) = error.remedy().filter(helps).and_then(option_for) {
+            return Some(option.to_string());
+        }
+        missing_in(Path::new(&self.model))
     }
 
     fn text(&self) -> String {
         let model = Plain(&self.model);
         let mut text = match &self.error {
             // The model is its file, which need not be named twice.
-            Some(Error::Io { source, .. }) => format!("{model}: {}: {source}\n", self.status()),
+            Some(Error::Io { source, path }) if *path == Path::new(&self.model) => {
+                format!("{model}: {}: {source}\n", self.status())
+            }
             Some(error) => format!("{model}: {}: {error}\n", self.status()),
-            None => match self.unsupported().count() {
-                0 => format!("{model}: ok\n"),
-                1 => format!("{model}: 1 item is not supported\n"),
-                count => format!("{model}: {count} items are not supported\n"),
-            },
+            None => format!("{model}: {}\n", self.counts()),
         };
         for (index, finding) in self.findings.iter().enumerate() {
             text += &match finding.severity {
                 Severity::Warning => format!("  warning: {finding}\n"),
-                Severity::Unsupported => format!("  {finding}\n"),
+                _ => format!("  {finding}\n"),
             };
             // Said once of those that have it in common.
             let next = self.findings.get(index + 1).and_then(hint);
@@ -148,10 +159,35 @@ impl Checked {
                 text += &format!("    help: {hint}\n");
             }
         }
-        if let Some(option) = self.option() {
-            text += &format!("  help: {option}\n");
+        if let Some(help) = self.help() {
+            text += &format!("  help: {help}\n");
         }
         text
+    }
+
+    /// `invalid: 1 node is wrong, 2 items are not supported`
+    fn counts(&self) -> String {
+        let items = |count: usize, one: &str, more: &str| match count {
+            0 => None,
+            1 => Some(format!("1 {one}")),
+            count => Some(format!("{count} {more}")),
+        };
+        let wrong = items(
+            self.count(Severity::Invalid),
+            "node is wrong",
+            "nodes are wrong",
+        );
+        let lacking = items(
+            self.count(Severity::Unsupported),
+            "item is not supported",
+            "items are not supported",
+        );
+        match (wrong, lacking) {
+            (None, None) => "ok".to_string(),
+            (None, Some(lacking)) => lacking,
+            (Some(wrong), None) => format!("invalid: {wrong}"),
+            (Some(wrong), Some(lacking)) => format!("invalid: {wrong}, {lacking}"),
+        }
     }
 
     fn json(&self) -> Value {
@@ -159,7 +195,7 @@ impl Checked {
             "model": self.model,
             "status": self.status(),
             "error": self.error.as_ref().map(Error::to_string),
-            "help": self.option(),
+            "help": self.help(),
             "findings": self.findings.iter().map(finding_json).collect::<Vec<_>>(),
         })
     }
@@ -184,6 +220,7 @@ fn finding_json(finding: &Finding) -> Value {
     let severity = match finding.severity {
         Severity::Warning => "warning",
         Severity::Unsupported => "unsupported",
+        _ => "invalid",
     };
     let node = finding.node.as_ref().map(|node| {
         json!({

@@ -8,25 +8,46 @@ use linn::{Options, Simd, Threads};
 
 use super::Failure;
 
-/// How models are loaded and run.
+/// What tensors may take.
 #[derive(clap::Args, Clone, Debug)]
-pub(super) struct Engine {
+pub(super) struct MaxMemory {
     /// Most memory that tensors may take: bytes, or a number with K, M or G. Default: the smaller of 4G and
     /// half of what is available
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     max_memory: Option<usize>,
+}
+
+/// What kernels are made of.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct Kernels {
+    /// The instruction set that kernels use; auto is the best of the machine. Pools give the same bits with all
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = simd_parser())]
+    simd: Simd,
+}
+
+/// How models are loaded.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct Loading {
+    #[command(flatten)]
+    memory: MaxMemory,
+
+    /// A folder that links among the external data of the model may lead into; without, no link is followed
+    #[arg(long, value_name = "DIR")]
+    external_data_root: Option<PathBuf>,
+}
+
+/// How models are loaded and run.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct Engine {
+    #[command(flatten)]
+    loading: Loading,
 
     /// Most rounds that the loops of one run may take together. Default: 250000
     #[arg(long, value_name = "COUNT")]
     max_rounds: Option<usize>,
 
-    /// A folder that links among the external data of the model may lead into; without, no link is followed
-    #[arg(long, value_name = "DIR")]
-    external_data_root: Option<PathBuf>,
-
-    /// The instruction set that kernels use; auto is the best of the machine. Pools give the same bits with all
-    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = simd_parser())]
-    simd: Simd,
+    #[command(flatten)]
+    kernels: Kernels,
 
     /// Whether the graph is rewritten so that it runs faster; without, each node runs as the file has it
     #[arg(long, value_name = "LEVEL", default_value = "all", value_enum)]
@@ -39,21 +60,47 @@ enum Opt {
     All,
 }
 
+impl MaxMemory {
+    /// Sets the option of the library.
+    pub(super) fn set(&self, options: &mut Options) {
+        options.memory_limit = self.max_memory.unwrap_or_else(usual_memory_limit);
+    }
+}
+
+impl Kernels {
+    /// Sets the option of the library.
+    ///
+    /// # Errors
+    /// The machine lacks the instruction set.
+    pub(super) fn set(&self, options: &mut Options) -> Result<(), Failure> {
+        self.simd
+            .check()
+            .map_err(|error| Failure::Unsupported(error.to_string()))?;
+        options.simd = self.simd;
+        Ok(())
+    }
+}
+
+impl Loading {
+    /// The options of the library.
+    pub(super) fn options(&self) -> Options {
+        let mut options = Options::default();
+        self.memory.set(&mut options);
+        options.external_data_root = self.external_data_root.clone();
+        options
+    }
+}
+
 impl Engine {
     /// The options of the library.
     ///
     /// # Errors
     /// The machine lacks the instruction set.
     pub(super) fn options(&self) -> Result<Options, Failure> {
-        self.simd
-            .check()
-            .map_err(|error| Failure::Unsupported(error.to_string()))?;
-        let mut options = Options::default();
-        options.external_data_root = self.external_data_root.clone();
-        options.simd = self.simd;
+        let mut options = self.loading.options();
+        self.kernels.set(&mut options)?;
         options.optimize = self.opt == Opt::All;
         options.round_limit = self.max_rounds.unwrap_or(options.round_limit);
-        options.memory_limit = self.max_memory.unwrap_or_else(usual_memory_limit);
         Ok(options)
     }
 }

@@ -22,7 +22,7 @@ use linn::{Error, Form, Model};
 use self::drawing::Drawing;
 use self::text::Look;
 use super::columns;
-use super::engine::Engine;
+use super::engine::Loading;
 use super::model_file::{Loaded, ModelFile};
 use super::shapes::Dims;
 use super::source::Loader;
@@ -72,7 +72,7 @@ pub(super) struct Args {
     dims: Dims,
 
     #[command(flatten)]
-    engine: Engine,
+    loading: Loading,
 }
 
 const EXAMPLES: &str = "\
@@ -128,7 +128,7 @@ const MOST_ITEMS: usize = 3000;
 impl Args {
     pub(super) fn run(self) -> Result<Verdict, Failure> {
         let format = self.format()?;
-        let mut options = self.engine.options()?;
+        let mut options = self.loading.options();
         options.dims = self.dims.dim.clone();
         options.fix_defaults = true;
         let mut loader = Loader::new(0, options.memory_limit);

@@ -4,8 +4,9 @@ use linn::text::Plain;
 use linn::{Dim, Form, ModelInfo, NodeInfo, Totals, ValueInfo};
 use serde_json::{Value, json};
 
+use super::attributes::attributes;
 use super::columns::{self, Column, short, table, wrapped};
-use super::engine::Engine;
+use super::engine::Loading;
 use super::model_file::ModelFile;
 use super::run::Format;
 use super::shapes::Dims;
@@ -26,6 +27,10 @@ pub(super) struct Args {
     #[command(flatten)]
     dims: Dims,
 
+    /// Show the attributes of the nodes too
+    #[arg(long)]
+    attrs: bool,
+
     /// Show the nodes that run, after rewriting, and not those of the file
     #[arg(long)]
     optimized: bool,
@@ -35,12 +40,12 @@ pub(super) struct Args {
     format: Format,
 
     #[command(flatten)]
-    engine: Engine,
+    loading: Loading,
 }
 
 impl Args {
     pub(super) fn run(self) -> Result<Verdict, Failure> {
-        let mut options = self.engine.options()?;
+        let mut options = self.loading.options();
         options.dims = self.dims.dim;
         options.fix_defaults = true;
         let mut loader = Loader::new(0, options.memory_limit);
@@ -56,6 +61,7 @@ impl Args {
             inputs: model.inputs(),
             outputs: model.outputs(),
             nodes: &nodes,
+            with_attributes: self.attrs,
             totals: model.totals_of(form),
         };
         print(match self.format {
@@ -76,12 +82,16 @@ struct Shown<'a> {
     inputs: &'a [ValueInfo],
     outputs: &'a [ValueInfo],
     nodes: &'a [NodeInfo],
+    /// Whether the text has the attributes of nodes; the document always has.
+    with_attributes: bool,
     totals: Totals,
 }
 
 impl Shown<'_> {
     fn text(&self, width: Option<usize>) -> String {
-        let mut text = format!("{}\n{}\n\n", Plain(&self.name), self.origin());
+        let mut text = format!("{}\n{}\n", Plain(&self.name), self.origin());
+        text += &self.about(width.unwrap_or(TEXT_WIDTH).min(TEXT_WIDTH));
+        text += "\n";
         text += &self.values(width);
         text += "\n";
         text += &self.table(width);
@@ -89,6 +99,18 @@ impl Shown<'_> {
         text += &self.sums();
         let rule = format!("counted: {}", NodeInfo::RULE);
         text + &wrapped(&rule, width.unwrap_or(TEXT_WIDTH).min(TEXT_WIDTH))
+    }
+
+    /// What the model says of itself.
+    fn about(&self, width: usize) -> String {
+        let mut text = String::new();
+        if !self.info.doc_string.is_empty() {
+            text += &wrapped(&Plain(&self.info.doc_string).to_string(), width);
+        }
+        for (key, value) in &self.info.metadata {
+            text += &format!("{}: {}\n", Plain(key), Plain(value));
+        }
+        text
     }
 
     /// `ir_version 8, ai.onnx 17, written by pytorch 2.4.0`
@@ -121,7 +143,7 @@ impl Shown<'_> {
     }
 
     fn table(&self, width: Option<usize>) -> String {
-        let columns = [
+        let mut columns = vec![
             Column::Right,
             Column::Left,
             Column::Name,
@@ -130,7 +152,7 @@ impl Shown<'_> {
             Column::Right,
             Column::Right,
         ];
-        let head = [
+        let head = vec![
             "",
             "operator",
             "name",
@@ -139,7 +161,7 @@ impl Shown<'_> {
             "MACs",
             "bytes",
         ];
-        let mut rows = vec![head.map(str::to_string).to_vec()];
+        let mut rows: Vec<Vec<String>> = vec![head.into_iter().map(str::to_string).collect()];
         for (index, node) in self.nodes.iter().enumerate() {
             let outputs = node.outputs.iter().flatten();
             let outputs: Vec<String> = outputs.map(ToString::to_string).collect();
@@ -159,6 +181,17 @@ impl Shown<'_> {
                 },
                 work(node.bytes),
             ]);
+        }
+        if self.with_attributes {
+            columns.push(Column::Left);
+            rows[0].push("attributes".to_string());
+            for (row, node) in rows[1..].iter_mut().zip(self.nodes) {
+                let texts = node.attributes.iter();
+                let texts: Vec<String> = texts
+                    .map(|attribute| format!("{} {}", Plain(&attribute.name), attribute.value))
+                    .collect();
+                row.push(texts.join(", "));
+            }
         }
         table(&columns, &rows, width)
     }
@@ -185,6 +218,7 @@ impl Shown<'_> {
     fn document(&self) -> Value {
         let opset =
             |(domain, version): &(String, i64)| json!({"domain": domain, "version": version});
+        let entry = |(key, value): &(String, String)| json!({"key": key, "value": value});
         json!({
             "schema": "linn.inspect/1",
             "linn": env!("CARGO_PKG_VERSION"),
@@ -194,6 +228,8 @@ impl Shown<'_> {
                 "name": self.info.producer_name,
                 "version": self.info.producer_version,
             },
+            "doc_string": self.info.doc_string,
+            "metadata": self.info.metadata.iter().map(entry).collect::<Vec<_>>(),
             "opsets": self.info.opsets.iter().map(opset).collect::<Vec<_>>(),
             "inputs": self.inputs.iter().map(value_json).collect::<Vec<_>>(),
             "fixed_inputs": self.info.fixed_inputs,
@@ -264,6 +300,7 @@ pub(super) fn node_json(node: &NodeInfo) -> Value {
         "operator": node.name.operator,
         "opset": node.name.opset,
         "calls": node.name.calls.to_vec(),
+        "attributes": attributes(node),
         "absorbed": node.absorbed.iter().map(|name| &name.operator).collect::<Vec<_>>(),
         "inputs": values(&node.inputs),
         "outputs": values(&node.outputs),

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use linn::text::Plain;
 use linn::{Error, Model, Options};
 
 use super::source::Loader;
@@ -35,6 +36,11 @@ impl ModelFile {
         self.model.to_string_lossy().into_owned()
     }
 
+    /// Whether it comes from stdin, which can be read only once.
+    pub(super) fn is_stdin(&self) -> bool {
+        is_stdin(&self.model)
+    }
+
     /// Loads the model, and says what looks wrong in it.
     pub(super) fn load(&self, options: &Options, loader: &mut Loader) -> Result<Loaded, Failure> {
         let (file, start, model) = if is_stdin(&self.model) {
@@ -49,7 +55,13 @@ impl ModelFile {
             (file, start, model)
         };
         let load_time = start.elapsed();
-        let model = model.map_err(Failure::of(&file))?;
+        let model = model.map_err(|error| {
+            let failure = Failure::of(&file)(error);
+            match missing_in(&self.model) {
+                Some(help) => failure.help(help),
+                None => failure,
+            }
+        })?;
         for warning in model.warnings() {
             say("warning", warning);
         }
@@ -76,6 +88,26 @@ impl Loaded {
 /// Whether the model is read from stdin.
 pub(super) fn is_stdin(model: &Path) -> bool {
     model == Path::new("-")
+}
+
+/// What to do about a folder that has no model, but perhaps folders that have one.
+pub(super) fn missing_in(folder: &Path) -> Option<String> {
+    if !folder.is_dir() || file_of(folder).exists() {
+        return None;
+    }
+    let entries = std::fs::read_dir(folder).ok()?;
+    let is_model = |path: &PathBuf| {
+        path.join("model.onnx").is_file()
+            || path
+                .extension()
+                .is_some_and(|extension| extension == "onnx")
+    };
+    let mut models = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let first = models.find(is_model)?;
+    Some(format!(
+        "the folder has no model.onnx; a model in it is {}",
+        Plain(&first.to_string_lossy())
+    ))
 }
 
 /// The file of a model that is named by it or by its folder.

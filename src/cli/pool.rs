@@ -5,7 +5,7 @@ mod node;
 mod options;
 
 use linn::text::Quoted;
-use linn::{Axes, Class, DType, Dim, Error, Model, Outputs, Tensor};
+use linn::{Axes, Class, DType, Dim, Error, Model, Options, Outputs, Tensor};
 use serde_json::{Value, json};
 
 use self::explain::{Divisor, Pool};
@@ -20,10 +20,17 @@ use super::{Failure, Verdict, grid, note, print, say, say_plain, summary};
 impl Args {
     pub(super) fn run(self) -> Result<Verdict, Failure> {
         self.check_options()?;
-        let options = self.engine.options()?;
+        let mut options = Options::default();
+        self.memory.set(&mut options);
+        self.kernels.set(&mut options)?;
         let mut loader = Loader::new(0, options.memory_limit);
         let x = self.load(&mut loader)?;
         let rank = x.shape().len().saturating_sub(2);
+        if rank == 0 {
+            return Err(Failure::Input(format!(
+                "the input is {x}: must have a batch, channels, and at least one axis to pool over"
+            )));
+        }
         self.check_lists(rank)?;
         let window = self.window(rank);
         if let Some(window) = &window {

@@ -101,9 +101,12 @@ impl FileSource {
             }
         }
         // A pipe of the shell, as /dev/fd/63, has no ending.
-        match Path::new(text).metadata() {
-            Ok(found) if !found.is_dir() => file(text, None, None),
-            _ => None,
+        let path = Path::new(text);
+        match path.metadata() {
+            Ok(found) if found.is_dir() => None,
+            Ok(found) if found.is_file() && path.extension().is_some() => None,
+            Ok(_) => file(text, None, None),
+            Err(_) => None,
         }
     }
 

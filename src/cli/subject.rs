@@ -56,7 +56,32 @@ impl Subject {
     pub(super) fn load(&self, options: &Options, loader: &mut Loader) -> Result<Loaded, Failure> {
         let mut options = options.clone();
         options.dims.clone_from(&self.dims.dim);
+        // Inputs with a default that nobody gives are constants, and what depends on them need not be computed in
+        // each run.
+        options.fix_defaults = self.data_set().is_none() && !self.may_name_any();
+        let loaded = self.model.load(&options, loader)?;
+        if !self.names_one_of(&loaded.model.info().fixed_inputs) {
+            return Ok(loaded);
+        }
+        options.fix_defaults = false;
         self.model.load(&options, loader)
+    }
+
+    /// Whether inputs are given that only the loaded model tells apart, or that can be read only once.
+    fn may_name_any(&self) -> bool {
+        let is_archive = |text: &String| text.to_ascii_lowercase().contains(".npz");
+        self.input.iter().any(is_archive) || (self.model.is_stdin() && !self.input.is_empty())
+    }
+
+    /// Whether one of these inputs is given a source or a shape.
+    fn names_one_of(&self, names: &[String]) -> bool {
+        let is_named = |name: &String| {
+            let rests = self.input.iter().filter_map(|text| text.strip_prefix(name));
+            let shapes = self.shape.iter().filter_map(|shape| shape.name.as_ref());
+            rests.into_iter().any(|rest| rest.starts_with('='))
+                || shapes.into_iter().any(|shape| shape == name)
+        };
+        names.iter().any(is_named)
     }
 
     /// A loader of the inputs.

@@ -2,6 +2,7 @@
 
 use crate::error::OpError;
 use crate::ops::{self, Fact};
+use crate::stop;
 use crate::tensor::{DType, Element, Shape, Tensor};
 
 /// The outputs of a node, to be made by its operator: each that is wanted once, as [`Operator::infer`] has said.
@@ -51,6 +52,14 @@ impl<'o, 's, 'a> Outputs<'o, 's, 'a> {
         self.check(index, tensor.dtype(), tensor.shape())?;
         self.inner.memory().take(tensor.bytes())?;
         self.inner.put(index, tensor)
+    }
+
+    /// Whether the run is to go on: long work looks at it a hundred times a second.
+    ///
+    /// # Errors
+    /// A [`Stop`](crate::Stop) ends the run; the operator returns this error.
+    pub fn check_stop(&self) -> Result<(), OpError> {
+        stop::check()
     }
 
     fn check(&mut self, index: usize, dtype: DType, shape: &Shape) -> Result<(), OpError> {

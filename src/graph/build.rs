@@ -24,7 +24,8 @@ use crate::tensor::Tensor;
 use fold::Folded;
 
 impl Graph {
-    /// Checks `model` and makes it ready to run; what is not supported is collected, what is invalid is an error.
+    /// Checks `model` and makes it ready to run; what is not supported is collected, and so are nodes that are not valid. What
+    /// else is not is an error.
     pub(crate) fn build(
         model: ModelProto,
         folder: &Folder,
@@ -38,6 +39,12 @@ impl Graph {
             ir_version: model.ir_version.unwrap_or(0),
             producer_name: model.producer_name,
             producer_version: model.producer_version,
+            doc_string: model.doc_string,
+            metadata: model
+                .metadata_props
+                .into_iter()
+                .map(|entry| (entry.key, entry.value))
+                .collect(),
             opsets: opsets::listed(&model.opset_import),
             fixed_inputs: Vec::new(),
         };
@@ -54,6 +61,7 @@ impl Graph {
             custom,
             memory_limit,
             constant_bytes: 0,
+            invalid: None,
         };
         let place = Place {
             imports,
@@ -68,11 +76,13 @@ impl Graph {
         let (built, _) = builder.finish(&graph, calls, initializers, inputs)?;
         let mut findings = shared.findings.iter();
         let runs = findings.all(|finding| finding.severity == Severity::Warning);
+        let invalid = shared.invalid.take();
         Ok(Built {
             info,
             graph: runs.then_some(built),
             constant_bytes: shared.constant_bytes,
             findings: shared.findings,
+            invalid,
         })
     }
 }
@@ -95,6 +105,8 @@ pub(super) struct Shared<'a> {
     pub(super) memory_limit: usize,
     /// What the initializers take that have been read so far.
     constant_bytes: usize,
+    /// The first node that is not valid.
+    invalid: Option<Error>,
 }
 
 /// Where a graph stands in its model.
@@ -259,7 +271,7 @@ impl<'s, 'a> Builder<'s, 'a> {
         Ok(declared)
     }
 
-    /// Reads one node; `None` if it is not supported.
+    /// Reads one node; `None` if it is not supported, or not valid.
     fn node(
         &mut self,
         resolved: Resolved,
@@ -316,12 +328,26 @@ impl<'s, 'a> Builder<'s, 'a> {
                     .iter()
                     .map(|fact| fact.map_or("-".to_string(), Fact::to_string))
                     .collect();
-                return Err(Error::Node {
-                    node: Box::new(call.name),
+                let inputs = inputs_text(&shown);
+                let is_own = self.place.depth == 0 && source.class == Class::Invalid;
+                let reason = format!("{source}{inputs}");
+                let error = Error::Node {
+                    node: Box::new(call.name.clone()),
                     source: Box::new(source),
-                    inputs: inputs_text(&shown),
+                    inputs,
                     running: false,
+                };
+                // In a graph of a node, it is that node which is not valid.
+                if !is_own {
+                    return Err(error);
+                }
+                self.shared.findings.push(Finding {
+                    severity: Severity::Invalid,
+                    node: Some(call.name),
+                    reason,
                 });
+                self.shared.invalid.get_or_insert(error);
+                return Ok(None);
             }
         };
         let folded = Folded::run(

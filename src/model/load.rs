@@ -34,7 +34,7 @@ impl Model {
     /// As [`Model::load`].
     pub fn load_with(path: impl AsRef<Path>, options: &Options) -> Result<Model, Error> {
         let path = path.as_ref();
-        Model::read(read_file(path)?, Some(path), options)
+        Model::read(read_file(path, options)?, Some(path), options)
     }
 
     /// Loads a model from memory; external data can only come from [`Options::external_data`].
@@ -65,13 +65,17 @@ impl Model {
     /// # Errors
     /// As [`Model::load`].
     pub fn from_reader(reader: impl Read) -> Result<Model, Error> {
-        Model::from_bytes(onnx::read_all(reader).map_err(|error| Error::io("the reader", error))?)
+        let options = Options::default();
+        let fail = |error| Error::io("the reader", error);
+        let bytes = onnx::read_all(reader, options.memory_limit).map_err(fail)?;
+        Model::from_bytes_with(bytes, &options)
     }
 
-    /// Lists what keeps the model in the file `path` from running, and what looks wrong in it.
+    /// Lists what keeps the model in the file `path` from running, and what looks wrong in it: all nodes that are not
+    /// supported or not valid.
     ///
     /// # Errors
-    /// The file cannot be read or is not a valid model.
+    /// The file cannot be read, or is no model; or what is not valid is no single node.
     ///
     /// ```
     /// let findings = linn::Model::check("models/maxpool_2d_padding_stride/model.onnx")?;
@@ -88,7 +92,7 @@ impl Model {
     /// As [`Model::check`].
     pub fn check_with(path: impl AsRef<Path>, options: &Options) -> Result<Vec<Finding>, Error> {
         let path = path.as_ref();
-        Ok(build(read_file(path)?, Some(path), options)?.findings)
+        Ok(build(read_file(path, options)?, Some(path), options)?.findings)
     }
 
     /// As [`Model::check`], for a model in memory.
@@ -117,6 +121,9 @@ impl Model {
     }
 
     fn new(built: Built, options: &Options, workers: Workers) -> Result<Model, Error> {
+        if let Some(error) = built.invalid {
+            return Err(error);
+        }
         let Some(graph) = built.graph else {
             return Err(Error::Unsupported(
                 built
@@ -161,10 +168,21 @@ impl Model {
     }
 }
 
-fn read_file(path: &Path) -> Result<Bytes, Error> {
+/// Files of so many bytes are read whatever the memory limit is, so that an error can tell what does not fit.
+const ALWAYS_READ: usize = 1 << 20;
+
+fn read_file(path: &Path, options: &Options) -> Result<Bytes, Error> {
     let fail = |error| Error::io(path, error);
     let file = File::open(path).map_err(fail)?;
-    onnx::read_all(file).map_err(fail)
+    let most = options.memory_limit.max(ALWAYS_READ);
+    let bytes = onnx::read_all(file, most).map_err(fail)?;
+    match bytes.len() <= most {
+        true => Ok(bytes),
+        false => Err(Error::Limit {
+            reason: format!("the file is larger than the memory limit of {most} bytes"),
+            memory: true,
+        }),
+    }
 }
 
 fn build(bytes: Bytes, path: Option<&Path>, options: &Options) -> Result<Built, Error> {

@@ -16,6 +16,10 @@ pub struct ModelInfo {
     pub producer_name: String,
     /// The version of that program, often empty.
     pub producer_version: String,
+    /// What the model says of itself, often empty.
+    pub doc_string: String,
+    /// Other things that it says of itself, by key, in the order of the file (`metadata_props`).
+    pub metadata: Vec<(String, String)>,
     /// The imported domains and their versions, in the order of the file.
     pub opsets: Vec<(String, i64)>,
     /// Inputs that have become constants by [`Options::fix_defaults`](super::Options::fix_defaults).

@@ -1,7 +1,6 @@
 //! The drawing as a document, for programs that draw it in their own way.
 
-use linn::{AttributeInfo, AttributeValue, NodeInfo};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::super::inspect::{node_json, value_json};
 use super::drawing::{Content, Drawing, Edge, Graph, Item};
@@ -41,7 +40,6 @@ fn item_json(graph: &Graph, item: &Item, id: &str) -> Value {
                 // The number by which --around and `linn inspect` know it.
                 from.insert("index".to_string(), node.index.into());
                 to.extend(from);
-                to.insert("attributes".to_string(), attributes(&node.info));
                 to.insert("constants".to_string(), constants.collect());
             }
             return document;
@@ -70,41 +68,5 @@ fn named(graph: &Graph, value: usize) -> Value {
     match &value.info {
         Some(info) => value_json(info),
         None => json!({"name": value.name, "dtype": null, "shape": null}),
-    }
-}
-
-/// The attributes by name; tensors, graphs and long lists as texts.
-fn attributes(info: &NodeInfo) -> Value {
-    let values = info
-        .attributes
-        .iter()
-        .map(|AttributeInfo { name, value, .. }| {
-            let value = match value {
-                AttributeValue::Int(value) => json!(value),
-                AttributeValue::Float(value) => number(*value),
-                AttributeValue::Text(text) => json!(text),
-                AttributeValue::Ints(values) => json!(values),
-                AttributeValue::Floats(values) => {
-                    values.iter().map(|value| number(*value)).collect()
-                }
-                AttributeValue::Texts(texts) => json!(texts),
-                other => json!(other.to_string()),
-            };
-            (name.clone(), value)
-        });
-    Value::Object(values.collect::<Map<_, _>>())
-}
-
-/// A number, or what it is instead: "nan", "inf", "-inf".
-fn number(value: f32) -> Value {
-    match value {
-        _ if value.is_nan() => json!("nan"),
-        f32::INFINITY => json!("inf"),
-        f32::NEG_INFINITY => json!("-inf"),
-        // The shortest digits that stand for it, not those of its neighbour of twice the width.
-        _ => value
-            .to_string()
-            .parse::<f64>()
-            .map_or(Value::Null, Value::from),
     }
 }

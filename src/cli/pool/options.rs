@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use linn::{AutoPad, DType, Window};
 
 use super::node::Node;
-use crate::cli::engine::Engine;
+use crate::cli::engine::{Kernels, MaxMemory};
 use crate::cli::run::Format;
 use crate::cli::{Failure, note};
 
@@ -93,7 +93,10 @@ pub(in crate::cli) struct Args {
     pub(super) format: Format,
 
     #[command(flatten)]
-    pub(super) engine: Engine,
+    pub(super) memory: MaxMemory,
+
+    #[command(flatten)]
+    pub(super) kernels: Kernels,
 }
 
 const EXAMPLES: &str = "\
