@@ -377,6 +377,94 @@ fn check_lists_everything_at_once() {
 }
 
 #[test]
+fn check_lists_all_nodes_that_are_not_valid() {
+    let pool = |name: &str, stride: i64| {
+        let pool = node("MaxPool", &["x"], &[name]);
+        pool.with(ints("kernel_shape", &[2, 2]))
+            .with(ints("strides", &[stride, 1]))
+    };
+    let wrong = Build::new(21)
+        .input("x", DType::F32, "1,1,4,4")
+        .import("com.example", 1)
+        .node(pool("a", 0))
+        .node(pool("b", 1))
+        .node(pool("c", -1))
+        .node(node("Add", &["a", "b"], &["d"]))
+        .node(node("Frobnicate", &["b"], &["e"]).of("com.example"))
+        .output("b");
+    let ran = linn_fed(&["check", "-"], &wrong.bytes());
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    let text = ran.text();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 5, "{text}");
+    assert_eq!(
+        lines[0],
+        "-: invalid: 2 nodes are wrong, 1 item is not supported"
+    );
+    assert!(
+        lines[1].contains("node 0 writing 'a'") && lines[1].contains("strides[0] is 0"),
+        "{text}"
+    );
+    assert!(
+        lines[2].contains("node 2 writing 'c'") && lines[2].contains("strides[0] is -1"),
+        "{text}"
+    );
+    assert!(
+        lines[3].contains("Frobnicate") && lines[4].contains("help: "),
+        "{text}"
+    );
+    let document = linn_fed(&["check", "-", "--format", "json"], &wrong.bytes()).json();
+    let model = &document["models"][0];
+    assert_eq!(model["status"], "invalid");
+    assert_eq!(model["findings"][1]["severity"], "invalid");
+    // A run names the first.
+    linn_fed(&["run", "-"], &wrong.bytes()).fails(3, "node 0 writing 'a'");
+}
+
+#[test]
+fn check_helps_with_folders() {
+    let models = format!("{}/models", env!("CARGO_MANIFEST_DIR"));
+    let ran = linn(&["check", &models]);
+    assert_eq!(ran.code, Some(8));
+    let text = ran.text();
+    assert!(
+        text.contains("models/model.onnx: ") && text.contains("help: the folder has no model.onnx"),
+        "{text}"
+    );
+    linn(&["run", &models]).fails(8, "help: the folder has no model.onnx");
+}
+
+#[test]
+fn inspect_shows_what_a_model_says_of_itself_and_attributes() {
+    let mut build = Build::new(21)
+        .input("x", DType::F32, "1,1,4,4")
+        .node(node("MaxPool", &["x"], &["y"]).with(ints("kernel_shape", &[2, 3])))
+        .output("y");
+    build.0.doc_string = "counts\ncats".to_string();
+    build
+        .0
+        .metadata_props
+        .push(linn::proto::StringStringEntryProto {
+            key: "author".to_string(),
+            value: "somebody".to_string(),
+        });
+    let text = linn_fed(&["inspect", "-", "--attrs"], &build.bytes())
+        .works()
+        .text();
+    for words in [
+        "counts\\ncats\n",
+        "author: somebody\n",
+        "kernel_shape [2,3]",
+    ] {
+        assert!(text.contains(words), "{text}");
+    }
+    let document = linn_fed(&["inspect", "-", "--format", "json"], &build.bytes()).json();
+    assert_eq!(document["doc_string"], "counts\ncats");
+    assert_eq!(document["metadata"][0]["value"], "somebody");
+    assert_eq!(document["nodes"][0]["attributes"]["kernel_shape"][1], 3);
+}
+
+#[test]
 fn check_takes_many_models_and_ends_with_the_worst() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: &[u8]| {

@@ -175,6 +175,27 @@ fn models_with_pools_of_their_own_run_inside_one_another_s_callers() {
     assert_eq!(runs.load(Ordering::Relaxed), 64);
 }
 
+#[test]
+fn a_file_larger_than_the_memory_limit_is_not_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("large.onnx");
+    std::fs::File::create(&path)
+        .and_then(|file| file.set_len(1 << 32))
+        .expect("a file with nothing in it");
+    let mut options = Options::default();
+    options.memory_limit = 2 << 20;
+    let error = Model::load_with(&path, &options).unwrap_err();
+    assert!(error.is_memory_limit(), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("larger than the memory limit of 2097152 bytes"),
+        "{error}"
+    );
+    let error = Model::check_with(&path, &options).unwrap_err();
+    assert!(error.is_memory_limit(), "{error}");
+}
+
 /// A model that adds `w` from external data at `location` to `x`.
 fn external(location: &str, entries: &[(&str, &str)]) -> Vec<u8> {
     let entry = |(key, value): (&str, &str)| StringStringEntryProto {
