@@ -146,11 +146,12 @@ fn document(operators: &[OperatorInfo], status: Status) -> String {
     };
     let document = json!({
         "schema": "linn.ops/1",
+        "linn": env!("CARGO_PKG_VERSION"),
         "status": match status {
             Status::Supported => "supported",
             Status::Missing => "missing",
         },
         "operators": operators.iter().map(entry).collect::<Vec<_>>(),
     });
-    format!("{document:#}\n")
+    format!("{document}\n")
 }

@@ -341,7 +341,7 @@ fn the_largest_scores_are_shown_with_their_labels() {
     run(&model, &["-i", rows, "--labels", &labels])
         .fails(5, "labels.txt: the name for 0 is no text\n");
     run(&model, &["--labels", &files.at("none.txt")]).fails(8, "none.txt: ");
-    run(&model, &["--top", "0"]).fails_as_usage("0 is not in 1..");
+    run(&model, &["--top", "0"]).fails_as_usage("must be at least 1");
     run(&case(PADS), &["--top", "3"])
         .fails(5, "no output is a row of scores: 'y' is f32[1,1,5,5]\n");
 }
@@ -411,6 +411,7 @@ fn failures_are_documents_where_json_is_asked_for() {
         error(&["run", &model, "-i", &x]),
         json!({
             "schema": "linn.error/1",
+            "linn": env!("CARGO_PKG_VERSION"),
             "class": "input",
             "exit_code": 5,
             "message": format!(
@@ -439,6 +440,7 @@ fn failures_are_documents_where_json_is_asked_for() {
         error(&["run"]),
         json!({
             "schema": "linn.error/1",
+            "linn": env!("CARGO_PKG_VERSION"),
             "class": "usage",
             "exit_code": 2,
             "message": "the following required arguments were not provided: <MODEL>",

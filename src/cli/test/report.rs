@@ -172,7 +172,7 @@ impl Report {
             })
         };
         document["cases"] = self.outcomes.iter().map(case).collect();
-        format!("{document:#}\n")
+        format!("{document}\n")
     }
 }
 
