@@ -5,6 +5,7 @@
 mod batches;
 mod bench;
 mod cast;
+mod cells;
 mod check;
 mod colour;
 mod columns;
@@ -25,6 +26,7 @@ mod inspect;
 mod interrupt;
 mod layout;
 mod literal;
+mod locale;
 mod man;
 mod model_file;
 mod npy;
@@ -47,6 +49,7 @@ mod tolerances;
 mod top;
 mod usage;
 mod whole_file;
+mod words;
 
 use std::fmt;
 use std::io::{self, BufWriter, ErrorKind, StdoutLock, Write};

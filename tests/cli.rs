@@ -210,7 +210,7 @@ fn values_in_the_arguments() {
     run("[1,2;3,4]").fails(5, "got f32[1,1,2,2]");
     run("x=zeroes").fails(2, "'zeroes' is no source");
     let bytes = model("test_maxpool_2d_uint8");
-    linn(&["run", &bytes, "-i", "[1,300]"]).fails(5, "300 is not a value of type u8");
+    linn(&["run", &bytes, "-i", "[1,300]"]).fails(5, "element 1 is 300, not a value of type u8");
 }
 
 #[test]

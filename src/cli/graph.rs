@@ -1,7 +1,6 @@
 //! `linn graph`: the graph of a model, drawn for a terminal, a page or a program.
 
 mod around;
-mod cells;
 mod dot;
 mod drawing;
 mod json;

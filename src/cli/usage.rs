@@ -87,6 +87,7 @@ fn plain(message: &str, value: &str) -> String {
         {
             Some((least, "")) => format!("must be at least {least}"),
             Some((least, most)) => match most.strip_prefix('=') {
+                Some(most) if most.parse() == Ok(u32::MAX) => format!("must be at least {least}"),
                 Some(most) => format!("must be from {least} to {most}"),
                 None => format!("must be at least {least} and below {most}"),
             },
