@@ -14,6 +14,8 @@ use super::run::Format;
 use super::{Failure, Verdict, print};
 
 /// Show what linn runs on: version, processor, threads, memory, and the variables that change them
+///
+/// docs/json.md lists the keys of the document linn.env/1.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// What is printed: text, or a document linn.env/1

@@ -24,7 +24,7 @@ and, as far as they are known,
   input       the input of the model that was given what it does not take
   want, got   its type and shape, and those that it was given
   help        what to do about it
-Lines before it are notes and warnings.";
+Lines before it are notes and warnings. docs/json.md lists the keys of all documents.";
 
 /// Whether the arguments ask for JSON, before they are parsed: what is wrong with them may be all that there is to say.
 pub(super) fn is_wanted(arguments: impl Iterator<Item = OsString>) -> bool {

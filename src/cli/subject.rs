@@ -79,7 +79,9 @@ impl Subject {
 
     /// Refuses options that made no difference to the inputs, which are loaded.
     fn check_use(&self, loader: &Loader) -> Result<(), Failure> {
-        if self.seed.is_some() && !loader.has_drawn() {
+        // Where a folder has test data, a seed is for those models that have none.
+        let are_chosen = !self.input.is_empty() || self.data.is_some();
+        if self.seed.is_some() && are_chosen && !loader.has_drawn() {
             return Err(Failure::Usage(
                 "--seed is for random inputs, and none is".to_string(),
             ));

@@ -33,7 +33,7 @@ use report::{Outcome, Report, Status};
 /// ONNX backend tests. An output agrees if its type and shape are the stored ones and every element
 /// satisfies |got - want| <= atol + rtol * |want|; integers, booleans, strings, and all outputs of models
 /// that round nothing must be equal. Exit code 1 if a case does not pass, passes against its expectation,
-/// or an expectation names no case.
+/// or an expectation names no case. docs/json.md lists the keys of the document linn.test/1.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Suites (folders of cases, or of links to cases), folders of suites, or single cases

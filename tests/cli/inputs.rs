@@ -424,7 +424,6 @@ fn failures_are_documents_where_json_is_asked_for() {
             "help": "its channels look to be the last axis: add --layout nhwc",
         })
     );
-    run(&model, &["-i", &x, "--layout", "x=nhwc", "--seed", "1"]).fails(2, "--seed is for random");
     fs::write(&x, "text").unwrap();
     let broken = error(&["run", &model, "-i", &x]);
     assert_eq!(
@@ -482,4 +481,52 @@ fn failures_are_documents_where_json_is_asked_for() {
     assert_eq!(unsupported["findings"][0]["operator"], "Bernoulli");
     let help = linn(&["--help"]).works().text();
     assert!(help.contains("linn.error/1"), "{help}");
+}
+
+#[test]
+fn options_that_make_no_difference_are_refused() {
+    let files = Files::new();
+    let row = identity(&files, DType::F32, "1,3");
+    run(&row, &["-i", "[1,2,3]", "--seed", "1"]).fails(2, "--seed is for random inputs");
+    run(&row, &["-i", "rand", "--seed", "1"]).works();
+    run(&row, &["--layout", "x=nhwc"]).fails(2, "the input has rank 2, must have 3 or 4");
+    run(&row, &["--top", "1", "-o", "-"]).fails(2, "scores are asked for and not shown");
+    #[cfg(feature = "image")]
+    run(&row, &["--preprocess", "raw"]).fails(2, "--preprocess is for pictures");
+}
+
+#[test]
+fn messages_say_what_to_do_in_plain_words() {
+    let files = Files::new();
+    let texts = identity(&files, DType::String, "2");
+    let strings = run(&texts, &["-i", r#"["a, b","c"]"#]).works().text();
+    assert!(strings.contains(r#"["a, b", "c"]"#), "{strings}");
+    run(&texts, &["-i", "[1,2]"]).fails(5, "1 is no string: they stand in double quotes");
+
+    let pictures = identity(&files, DType::F32, "N,3,8,8");
+    let x = files.at("pixels.npy");
+    write_npy(&x, &Array3::<u8>::zeros((30, 40, 3))).unwrap();
+    #[cfg(feature = "image")]
+    run(&pictures, &["-i", &x]).fails(5, "help: give the picture itself, as cat.jpg");
+    run(&pictures, &["-i", &x]).fails(5, "the input 'x': wanted f32[N,3,8,8], got u8[30,40,3]");
+
+    fs::write(files.path("names.txt"), "[tabby]\n").unwrap();
+    let labels = files.at("names.txt");
+    run(&pictures, &["--labels", &labels]).fails(5, "names.txt: begins as JSON and is none");
+    let npz = files.at("a.npz");
+    run(&pictures, &["-o", &npz, "-o", &npz]).fails(2, "would be written twice: for 'y'\n");
+
+    let gather = node("Gather", &["x", "i"], &["y"]);
+    let build = Build::new(17)
+        .input("x", DType::F32, "2")
+        .input("i", DType::I64, "40")
+        .node(gather);
+    let file = files.at("gather.onnx");
+    fs::write(&file, build.output("y").bytes()).unwrap();
+    run(&file, &[]).fails(6, "help: choose the values, as -i x=rand:0,3");
+    let build = Build::new(17)
+        .initializer("x", &linn::Tensor::new(&[1], vec![1f32]).unwrap())
+        .node(node("Relu", &["x"], &["y"]));
+    fs::write(&file, build.output("y").bytes()).unwrap();
+    run(&file, &["-i", "[1]"]).fails(2, "error: the model has no inputs\n");
 }
