@@ -530,3 +530,13 @@ fn messages_say_what_to_do_in_plain_words() {
     fs::write(&file, build.output("y").bytes()).unwrap();
     run(&file, &["-i", "[1]"]).fails(2, "error: the model has no inputs\n");
 }
+
+#[test]
+fn random_inputs_stay_inside_their_bounds() {
+    let files = Files::new();
+    let many = identity(&files, DType::I64, "200");
+    let args = ["-i", "rand:-3,4", "--format", "json"];
+    let output = &run(&many, &args).works().json()["outputs"][0];
+    assert_eq!((&output["min"], &output["max"]), (&json!(-3), &json!(4)));
+    run(&many, &["-i", "rand:4,-3"]).fails(2, "the smaller one first");
+}
