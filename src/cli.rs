@@ -6,6 +6,7 @@ mod attributes;
 mod batches;
 mod bench;
 mod cast;
+mod cells;
 mod check;
 mod colour;
 mod columns;
@@ -26,6 +27,7 @@ mod inspect;
 mod interrupt;
 mod layout;
 mod literal;
+mod locale;
 mod man;
 mod model_file;
 mod npy;
@@ -46,7 +48,9 @@ mod tensor_json;
 mod test;
 mod tolerances;
 mod top;
+mod usage;
 mod whole_file;
+mod words;
 
 use std::fmt;
 use std::io::{self, BufWriter, ErrorKind, StdoutLock, Write};
@@ -60,6 +64,7 @@ use linn::text::Plain;
 use linn::{Class, Error, Remedy};
 
 use self::colour::{Colours, When};
+use self::usage::Usage;
 
 /// Runs ONNX models, with the pooling family right in every corner.
 #[derive(Parser)]
@@ -141,11 +146,7 @@ pub(crate) fn main() -> ExitCode {
     let Cli {
         command, timeout, ..
     } = match parse() {
-        Err(said) if is_json && said.use_stderr() => {
-            say_plain(&format!("{}\n", failure_json::of_arguments(&said)));
-            return ExitCode::from(2);
-        }
-        Err(said) => return answer(&said),
+        Err(said) => return answer(&said, is_json),
         Ok(cli) => cli,
     };
     if command.is_long() {
@@ -158,34 +159,32 @@ pub(crate) fn main() -> ExitCode {
         Ok(Verdict::Code(code)) => ExitCode::from(code),
         Err(Failure::BrokenPipe) => ExitCode::SUCCESS,
         Err(failure) => {
-            match is_json {
-                true => failure_json::say(&failure),
-                false => say_failure(&failure),
-            }
+            failure.say(is_json);
             ExitCode::from(failure.exit_code())
         }
     }
 }
 
-/// Says on stderr what went wrong, and what to do about it.
-fn say_failure(failure: &Failure) {
-    say("error", failure);
-    if let Some(help) = failure.shown_help() {
-        say("help", help);
-    }
-}
-
 fn parse() -> Result<Cli, clap::Error> {
     let when = When::among(std::env::args_os().skip(1));
-    let mut parser = Cli::command().color(when.choice());
+    when.set();
+    let mut parser = usage::with_negative_numbers(Cli::command()).color(when.choice());
     let matches = parser.try_get_matches_from_mut(std::env::args_os())?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut parser))?;
-    cli.color.set();
     Ok(cli)
 }
 
 /// Prints what the parser of the arguments has to say: help, the version, or what is wrong with them.
-fn answer(said: &clap::Error) -> ExitCode {
+fn answer(said: &clap::Error, is_json: bool) -> ExitCode {
+    if let Some(wrong) = Usage::of(said) {
+        let failure = Failure::Usage(wrong.message);
+        let failure = match wrong.help {
+            Some(help) => failure.help(help),
+            None => failure,
+        };
+        failure.say(is_json);
+        return ExitCode::from(failure.exit_code());
+    }
     let printed = said.print().and_then(|()| io::stdout().flush());
     match printed {
         // Nobody hears of a stderr that is closed.
@@ -256,6 +255,17 @@ impl Failure {
         Failure::Helped {
             failure: Box::new(self),
             help: help.into(),
+        }
+    }
+
+    /// Says on stderr what went wrong, and what to do about it.
+    fn say(&self, is_json: bool) {
+        if is_json {
+            return failure_json::say(self);
+        }
+        say("error", self);
+        if let Some(help) = self.shown_help() {
+            say("help", help);
         }
     }
 

@@ -174,12 +174,12 @@ fn what_cannot_be_timed_is_refused() {
     bench(&[&model(PADS), "--max-memory", "64"]).fails(7, "limit");
     linn(&["bench"]).fails_as_usage("MODEL");
     let with = |args: &[&str]| linn(&[&["bench", &model(PADS)], args].concat());
-    with(&["--threads", "0"]).fails_as_usage("0 is not in 1..=1024");
+    with(&["--threads", "0"]).fails_as_usage("must be from 1 to 1024");
     with(&["--threads", "1", "--threads-sweep", "1,2"]).fails_as_usage("cannot be used with");
-    with(&["--threads-sweep", "1,x"]).fails_as_usage("invalid");
+    with(&["--threads-sweep", "1,x"]).fails_as_usage("must be a whole number");
     with(&["--time", "3"]).fails_as_usage("not a time");
     with(&["--time", "3s", "--runs", "3"]).fails_as_usage("cannot be used with");
-    with(&["--runs", "0"]).fails_as_usage("zero");
+    with(&["--runs", "0"]).fails_as_usage("must be at least 1");
 }
 
 /// Runs `linn bench` for long enough to be compared.
@@ -268,7 +268,7 @@ fn callers_run_at_once() {
     );
     assert!(lines[3].starts_with("      3        1  "), "{text}");
     let with = |args: &[&str]| bench(&[&[model(UNPOOL).as_str()], args].concat());
-    with(&["--concurrent", "0"]).fails_as_usage("0 is not in 1..=256");
+    with(&["--concurrent", "0"]).fails_as_usage("must be from 1 to 256");
     with(&["--concurrent", "2", "--profile"]).fails_as_usage("cannot be used with");
     // Each of them fails.
     let failing = ["-i", "xT=ones", "-i", "xI=[99,99;99,99]"];

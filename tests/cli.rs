@@ -7,6 +7,8 @@ mod about;
 mod compare;
 #[path = "cli/deadline.rs"]
 mod deadline;
+#[path = "cli/documents.rs"]
+mod documents;
 #[path = "cli/graph.rs"]
 mod graph;
 #[path = "cli/inputs.rs"]
@@ -210,7 +212,7 @@ fn values_in_the_arguments() {
     run("[1,2;3,4]").fails(5, "got f32[1,1,2,2]");
     run("x=zeroes").fails(2, "'zeroes' is no source");
     let bytes = model("test_maxpool_2d_uint8");
-    linn(&["run", &bytes, "-i", "[1,300]"]).fails(5, "300 is not a value of type u8");
+    linn(&["run", &bytes, "-i", "[1,300]"]).fails(5, "element 1 is 300, not a value of type u8");
 }
 
 #[test]
@@ -383,7 +385,8 @@ fn pool_takes_every_kind_and_says_what_does_not_fit() {
     let document = pool("max -i 4x4 -k 2 -s 2 --format json --explain").works();
     assert_eq!(document.json()["schema"], "linn.pool/1");
     assert_eq!(document.json()["axes"][1]["output"], json!(2));
-    assert!(document.stderr.contains("MaxPool   in 4x4"));
+    let explanation = document.json()["explanation"].to_string();
+    assert!(explanation.contains("MaxPool   in 4x4"), "{explanation}");
     assert_eq!(
         pool("max -i 4x4 -k 2 -s 2 -o -").works().json()["data"],
         json!([5.0, 7.0, 13.0, 15.0])

@@ -160,10 +160,11 @@ each, the medians of which are kept. Of all quotients of one now and one in the 
 the 95 % confidence interval leaves out as many at each end as the test of Mann and Whitney says:
 it goes from the 128th to the 273rd of 400. The estimate is the quotient of the medians of all runs.
 --fail-over looks at the lower end of the interval: a row is too slow if all of the interval is over
-the limit; then --save writes nothing. Other inputs than the baseline's, or threads that it has no row for, are an
-error (5); another model, processor, instruction set or --opt is a warning, but another processor
-is an error with --fail-over. The interval covers what varies during the benchmark, not what differs
-from one start of the program to the next, as where memory lies: leave that a few percent.
+the limit; then --save writes nothing. Other inputs than the baseline's, or threads that it has no
+row for, are an error (5); another model, processor, instruction set or --opt is a warning, but
+another processor is an error with --fail-over. The interval covers what varies during the
+benchmark, not what differs from one start of the program to the next, as where memory lies: leave
+that a few percent. docs/json.md lists the keys with their types.
 
 `linn run --help` lists the sources of inputs. Exit codes: 0 done, 1 slower than
 --fail-over allows, 2 wrong usage, 3 invalid model, 4 not supported, 5 inputs or the baseline do not
@@ -211,7 +212,7 @@ impl Args {
         for callers in &all_callers {
             let row = self
                 .row(&bench, callers, baseline.as_ref())
-                .map_err(|error| loaded.blame(error))?;
+                .map_err(|error| self.subject.advise(loaded.blame(error), &inputs))?;
             let seen = row.noise.text();
             if !seen.is_empty() {
                 note(format!("{}: {seen}", row.name));

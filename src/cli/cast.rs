@@ -18,8 +18,10 @@ fn elements<T: Number>(tensor: &Tensor) -> Result<(Tensor, usize), String> {
     let mut rounded = 0;
     for (index, scalar) in view.scalars().enumerate() {
         let element = element::<T>(scalar).ok_or_else(|| {
-            let (from, to) = (tensor.dtype(), T::DTYPE);
-            format!("{from} cannot be cast to {to}: element {index} is {scalar}")
+            format!(
+                "element {index} is {scalar}, not a value of type {}",
+                T::DTYPE
+            )
         })?;
         rounded += usize::from(!is_same(scalar, element.scalar()));
         data.push(element);
@@ -93,7 +95,7 @@ mod tests {
         assert_eq!(
             to::<f64, f32>(vec![0.0, 1e39]),
             Err(
-                "f64 cannot be cast to f32: element 1 is 1000000000000000000000000000000000000000"
+                "element 1 is 1000000000000000000000000000000000000000, not a value of type f32"
                     .into()
             )
         );

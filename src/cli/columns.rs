@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::cells::cells;
 use terminal_size::{Height, Width, terminal_size_of};
 
 /// How a column is laid out.
@@ -40,8 +41,8 @@ fn width_or(terminal: impl FnOnce() -> Option<(Width, Height)>) -> Option<usize>
 /// The lines of a table, the first row being its head. Columns without any text are left out.
 pub(super) fn table(columns: &[Column], rows: &[Vec<String>], width: Option<usize>) -> String {
     let widest = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        let texts = rows.iter().filter_map(|row| row.get(column));
+        texts.map(|text| cells(text)).max().unwrap_or(0)
     };
     let mut widths: Vec<usize> = (0..columns.len()).map(widest).collect();
     let shown = widths.iter().filter(|width| **width > 0).count();
@@ -70,15 +71,21 @@ pub(super) fn table(columns: &[Column], rows: &[Vec<String>], width: Option<usiz
                 line += GAP;
             }
             line += &match column {
-                Column::Left => format!("{cell:width$}"),
-                Column::Right => format!("{cell:>width$}"),
-                Column::Name => format!("{:width$}", cut(cell, width)),
+                Column::Left => padded(cell, width),
+                Column::Right => " ".repeat(width.saturating_sub(cells(cell))) + cell,
+                Column::Name => padded(&cut(cell, width), width),
             };
         }
         text += line.trim_end();
         text += "\n";
     }
     text
+}
+
+/// A text with spaces behind it, up to `width` cells.
+pub(super) fn padded(text: &str, width: usize) -> String {
+    let missing = width.saturating_sub(cells(text));
+    format!("{text}{}", " ".repeat(missing))
 }
 
 /// A text in lines of at most `width` characters, those after the first indented.
@@ -97,15 +104,15 @@ pub(super) fn wrapped(text: &str, width: usize) -> String {
     lines + &line + "\n"
 }
 
-/// At most `width` characters of a name: its end, which tells it from others.
+/// At most `width` cells of a name: its end, which tells it from others.
 fn cut(name: &str, width: usize) -> String {
     const DOTS: &str = "...";
-    let count = name.chars().count();
-    if count <= width {
+    if cells(name) <= width {
         return name.to_string();
     }
     let kept = width.saturating_sub(DOTS.len());
-    let end: String = name.chars().skip(count - kept).collect();
+    let mut ends = name.char_indices().map(|(at, _)| &name[at..]);
+    let end = ends.find(|end| cells(end) <= kept).unwrap_or_default();
     format!("{DOTS}{end}")
 }
 
@@ -176,5 +183,24 @@ mod tests {
         assert!(lines.ends_with("0  .../path/to/conv  12 M\n"), "{lines}");
         assert!(lines.lines().all(|line| line.chars().count() <= 25));
         assert!(table(&columns, &rows, Some(1)).contains("...h/to/conv"));
+    }
+
+    #[test]
+    fn wide_characters_take_two_cells_and_accents_none() {
+        let row = |cells: [&str; 2]| cells.map(str::to_string).to_vec();
+        let rows = [
+            row(["出力", "1"]),
+            row(["e\u{301}", "2"]),
+            row(["abcd", "3"]),
+        ];
+        let columns = [Column::Name, Column::Left];
+        assert_eq!(
+            table(&columns, &rows, None),
+            "出力  1\ne\u{301}     2\nabcd  3\n"
+        );
+        assert_eq!(
+            cut("出力出力出力出力", 12),
+            "...力出力出力"[..3].to_string() + "出力出力"
+        );
     }
 }

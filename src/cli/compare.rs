@@ -61,7 +61,8 @@ Examples:
   linn compare model.onnx wanted.npz -i x.npy         with stored outputs
   linn compare got.npy wanted.npy --rtol 1e-5
 
-Exit codes: 0 all agree, 1 something differs; others as those of run.";
+Exit codes: 0 all agree, 1 something differs; others as those of run. docs/json.md lists the keys of
+the document linn.compare/1.";
 
 /// A way to run a model.
 #[derive(Clone, Copy, Debug)]
@@ -96,7 +97,24 @@ impl Way {
 }
 
 impl Args {
+    /// Refuses what is for models where there is none.
+    fn check_stored(&self) -> Result<(), Failure> {
+        let are_stored =
+            is_stored(&self.subject.model()) && self.other.as_deref().is_some_and(is_stored);
+        let option = match self.first_diff {
+            true => Some("--first-diff"),
+            false => self.subject.option(),
+        };
+        match option.filter(|_| are_stored) {
+            Some(option) => Err(Failure::Usage(format!(
+                "{option} is for models, and both sides are stored tensors"
+            ))),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn run(self) -> Result<Verdict, Failure> {
+        self.check_stored()?;
         let mut options = self.engine.options()?;
         self.threads.set(&mut options);
         let mut loader = self.subject.loader(&options);
@@ -125,7 +143,7 @@ impl Args {
             None => Vec::new(),
         };
         let pairs = Pairs::new(a.tensors(&inputs)?, b.tensors(&inputs)?);
-        let compared: Vec<&str> = pairs.both.iter().map(|(name, ..)| name.as_str()).collect();
+        let compared: Vec<&str> = pairs.both.iter().map(|pair| pair.name.as_str()).collect();
         self.tolerances.check_names(&compared)?;
         let both_exact = [&a, &b].map(|side| side.model().is_none_or(|model| model.is_exact()));
         let any_model = a.model().or(b.model()).is_some();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use linn::{Error, Stop};
 
-use super::{Failure, failure_json, progress, say_failure, whole_file};
+use super::{Failure, progress, whole_file};
 
 /// How much longer the thread waits.
 const GRACE: Duration = Duration::from_millis(80);
@@ -40,10 +40,7 @@ fn end(timeout: Duration, is_json: bool) -> ! {
         },
     }
     .help(HELP);
-    match is_json {
-        true => failure_json::say(&failure),
-        false => say_failure(&failure),
-    }
+    failure.say(is_json);
     process::exit(failure.exit_code().into())
 }
 

@@ -14,6 +14,8 @@ use super::run::Format;
 use super::{Failure, Verdict, print};
 
 /// Show what linn runs on: version, processor, threads, memory, and the variables that change them
+///
+/// docs/json.md lists the keys of the document linn.env/1.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// What is printed: text, or a document linn.env/1
@@ -24,14 +26,20 @@ pub(super) struct Args {
 const THREADS: &str = "RAYON_NUM_THREADS";
 
 /// The environment variables that change what linn does, and what they change.
-const VARIABLES: [(&str, &str); 7] = [
+const VARIABLES: [(&str, &str); 10] = [
     (THREADS, "how many threads work"),
-    ("COLUMNS", "the width of tables and of help"),
+    (
+        "COLUMNS",
+        "the width of tables and help, in files and pipes too",
+    ),
     ("NO_COLOR", "no colours"),
     ("CLICOLOR", "the same, if it is 0"),
     ("CLICOLOR_FORCE", "colours in files and pipes too"),
     ("TERM", "no colours and no bar of progress, if it is dumb"),
     ("CI", "no bar of progress"),
+    ("LC_ALL", "drawings in ASCII, if it is set and no UTF-8"),
+    ("LC_CTYPE", "the same, where LC_ALL is not set"),
+    ("LANG", "the same, where neither is set"),
 ];
 
 /// The features of this build, in the order of the alphabet.
@@ -40,6 +48,7 @@ fn features() -> Vec<&'static str> {
         ("cli", true),
         ("definition", cfg!(feature = "definition")),
         ("fallback", cfg!(feature = "fallback")),
+        ("image", cfg!(feature = "image")),
     ];
     let on = features.into_iter().filter(|(_, on)| *on);
     on.map(|(name, _)| name).collect()

@@ -10,20 +10,21 @@ use super::{Failure, say_plain};
 /// What `linn --help` says of them.
 pub(super) const HELP: &str = "\
 With --format json, a failure is one line on stderr, the last one: a document linn.error/1 with keys
+  linn        the version
   class       usage, invalid, unsupported, input, run, limit, io
   exit_code   that of the program, of these classes: 2, 3, 4, 5, 6, 7, 8
   message     what stands behind `error:` otherwise
 and, as far as they are known,
   file        the file that is at fault, or whose model is
   node        index, name, output, calls (the functions and nodes that it is in)
-  operator, opset, field
+  operator, domain, opset, field
               of the node; the attribute, input or output that is at fault
   inputs      types and shapes that the node was given
   findings    all nodes that are not supported: node, operator, opset, reason
   input       the input of the model that was given what it does not take
   want, got   its type and shape, and those that it was given
   help        what to do about it
-Lines before it are notes and warnings.";
+Lines before it are notes and warnings. docs/json.md lists the keys of all documents.";
 
 /// Whether the arguments ask for JSON, before they are parsed: what is wrong with them may be all that there is to say.
 pub(super) fn is_wanted(arguments: impl Iterator<Item = OsString>) -> bool {
@@ -47,6 +48,7 @@ pub(super) fn say(failure: &Failure) {
 fn document(failure: &Failure) -> Value {
     let mut document = json!({
         "schema": "linn.error/1",
+        "linn": env!("CARGO_PKG_VERSION"),
         "class": class(failure),
         "exit_code": failure.exit_code(),
         "message": failure.to_string(),
@@ -54,26 +56,6 @@ fn document(failure: &Failure) -> Value {
     add_details(failure, &mut document);
     if let Some(help) = failure.shown_help() {
         document["help"] = json!(help);
-    }
-    document
-}
-
-/// The document of arguments that cannot be parsed.
-pub(super) fn of_arguments(error: &clap::Error) -> Value {
-    let text = error.to_string();
-    let mut paragraphs = text.split("\n\n").map(|paragraph| {
-        let lines: Vec<&str> = paragraph.lines().map(str::trim).collect();
-        lines.join(" ")
-    });
-    let message = paragraphs.next().unwrap_or_default();
-    let mut document = json!({
-        "schema": "linn.error/1",
-        "class": "usage",
-        "exit_code": error.exit_code(),
-        "message": message.strip_prefix("error: ").unwrap_or(&message),
-    });
-    if let Some(tip) = paragraphs.find_map(|part| Some(part.strip_prefix("tip: ")?.to_string())) {
-        document["help"] = json!(tip);
     }
     document
 }
@@ -130,9 +112,11 @@ fn add_error(error: &Error, document: &mut Value) {
         } => {
             add_node(node, document);
             if !source.field.is_empty() {
-                document["field"] = json!(source.field);
+                document["field"] = json!(field(&source.field));
             }
-            if let Some(inputs) = inputs.strip_prefix("; inputs ") {
+            // One input, or several.
+            let shown = inputs.strip_prefix("; inputs ");
+            if let Some(inputs) = shown.or(inputs.strip_prefix("; input ")) {
                 document["inputs"] = json!(inputs);
             }
         }
@@ -146,6 +130,14 @@ fn add_error(error: &Error, document: &mut Value) {
         }
         _ => {}
     }
+}
+
+/// An attribute that an operator lacks is quoted where others are named.
+fn field(field: &str) -> &str {
+    let quoted = field.strip_prefix("attribute '");
+    quoted
+        .and_then(|rest| rest.strip_suffix('\''))
+        .unwrap_or(field)
 }
 
 fn finding(finding: &Finding) -> Value {
@@ -165,6 +157,9 @@ fn add_node(node: &NodeName, document: &mut Value) {
         "calls": node.calls.to_vec(),
     });
     document["operator"] = json!(node.operator);
+    if let Some((domain, _)) = node.operator.rsplit_once('.') {
+        document["domain"] = json!(domain);
+    }
     document["opset"] = json!(node.opset);
 }
 

@@ -1,7 +1,6 @@
 //! `linn graph`: the graph of a model, drawn for a terminal, a page or a program.
 
 mod around;
-mod cells;
 mod dot;
 mod drawing;
 mod json;
@@ -102,7 +101,7 @@ The document has `graphs`, each with
                 says of them, `attributes`, and `constants`, which they read; others their `value`
   edges         `from` an id `to` an id, with the `value`, and `input`: which input of the reader it
                 is, null if that is no node, or if a graph in it reads the value
-Types and shapes are in the document without --shapes, too.
+Types and shapes are in the document without --shapes, too. docs/json.md lists the keys.
 
 Exit codes: 0 done, 2 wrong usage or no such node, 3 invalid model, 4 not supported, 5 a --dim does
 not fit, 7 over a limit, 8 a file failed.";

@@ -185,6 +185,10 @@ pub(super) fn only(infos: &[ValueInfo], role: Role) -> Result<&ValueInfo, Failur
     let mut required = infos.iter().filter(|info| !info.optional);
     match (infos, required.next(), required.next()) {
         ([info], ..) | (_, Some(info), None) => Ok(info),
+        ([], ..) => {
+            let what = role.name();
+            Err(Failure::Usage(format!("the model has no {what}s")))
+        }
         _ => {
             let names = infos.iter().map(|info| info.name.as_str());
             let failure = Failure::Usage(format!(

@@ -1,7 +1,7 @@
 //! Inline literals: `'[1,2;3,4]'`, `'[[1,2],[3,4]]'`, `5`.
 //!
 //! `,` separates elements and `;` rows; brackets nest to any rank. The elements stay text until the type
-//! that they shall have is known, so that no digit of a 64-bit integer is lost.
+//! that they shall have is known, so that no digit of a 64-bit integer is lost. Strings stand in double quotes.
 
 use linn::{DType, Shape, Tensor};
 
@@ -11,14 +11,24 @@ use super::number::{Number, number_type};
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Literal {
     dims: Vec<usize>,
-    elements: Vec<String>,
+    elements: Vec<Item>,
+}
+
+/// An element.
+#[derive(Clone, Debug, PartialEq)]
+enum Item {
+    Number(String),
+    /// What stood in quotes.
+    Text(String),
 }
 
 impl Literal {
     /// Whether a text is meant as a literal.
     pub(super) fn is_meant(text: &str) -> bool {
         let text = text.trim();
-        text.starts_with('[') || text.parse::<f64>().is_ok() || matches!(text, "true" | "false")
+        text.starts_with(['[', '"'])
+            || text.parse::<f64>().is_ok()
+            || matches!(text, "true" | "false")
     }
 
     /// Reads a literal.
@@ -53,22 +63,46 @@ impl Literal {
     pub(super) fn tensor(&self, dtype: DType, rank: usize) -> Result<Tensor, String> {
         let mut dims = vec![1; rank.saturating_sub(self.dims.len())];
         dims.extend(&self.dims);
+        if dtype == DType::String {
+            return self.strings(&dims);
+        }
         number_type!(dtype, T => self.elements::<T>(&dims), else {
             Err(format!("a literal holds numbers, not elements of type {dtype}"))
         })
     }
 
     fn elements<T: Number>(&self, dims: &[usize]) -> Result<Tensor, String> {
-        let elements = self.elements.iter().map(|text| {
-            T::parse(text).ok_or_else(|| format!("{text} is not a value of type {}", T::DTYPE))
+        let elements = self.elements.iter().enumerate().map(|(index, item)| {
+            let (shown, element) = match item {
+                Item::Number(text) => (text.clone(), T::parse(text)),
+                Item::Text(text) => (format!("{text:?}"), None),
+            };
+            let wrong = || {
+                format!(
+                    "element {index} is {shown}, not a value of type {}",
+                    T::DTYPE
+                )
+            };
+            element.ok_or_else(wrong)
         });
         Tensor::new(dims, elements.collect::<Result<_, _>>()?).map_err(|error| error.to_string())
+    }
+
+    fn strings(&self, dims: &[usize]) -> Result<Tensor, String> {
+        let elements = self.elements.iter().map(|item| match item {
+            Item::Text(text) => Ok(text.clone()),
+            Item::Number(text) => Err(format!(
+                "{text} is no string: they stand in double quotes, as [\"a\",\"b\"]"
+            )),
+        });
+        Tensor::new(dims, elements.collect::<Result<Vec<_>, _>>()?)
+            .map_err(|error| error.to_string())
     }
 }
 
 struct Parser<'a> {
     rest: &'a str,
-    elements: Vec<String>,
+    elements: Vec<Item>,
 }
 
 impl Parser<'_> {
@@ -127,8 +161,29 @@ impl Parser<'_> {
         }
     }
 
+    /// Reads a string behind the quote that [`Parser::peek`] returned; a backslash keeps what follows it.
+    fn text(&mut self) -> Result<(), String> {
+        self.step();
+        let mut text = String::new();
+        let mut characters = self.rest.char_indices();
+        while let Some((at, character)) = characters.next() {
+            match character {
+                '"' => {
+                    self.rest = &self.rest[at + 1..];
+                    self.elements.push(Item::Text(text));
+                    return Ok(());
+                }
+                '\\' => text.extend(characters.next().map(|(_, kept)| kept)),
+                other => text.push(other),
+            }
+        }
+        Err("a quote is not closed".to_string())
+    }
+
     fn element(&mut self) -> Result<(), String> {
-        self.peek();
+        if self.peek() == Some('"') {
+            return self.text();
+        }
         let end = self
             .rest
             .find([',', ';', '[', ']'])
@@ -141,7 +196,7 @@ impl Parser<'_> {
                 _ => format!("{} is not a number", linn::text::Quoted(text)),
             });
         }
-        self.elements.push(text.to_string());
+        self.elements.push(Item::Number(text.to_string()));
         self.rest = rest;
         Ok(())
     }
@@ -242,11 +297,11 @@ mod tests {
         let tensor = |text: &str, dtype| Literal::parse(text).unwrap().tensor(dtype, 0);
         assert_eq!(
             tensor("[1,300]", DType::U8).unwrap_err(),
-            "300 is not a value of type u8"
+            "element 1 is 300, not a value of type u8"
         );
         assert_eq!(
             tensor("1.5", DType::I64).unwrap_err(),
-            "1.5 is not a value of type i64"
+            "element 0 is 1.5, not a value of type i64"
         );
         let large = tensor("18446744073709551615", DType::U64).unwrap();
         assert_eq!(large.as_slice(), Some(&[u64::MAX][..]));
@@ -256,5 +311,17 @@ mod tests {
         );
         assert!(tensor("true", DType::F32).is_err());
         assert!(tensor("1", DType::String).is_err());
+        let strings = tensor(r#"["a, b";"\"\\"]"#, DType::String).unwrap();
+        let wanted = ["a, b", "\"\\"].map(str::to_string);
+        assert_eq!(strings.as_slice(), Some(&wanted[..]));
+        assert_eq!(**strings.shape(), [2, 1]);
+        assert_eq!(
+            tensor(r#"["a"]"#, DType::F32).unwrap_err(),
+            "element 0 is \"a\", not a value of type f32"
+        );
+        assert_eq!(
+            Literal::parse("[\"a]").unwrap_err(),
+            "a quote is not closed"
+        );
     }
 }

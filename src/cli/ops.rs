@@ -2,11 +2,11 @@
 
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use linn::text::{Quoted, did_you_mean, listed};
+use linn::text::{Plain, Quoted, did_you_mean, listed};
 use linn::{DType, OperatorInfo};
 use serde_json::json;
 
-use super::{Failure, Verdict, print};
+use super::{Failure, Verdict, note, print};
 
 /// List the operators that linn runs, their versions and element types
 ///
@@ -34,7 +34,9 @@ const EXAMPLES: &str = "\
 Examples:
   linn ops                                  all, as a table
   linn ops --types u8 --format text         those that take bytes
-  linn ops --status missing                 what a model must not need";
+  linn ops --status missing                 what a model must not need
+
+docs/json.md lists the keys of the document linn.ops/1.";
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum)]
 enum Status {
@@ -72,6 +74,15 @@ impl Args {
         };
         let all = all.into_iter();
         let operators: Vec<_> = all.filter(in_domain).filter(has_all).collect();
+        if let Some(domain) = self.domain.as_ref().filter(|_| operators.is_empty())
+            && self.status == Status::Missing
+            && self.types.is_empty()
+        {
+            note(format!(
+                "the operators of ai.onnx alone are known in full: of {} those that linn runs",
+                Plain(domain)
+            ));
+        }
         print(match self.format {
             Format::Md => markdown(&operators),
             Format::Json => document(&operators, self.status),
@@ -146,11 +157,12 @@ fn document(operators: &[OperatorInfo], status: Status) -> String {
     };
     let document = json!({
         "schema": "linn.ops/1",
+        "linn": env!("CARGO_PKG_VERSION"),
         "status": match status {
             Status::Supported => "supported",
             Status::Missing => "missing",
         },
         "operators": operators.iter().map(entry).collect::<Vec<_>>(),
     });
-    format!("{document:#}\n")
+    format!("{document}\n")
 }

@@ -15,6 +15,7 @@ use super::generate::Generator;
 use super::run::Format;
 use super::sink::{self, Sink};
 use super::source::{Loader, Opened, Source, Wanted};
+use super::words::counted;
 use super::{Failure, Verdict, grid, note, print, say, say_plain, summary};
 
 impl Args {
@@ -66,10 +67,10 @@ impl Args {
                 .map_err(|error| Failure::Input(error.to_string()))?,
             None => Axes::new(),
         };
-        let json_on_stdout = self.format == Format::Json || plan.uses_stdout();
-        if self.explain {
+        let is_document = self.format == Format::Json && !plan.uses_stdout();
+        if self.explain && !is_document {
             let (before, after) = self.explanation(&x, &axes);
-            match json_on_stdout {
+            match plan.uses_stdout() {
                 true => say_plain(&format!("{before}{after}")),
                 false => print(format!(
                     "{before}{}{after}",
@@ -78,8 +79,13 @@ impl Args {
             }
         }
         plan.write(|name| outputs.get(name))?;
-        if self.format == Format::Json && !plan.uses_stdout() {
-            print(format!("{}\n", self.document(&x, &axes, &outputs)))?;
+        if is_document {
+            let mut document = self.document(&x, &axes, &outputs);
+            if self.explain {
+                let (before, after) = self.explanation(&x, &axes);
+                document["explanation"] = (before + &after).lines().collect();
+            }
+            print(format!("{document}\n"))?;
         } else if plan.is_empty() && !self.explain {
             print(self.values(&outputs))?;
         }
@@ -136,9 +142,9 @@ impl Args {
                 Kind::Gavg => format!(" -> {count}"),
                 _ => String::new(),
             };
-            let planes = x.shape()[0] * x.shape()[1];
+            let planes = counted(x.shape()[0] * x.shape()[1], "plane");
             let text = format!(
-                "{operator}   {planes} planes of shape {spatial:?}\n  one window over each: {count} real{divisor}\n"
+                "{operator}   {planes} of shape {spatial:?}\n  one window over each: {count} real{divisor}\n"
             );
             return (text, String::new());
         }

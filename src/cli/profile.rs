@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::bench::report::Unit;
 use super::columns::{Column, short, table};
 use super::inspect::{node_json, node_text};
+use super::words::counted;
 
 /// What shares a line of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -115,11 +116,11 @@ impl Profiled {
             many => format!("medians of {many} runs"),
         };
         let mut text = format!(
-            "{runs}: {} {}, {} of it in {} nodes\n",
+            "{runs}: {} {}, {} of it in {}\n",
             unit.show(self.total),
             unit.name,
             unit.show(in_nodes),
-            self.nodes.len()
+            counted(self.nodes.len(), "node")
         );
         let mut groups = self.groups(by);
         if groups.len() > MOST_LINES + 1 {

@@ -15,7 +15,7 @@ use super::save_all::save_all;
 use super::sink::{self, Sink};
 use super::subject::Subject;
 use super::top::{self, Top};
-use super::{Failure, Verdict, columns, print, say_plain, summary};
+use super::{Failure, Verdict, columns, locale, print, say_plain, summary};
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -67,7 +67,7 @@ pub(super) struct Args {
     profile: Option<By>,
 
     /// Write what each node does when as Chrome trace events, which Perfetto shows
-    #[arg(long, value_name = "FILE.json")]
+    #[arg(long, value_name = "FILE.json", value_parser = trace::parse_file)]
     trace: Option<PathBuf>,
 
     /// What is printed: text, or a document linn.run/1
@@ -112,6 +112,17 @@ impl Args {
             Format::Text => plan.is_empty() || (ranker.is_some() && !plan.uses_stdout()),
             Format::Json => !plan.uses_stdout(),
         };
+        if ranker.is_some() && !shows {
+            return Err(Failure::Usage(
+                "scores are asked for and not shown, as -o writes a tensor to stdout".to_string(),
+            ));
+        }
+        if self.profile.is_some() && self.format == Format::Json && !shows {
+            let failure = Failure::Usage(
+                "--profile has no document to go into, as -o writes a tensor to stdout".to_string(),
+            );
+            return Err(failure.help("write the tensor to a file, or leave out --format json"));
+        }
         let mut names: Vec<&str> = plan.names().collect();
         names.extend(expected.iter().map(|(name, _)| name.as_str()));
         if shows || ranker.is_some() {
@@ -127,7 +138,7 @@ impl Args {
                     .map(|(values, profile)| (values, Some(profile))),
                 false => model.fetch(given, &names).map(|values| (values, None)),
             }
-            .map_err(|error| loaded.blame(error))?;
+            .map_err(|error| self.subject.advise(loaded.blame(error), &inputs))?;
 
         let trace = match (&self.trace, &profile) {
             (Some(file), Some(profile)) => {
@@ -157,7 +168,7 @@ impl Args {
             Format::Text => {
                 let text = match &rankings {
                     _ if !shows => String::new(),
-                    Some(rankings) => top::text(&shown, rankings),
+                    Some(rankings) => top::text(&shown, rankings, locale::is_ascii()),
                     None => summary::lines(shown),
                 };
                 print(text + &lines)?;

@@ -146,11 +146,16 @@ impl Plan {
         let mut seen: BTreeMap<PathBuf, &Planned> = BTreeMap::new();
         for planned in &self.files {
             if let Some(other) = seen.insert(identity(&planned.path), planned) {
-                let names = other.names.iter().chain(&planned.names);
+                let mut names: Vec<&str> = Vec::new();
+                for name in other.names.iter().chain(&planned.names) {
+                    if !names.contains(&name.as_str()) {
+                        names.push(name);
+                    }
+                }
                 return Err(Failure::Usage(format!(
                     "{} would be written twice: for {}",
                     Quoted(&planned.path.to_string_lossy()),
-                    listed(names.map(String::as_str).collect::<Vec<_>>().into_iter())
+                    listed(names.into_iter())
                 )));
             }
         }

@@ -26,9 +26,9 @@ pub(super) struct Subject {
     )]
     input: Vec<String>,
 
-    /// Where random numbers start: the same seed gives the same inputs on every machine
-    #[arg(long, value_name = "N", default_value_t)]
-    seed: u64,
+    /// Where random numbers start: the same seed gives the same inputs on every machine [default: 0]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
 
     /// A folder of test data, input_0.pb, input_1.pb ..., for the inputs that no -i gives
     #[arg(long, value_name = "DIR")]
@@ -86,12 +86,61 @@ impl Subject {
 
     /// A loader of the inputs.
     pub(super) fn loader(&self, options: &Options) -> Loader {
-        Loader::new(self.seed, options.memory_limit)
+        Loader::new(self.seed.unwrap_or(0), options.memory_limit)
+    }
+
+    /// An option about inputs that was given.
+    pub(super) fn option(&self) -> Option<&'static str> {
+        let options = [
+            ("-i", !self.input.is_empty()),
+            ("--seed", self.seed.is_some()),
+            ("--data", self.data.is_some()),
+            ("--shape", !self.shape.is_empty()),
+            ("--dim", !self.dims.dim.is_empty()),
+        ];
+        let given = options.into_iter().find(|(_, is_given)| *is_given);
+        given.map(|(name, _)| name)
+    }
+
+    /// Refuses options that made no difference to the inputs, which are loaded.
+    fn check_use(&self, loader: &Loader) -> Result<(), Failure> {
+        // Where a folder has test data, a seed is for those models that have none.
+        let are_chosen = !self.input.is_empty() || self.data.is_some();
+        if self.seed.is_some() && are_chosen && !loader.has_drawn() {
+            return Err(Failure::Usage(
+                "--seed is for random inputs, and none is".to_string(),
+            ));
+        }
+        if self.fitting.has_recipe() && !loader.has_seen_picture() {
+            return Err(Failure::Usage(
+                "--preprocess is for pictures, and no input is one".to_string(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// A failure of a run, with what to do about it where the values were not chosen.
+    pub(super) fn advise(&self, failure: Failure, inputs: &Inputs) -> Failure {
+        let are_random = self.input.is_empty() && self.data_set().is_none();
+        match inputs.first() {
+            Some((name, _))
+                if are_random && failure.exit_code() == 6 && failure.shown_help().is_none() =>
+            {
+                failure.help(format!("choose the values, as -i {}=rand:0,3", Plain(name)))
+            }
+            _ => failure,
+        }
     }
 
     /// The inputs that were given. If there are none, those of the test data beside the model, where a folder
     /// was named that has them, else random ones.
     pub(super) fn inputs(&self, model: &Model, loader: &mut Loader) -> Result<Inputs, Failure> {
+        let inputs = self.given_or_random(model, loader)?;
+        self.check_use(loader)?;
+        Ok(inputs)
+    }
+
+    fn given_or_random(&self, model: &Model, loader: &mut Loader) -> Result<Inputs, Failure> {
         let (infos, shapes) = shapes::apply(&self.shape, model.inputs())?;
         self.fitting.check_names(&infos)?;
         loader.fit(self.fitting.clone().with_shapes(shapes));
@@ -100,7 +149,8 @@ impl Subject {
                 return inputs::load(&self.input, &infos, Role::Input, loader);
             }
             if infos.iter().any(|info| !info.optional) {
-                note(format!("the inputs are random, from seed {}", self.seed));
+                let seed = self.seed.unwrap_or(0);
+                note(format!("the inputs are random, from seed {seed}"));
             }
             return inputs::random(&infos, loader);
         };

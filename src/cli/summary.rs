@@ -4,7 +4,7 @@ use linn::text::Plain;
 use linn::{DType, Scalar, Tensor, TensorView};
 use serde_json::{Value, json};
 
-use super::{grid, tensor_json};
+use super::{cells, columns, grid, tensor_json};
 
 /// The most elements whose values are shown.
 const FEW: usize = 64;
@@ -86,21 +86,22 @@ fn less(a: Scalar<'_>, b: Scalar<'_>) -> bool {
 /// One line for each tensor: name, type and shape, statistics, and the values where they are few.
 pub(super) fn lines<'a>(tensors: impl IntoIterator<Item = (&'a str, &'a Tensor)>) -> String {
     let tensors: Vec<(&str, &Tensor)> = tensors.into_iter().collect();
-    let cells: Vec<Vec<String>> = tensors
+    let rows: Vec<Vec<String>> = tensors
         .iter()
-        .map(|(name, tensor)| cells(name, tensor))
+        .map(|(name, tensor)| row(name, tensor))
         .collect();
-    let columns = cells.iter().map(Vec::len).max().unwrap_or(0);
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
-        let widths = cells.iter().filter_map(|line| line.get(column));
-        widths.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        let widths = rows.iter().filter_map(|line| line.get(column));
+        widths.map(|cell| cells::cells(cell)).max().unwrap_or(0)
     };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let widths: Vec<usize> = (0..count).map(width).collect();
     let mut text = String::new();
-    for (line, (_, tensor)) in cells.iter().zip(&tensors) {
+    for (line, (_, tensor)) in rows.iter().zip(&tensors) {
         let mut padded = String::new();
         for (cell, width) in line.iter().zip(&widths).filter(|(_, width)| **width > 0) {
-            padded += &format!("{cell:width$}  ");
+            padded += &columns::padded(cell, *width);
+            padded += "  ";
         }
         let (in_line, below) = values(&tensor.as_view());
         padded += &in_line;
@@ -114,7 +115,7 @@ pub(super) fn lines<'a>(tensors: impl IntoIterator<Item = (&'a str, &'a Tensor)>
 }
 
 /// The cells of a tensor's line before its values.
-fn cells(name: &str, tensor: &Tensor) -> Vec<String> {
+fn row(name: &str, tensor: &Tensor) -> Vec<String> {
     let view = tensor.as_view();
     let statistics = Statistics::of(&view);
     let mut cells = vec![Plain(name).to_string(), tensor.to_string()];

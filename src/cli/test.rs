@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use linn::Simd;
 use linn::text::Plain;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use regex_lite::Regex;
@@ -21,7 +22,7 @@ use super::colour::Colours;
 use super::engine::Engine;
 use super::progress::Progress;
 use super::{Failure, Verdict, print};
-use case::Settings;
+use case::{Settings, Trouble};
 use discover::{Case, Found};
 use expectations::{Expectations, Expected};
 use report::{Outcome, Report, Status};
@@ -32,7 +33,7 @@ use report::{Outcome, Report, Status};
 /// ONNX backend tests. An output agrees if its type and shape are the stored ones and every element
 /// satisfies |got - want| <= atol + rtol * |want|; integers, booleans, strings, and all outputs of models
 /// that round nothing must be equal. Exit code 1 if a case does not pass, passes against its expectation,
-/// or an expectation names no case.
+/// or an expectation names no case. docs/json.md lists the keys of the document linn.test/1.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Suites (folders of cases, or of links to cases), folders of suites, or single cases
@@ -47,7 +48,7 @@ pub(super) struct Args {
     /// Run only the cases that did not pass in an earlier run, of which --json wrote this document
     #[arg(long, value_name = "FILE.json")]
     rerun_failed: Option<PathBuf>,
-    /// Lines `name: status reason` with the status pass, xfail or skip; # begins a comment line
+    /// Lines `name: status reason` with the status pass, xfail, unsupported or skip; # begins a comment line
     #[arg(long, value_name = "FILE")]
     expectations: Option<PathBuf>,
     /// Fail unless at least so many cases are selected
@@ -94,11 +95,23 @@ impl Args {
             found: found.cases.len(),
             rtol: self.rtol,
             atol: self.atol,
+            ways: self.ways()?,
             outcomes: self.run_cases(&selected, &expectations)?,
             stale: expectations.stale(&found),
         };
         self.write_reports(&report)?;
         Ok(report.verdict())
+    }
+
+    /// The options about how models are run, where they are not the usual ones.
+    fn ways(&self) -> Result<Vec<String>, Failure> {
+        let options = self.engine.options()?;
+        let simd = match options.simd {
+            Simd::Auto => None,
+            simd => Some(format!("--simd {}", simd.name())),
+        };
+        let opt = (!options.optimize).then(|| "--opt none".to_string());
+        Ok(simd.into_iter().chain(opt).collect())
     }
 
     /// Refuses reports that could not be written, before the cases have taken their time.
@@ -185,13 +198,13 @@ impl Args {
         };
         let all = || cases.into_par_iter().map(run).collect();
         let Some(jobs) = self.jobs else {
-            return Ok(all());
+            return all();
         };
         rayon::ThreadPoolBuilder::new()
             .num_threads(jobs.get().min(cases.len()))
             .build()
-            .map(|pool| pool.install(all))
-            .map_err(|error| Failure::Usage(format!("--jobs {jobs}: {error}")))
+            .map_err(|error| Failure::Usage(format!("--jobs {jobs}: {error}")))?
+            .install(all)
     }
 
     /// The files come first: they are written even if nobody reads the text to its end.
@@ -212,19 +225,37 @@ impl Args {
     }
 }
 
-fn run_case(case: &Case, expectations: &Expectations, settings: &Settings) -> Outcome {
+/// What becomes of a case.
+///
+/// # Errors
+/// The time of the program was up, which says nothing about the case.
+fn run_case(
+    case: &Case,
+    expectations: &Expectations,
+    settings: &Settings,
+) -> Result<Outcome, Failure> {
     let start = Instant::now();
     let expectation = expectations.of(case);
     let expected = expectation.map_or(Expected::Pass, |expectation| expectation.expected);
     let reason = || expectation.map_or("", |expectation| expectation.reason.as_str());
+    let ran = match expected {
+        Expected::Skip => Ok(()),
+        _ => case::run(&case.folder, settings),
+    };
+    let ran = match ran {
+        Err(Trouble {
+            late: Some(error), ..
+        }) => return Err(Failure::of(&case.folder)(error)),
+        ran => ran,
+    };
     let (status, detail) = match expected {
         Expected::Skip => (Status::Skipped, reason().to_string()),
-        Expected::Pass => match case::run(&case.folder, settings) {
+        Expected::Pass => match ran {
             Ok(()) => (Status::Passed, String::new()),
             Err(trouble) if trouble.unsupported => (Status::Unsupported, trouble.detail),
             Err(trouble) => (Status::Failed, trouble.detail),
         },
-        Expected::Xfail | Expected::Unsupported => match case::run(&case.folder, settings) {
+        Expected::Xfail | Expected::Unsupported => match ran {
             Ok(()) => (
                 Status::Xpassed,
                 format!("passes, expected to fail: {}", reason()),
@@ -238,14 +269,14 @@ fn run_case(case: &Case, expectations: &Expectations, settings: &Settings) -> Ou
             ),
         },
     };
-    Outcome {
+    Ok(Outcome {
         folder: case.folder.clone(),
         name: case.name.clone(),
         suite: case.suite.clone(),
         status,
         detail,
         time: start.elapsed(),
-    }
+    })
 }
 
 fn parse_regex(text: &str) -> Result<Regex, String> {

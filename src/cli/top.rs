@@ -207,7 +207,7 @@ mod tests {
         let tensor = Tensor::new(shape, data).unwrap();
         let outputs = [("y", &tensor)];
         let rankings = ranker(2, softmax).rankings(&outputs).unwrap();
-        text(&outputs, &rankings)
+        text(&outputs, &rankings, false)
     }
 
     #[test]

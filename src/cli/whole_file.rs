@@ -98,6 +98,9 @@ pub(super) fn make_folder(folder: &Path) -> Result<(), Failure> {
         .take_while(|path| !path.exists())
         .map(Path::to_path_buf)
         .collect();
+    if folder.exists() && !folder.is_dir() {
+        return Err(Failure::io(folder)(io::Error::other("is no folder")));
+    }
     fs::create_dir_all(folder).map_err(Failure::io(folder))?;
     unfinished.extend(missing);
     Ok(())

@@ -53,7 +53,7 @@ fn env_tells_what_linn_runs_on() {
         "{text}"
     );
     assert!(
-        text.contains("\nRAYON_NUM_THREADS  -      how many threads work\n"),
+        text.contains("\nRAYON_NUM_THREADS  -        how many threads work\n"),
         "{text}"
     );
 }
@@ -84,7 +84,7 @@ fn env_tells_why_there_are_so_many_threads() {
         "{text}"
     );
     assert!(
-        text.contains("\nRAYON_NUM_THREADS  3      how many"),
+        text.contains("\nRAYON_NUM_THREADS  3        how many"),
         "{text}"
     );
 }
@@ -141,6 +141,7 @@ fn the_manual_has_a_page_for_each_subcommand() {
 
     fs::write(files.path("file"), "").unwrap();
     linn(&["man", &files.at("file/man1")]).fails(8, "file/man1: ");
+    linn(&["man", &files.at("file")]).fails(8, "file: is no folder");
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn the_first_node_that_differs_is_named() {
     let args = ["compare", &a, &b, "-i", "[1,2]", "--first-diff"];
     let text = differ(&args).text();
     assert!(text.contains("f32[2]"), "{text}");
-    assert!(text.contains("[0]: 2.0, other 2.5"), "{text}");
+    assert!(text.contains("[0]: got 2.0, want 2.5"), "{text}");
     assert!(
         text.contains("first difference: node 0 writing 't' (Add, opset 20)"),
         "{text}"
@@ -73,7 +73,16 @@ fn the_first_node_that_differs_is_named() {
     );
     assert_eq!(output["absolute"], 0.5);
     assert_eq!(output["worst"]["index"][0], 0);
-    assert_eq!(document["first_difference"]["value"], "t");
+    let first = &document["first_difference"];
+    assert_eq!(
+        (&first["value"], &first["absolute"]),
+        (&"t".into(), &0.5.into())
+    );
+    let node = &first["node"];
+    assert_eq!(
+        (&node["index"], &node["operator"], &node["output"]),
+        (&0.into(), &"Add".into(), &"t".into())
+    );
 }
 
 #[test]
@@ -89,8 +98,12 @@ fn stored_tensors_are_compared_with_models_and_with_each_other() {
     differ(&["compare", &model, &other, "-i", "[1,2]"]);
     linn(&["compare", &other, &other]).works();
     let text = differ(&["compare", &same, &longer]).text();
-    assert!(text.contains("f32[2], other f32[3]"), "{text}");
+    assert!(text.contains("got f32[2], want f32[3]"), "{text}");
     linn(&["compare", &same, "--against", "none"]).fails(2, "--against needs a model");
     linn(&["compare", &same]).fails_as_usage("<OTHER>");
+    for option in [&["-i", "[1]"][..], &["--seed", "1"], &["--first-diff"]] {
+        let args = [&["compare", &same, &other], option].concat();
+        linn(&args).fails(2, &format!("{} is for models", option[0]));
+    }
     linn(&["compare", &same, &files.at("none.npy")]).fails(8, "none.npy");
 }

@@ -68,7 +68,7 @@ fn elements_of_another_type_are_cast_on_request() {
     assert!(!refused.stderr.contains("help: "), "{}", refused.stderr);
     run(&to_u8, &["-i", &x, "--cast"]).fails(
         5,
-        "x.npy: the input 'x': f32 cannot be cast to u8: element 0 is 3.5\n",
+        "x.npy: the input 'x': element 0 is 3.5, not a value of type u8\n",
     );
 }
 
@@ -81,7 +81,7 @@ fn axes_in_another_order_are_transposed_on_request() {
     write_npy(&x, &pixels).unwrap();
     run(&model, &["-i", &x]).fails(
         5,
-        "x.npy: the input 'x' has elements of type u8, must have f32 and has rank 3, must have rank 4: \
+        "x.npy: the input 'x': \
          wanted f32[N,3,4,5], got u8[4,5,3]\n\
          help: its channels look to be the last axis and it has no batch axis: add --layout nhwc --cast, \
          or give the picture itself, as cat.jpg\n",
@@ -341,7 +341,7 @@ fn the_largest_scores_are_shown_with_their_labels() {
     run(&model, &["-i", rows, "--labels", &labels])
         .fails(5, "labels.txt: the name for 0 is no text\n");
     run(&model, &["--labels", &files.at("none.txt")]).fails(8, "none.txt: ");
-    run(&model, &["--top", "0"]).fails_as_usage("0 is not in 1..");
+    run(&model, &["--top", "0"]).fails_as_usage("must be at least 1");
     run(&case(PADS), &["--top", "3"])
         .fails(5, "no output is a row of scores: 'y' is f32[1,1,5,5]\n");
 }
@@ -411,6 +411,7 @@ fn failures_are_documents_where_json_is_asked_for() {
         error(&["run", &model, "-i", &x]),
         json!({
             "schema": "linn.error/1",
+            "linn": env!("CARGO_PKG_VERSION"),
             "class": "input",
             "exit_code": 5,
             "message": format!(
@@ -439,6 +440,7 @@ fn failures_are_documents_where_json_is_asked_for() {
         error(&["run"]),
         json!({
             "schema": "linn.error/1",
+            "linn": env!("CARGO_PKG_VERSION"),
             "class": "usage",
             "exit_code": 2,
             "message": "the following required arguments were not provided: <MODEL>",
@@ -479,4 +481,62 @@ fn failures_are_documents_where_json_is_asked_for() {
     assert_eq!(unsupported["findings"][0]["operator"], "Bernoulli");
     let help = linn(&["--help"]).works().text();
     assert!(help.contains("linn.error/1"), "{help}");
+}
+
+#[test]
+fn options_that_make_no_difference_are_refused() {
+    let files = Files::new();
+    let row = identity(&files, DType::F32, "1,3");
+    run(&row, &["-i", "[1,2,3]", "--seed", "1"]).fails(2, "--seed is for random inputs");
+    run(&row, &["-i", "rand", "--seed", "1"]).works();
+    run(&row, &["--layout", "x=nhwc"]).fails(2, "the input has rank 2, must have 3 or 4");
+    run(&row, &["--top", "1", "-o", "-"]).fails(2, "scores are asked for and not shown");
+    #[cfg(feature = "image")]
+    run(&row, &["--preprocess", "raw"]).fails(2, "--preprocess is for pictures");
+}
+
+#[test]
+fn messages_say_what_to_do_in_plain_words() {
+    let files = Files::new();
+    let texts = identity(&files, DType::String, "2");
+    let strings = run(&texts, &["-i", r#"["a, b","c"]"#]).works().text();
+    assert!(strings.contains(r#"["a, b", "c"]"#), "{strings}");
+    run(&texts, &["-i", "[1,2]"]).fails(5, "1 is no string: they stand in double quotes");
+
+    let pictures = identity(&files, DType::F32, "N,3,8,8");
+    let x = files.at("pixels.npy");
+    write_npy(&x, &Array3::<u8>::zeros((30, 40, 3))).unwrap();
+    #[cfg(feature = "image")]
+    run(&pictures, &["-i", &x]).fails(5, "help: give the picture itself, as cat.jpg");
+    run(&pictures, &["-i", &x]).fails(5, "the input 'x': wanted f32[N,3,8,8], got u8[30,40,3]");
+
+    fs::write(files.path("names.txt"), "[tabby]\n").unwrap();
+    let labels = files.at("names.txt");
+    run(&pictures, &["--labels", &labels]).fails(5, "names.txt: begins as JSON and is none");
+    let npz = files.at("a.npz");
+    run(&pictures, &["-o", &npz, "-o", &npz]).fails(2, "would be written twice: for 'y'\n");
+
+    let gather = node("Gather", &["x", "i"], &["y"]);
+    let build = Build::new(17)
+        .input("x", DType::F32, "2")
+        .input("i", DType::I64, "40")
+        .node(gather);
+    let file = files.at("gather.onnx");
+    fs::write(&file, build.output("y").bytes()).unwrap();
+    run(&file, &[]).fails(6, "help: choose the values, as -i x=rand:0,3");
+    let build = Build::new(17)
+        .initializer("x", &linn::Tensor::new(&[1], vec![1f32]).unwrap())
+        .node(node("Relu", &["x"], &["y"]));
+    fs::write(&file, build.output("y").bytes()).unwrap();
+    run(&file, &["-i", "[1]"]).fails(2, "error: the model has no inputs\n");
+}
+
+#[test]
+fn random_inputs_stay_inside_their_bounds() {
+    let files = Files::new();
+    let many = identity(&files, DType::I64, "200");
+    let args = ["-i", "rand:-3,4", "--format", "json"];
+    let output = &run(&many, &args).works().json()["outputs"][0];
+    assert_eq!((&output["min"], &output["max"]), (&json!(-3), &json!(4)));
+    run(&many, &["-i", "rand:4,-3"]).fails(2, "the smaller one first");
 }

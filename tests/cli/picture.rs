@@ -208,7 +208,7 @@ fn inputs_that_are_not_for_pictures_are_refused() {
         f32,
         "1,4,8,8",
         &[],
-        "rgb.png: the input 'x' takes no such picture, as a picture has 1 or 3 channels, first or last of its axes: \
+        "rgb.png: the input 'x' does not take this picture (a picture has 1 or 3 channels, first or last of its axes): \
          wanted f32[1,4,8,8], got a picture 60x45\n",
     );
     refused(
@@ -247,7 +247,7 @@ fn inputs_that_are_not_for_pictures_are_refused() {
     .0
     .fails_as_usage("imagenet, scale01, minus1to1, raw, caffe");
     linn(&["pool", "max", "-k", "2", "--input", &picture("rgb.png")])
-        .fails(5, "a picture can be the input of a model alone");
+        .fails(5, "only an input of a model takes one");
 }
 
 #[test]

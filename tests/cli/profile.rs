@@ -249,10 +249,13 @@ fn a_trace_has_an_event_for_each_node() {
 #[test]
 fn a_trace_that_cannot_be_written_leaves_nothing_behind() {
     let files = Files::new();
-    let output = files.at("y.npy");
-    let folder = files.at("");
-    run(&["--trace", &folder, "-o", &output]).fails(2, "is a folder");
-    run(&["--trace", &files.at("./y.npy"), "-o", &output])
+    let output = files.at("y.json");
+    run(&["--trace", "-", "-o", &output]).fails_as_usage("must be a file .json");
+    fs::create_dir(files.path("folder.json")).unwrap();
+    run(&["--trace", &files.at("folder.json"), "-o", &output]).fails(2, "is a folder");
+    fs::remove_dir(files.path("folder.json")).unwrap();
+    run(&["-o", "y=-", "--profile", "--format", "json"]).fails(2, "--profile has no document");
+    run(&["--trace", &files.at("./y.json"), "-o", &output])
         .fails(2, "would be written twice, once for 'y'");
     let absent = files.at("absent/trace.json");
     run(&["--trace", &absent, "-o", &output]).fails(8, "its folder does not exist");

@@ -186,6 +186,15 @@ fn a_case_that_failed_can_be_run_again() {
         again.stdout
     );
 
+    let plain = folder.test(&["s/wrong", "--opt", "none"]).code(1);
+    assert!(
+        plain
+            .stdout
+            .contains("  rerun: linn test s/wrong --opt none\n"),
+        "{}",
+        plain.stdout
+    );
+
     let list = |arguments: &[&str]| {
         let rerun = ["--rerun-failed", "first.json", "--list"];
         folder.test(&[&["s", "t"], &rerun[..], arguments].concat())

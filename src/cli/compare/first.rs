@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 
 use linn::{Error, Form, Model, NodeInfo, NodeName};
+use serde_json::Value;
 
+use super::report::output;
 use crate::cli::batches::Batches;
-use crate::cli::difference::{Tolerance, difference};
+use crate::cli::difference::{Difference, Tolerance, difference};
 use crate::cli::inputs::Inputs;
 
 /// Where two models go apart.
@@ -14,6 +16,8 @@ pub(super) struct First {
     pub(super) value: String,
     /// How it does.
     pub(super) text: String,
+    /// The same in numbers, as those of an output.
+    pub(super) numbers: Value,
     /// The node of the first model that writes it.
     pub(super) node: Option<NodeName>,
 }
@@ -42,6 +46,7 @@ pub(super) fn first(
                 let first = First {
                     value: name.to_string(),
                     text,
+                    numbers: output(name, x, y, &Difference::new(x, y, tolerance)),
                     node: writer(a, name),
                 };
                 return Ok((Some(first), names.len()));

@@ -1,11 +1,11 @@
 //! What a comparison found, for people and as JSON.
 
 use linn::text::{Plain, Quoted};
-use linn::{Scalar, Tensor};
+use linn::{NodeName, Scalar, Tensor};
 use serde_json::{Value, json};
 
 use super::first::First;
-use super::side::Pairs;
+use super::side::{Pair, Pairs};
 use crate::cli::columns::{self, Column};
 use crate::cli::difference::{Difference, Tolerance, index, position, rounded, shown};
 use crate::cli::tensor_json;
@@ -25,7 +25,7 @@ impl<'p> Report<'p> {
         Report {
             pairs,
             differences: both
-                .map(|(name, a, b)| Difference::new(a, b, tolerance(name)))
+                .map(|pair| Difference::new(&pair.a, &pair.b, tolerance(&pair.name)))
                 .collect(),
             first: None,
         }
@@ -45,10 +45,11 @@ impl<'p> Report<'p> {
             "", "", "unequal", "beyond", "absolute", "relative", "ulp", "worst",
         ];
         let mut rows = vec![head.map(str::to_string).to_vec()];
-        for ((name, a, b), found) in self.pairs.both.iter().zip(&self.differences) {
+        for (pair, found) in self.pairs.both.iter().zip(&self.differences) {
+            let Pair { name, a, b, .. } = pair;
             let mut row = vec![Plain(name).to_string()];
             match found {
-                None => row.push(format!("{a}, other {b}")),
+                None => row.push(format!("got {a}, want {b}")),
                 Some(found) => {
                     row.push(a.to_string());
                     row.extend([found.unequal.to_string(), found.beyond.to_string()]);
@@ -108,22 +109,18 @@ impl<'p> Report<'p> {
             "a": a,
             "b": b,
             "agree": self.agrees(),
-            "outputs": outputs.map(|((name, a, b), found)| output(name, a, b, found)).collect::<Vec<_>>(),
+            "outputs": outputs.map(|(pair, found)| of_pair(pair, found)).collect::<Vec<_>>(),
             "only_a": self.pairs.only_a,
             "only_b": self.pairs.only_b,
-            "first_difference": first.map(|first| json!({
-                "value": first.value,
-                "text": first.text,
-                "node": first.node.as_ref().map(ToString::to_string),
-            })),
+            "first_difference": first.map(first_json),
         })
     }
 }
 
-/// `[0, 3]: 1.5, other 2.0`
+/// `[0, 3]: got 1.5, want 2.0`
 fn worst(a: &Tensor, b: &Tensor, at: usize) -> String {
     let (x, y) = (shown(a, at), shown(b, at));
-    format!("{}: {x}, other {y}", position(at, b))
+    format!("{}: got {x}, want {y}", position(at, b))
 }
 
 fn first_text(first: &First) -> String {
@@ -135,7 +132,34 @@ fn first_text(first: &First) -> String {
     format!("first difference: {by}: {}\n", first.text)
 }
 
-fn output(name: &str, a: &Tensor, b: &Tensor, found: &Option<Difference>) -> Value {
+fn first_json(first: &First) -> Value {
+    let mut value = first.numbers.clone();
+    value["value"] = json!(first.value);
+    value["text"] = json!(first.text);
+    value["node"] = first.node.as_ref().map_or(Value::Null, node_json);
+    value
+}
+
+fn node_json(node: &NodeName) -> Value {
+    json!({
+        "index": node.index,
+        "name": node.name,
+        "output": node.output,
+        "operator": node.operator,
+        "opset": node.opset,
+        "calls": node.calls.to_vec(),
+    })
+}
+
+fn of_pair(pair: &Pair, found: &Option<Difference>) -> Value {
+    let mut value = output(&pair.name, &pair.a, &pair.b, found);
+    if let Some(other) = &pair.other_name {
+        value["other_name"] = json!(other);
+    }
+    value
+}
+
+pub(super) fn output(name: &str, a: &Tensor, b: &Tensor, found: &Option<Difference>) -> Value {
     let mut value = json!({
         "name": name,
         "dtype": a.dtype().to_string(),

@@ -65,9 +65,18 @@ pub(super) fn is_stored(text: &str) -> bool {
     endings.iter().any(|ending| lower.ends_with(ending)) || lower.contains(".npz:")
 }
 
+/// Two tensors that belong together.
+pub(super) struct Pair {
+    pub(super) name: String,
+    /// That of the second, where it has another one.
+    pub(super) other_name: Option<String>,
+    pub(super) a: Tensor,
+    pub(super) b: Tensor,
+}
+
 /// Tensors of both sides that belong together, by the name that is shown, and what is left on either side.
 pub(super) struct Pairs {
-    pub(super) both: Vec<(String, Tensor, Tensor)>,
+    pub(super) both: Vec<Pair>,
     pub(super) only_a: Vec<String>,
     pub(super) only_b: Vec<String>,
 }
@@ -84,7 +93,7 @@ impl Pairs {
                 name.is_some() && other == name.as_ref()
             };
             match b.iter_mut().find(is_same).and_then(Option::take) {
-                Some((_, other)) => both.push((place, shown(name, place), tensor, other)),
+                Some((_, other)) => both.push((place, shown(name, place), None, tensor, other)),
                 None => rest.push((place, name, tensor)),
             }
         }
@@ -96,8 +105,11 @@ impl Pairs {
         let (mut only_a, mut only_b) = (Vec::new(), Vec::new());
         if rest.len() == left.len() {
             for ((place, name, tensor), (_, (other_name, other))) in rest.into_iter().zip(left) {
-                let name = shown(name.or(other_name), place);
-                both.push((place, name, tensor, other));
+                let other_name = other_name.filter(|other| name.as_ref() != Some(other));
+                let has_name = name.is_some();
+                let name = shown(name.or(other_name.clone()), place);
+                let other_name = other_name.filter(|_| has_name);
+                both.push((place, name, other_name, tensor, other));
             }
         } else {
             only_a.extend(rest.into_iter().map(|(place, name, _)| shown(name, place)));
@@ -109,7 +121,12 @@ impl Pairs {
         both.sort_by_key(|(place, ..)| *place);
         let both = both
             .into_iter()
-            .map(|(_, name, a, b)| (name, a, b))
+            .map(|(_, name, other_name, a, b)| Pair {
+                name,
+                other_name,
+                a,
+                b,
+            })
             .collect();
         Pairs {
             both,

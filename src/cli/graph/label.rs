@@ -4,8 +4,8 @@ use linn::text::Plain;
 use linn::{AttributeInfo, AttributeValue};
 
 use super::super::inspect::node_text;
-use super::cells::{cells, end, start};
 use super::drawing::{Content, Graph, Item, Node};
+use crate::cli::cells::{cells, end, start};
 
 /// The words on an item.
 #[derive(Debug, PartialEq)]

@@ -8,10 +8,10 @@ mod xml;
 use self::cards::Cards;
 use self::page::Page;
 use self::style::SMALL;
-use super::cells::start;
 use super::drawing::Drawing;
 use super::label::title;
 use super::layout::{Size, layout};
+use crate::cli::cells::start;
 
 /// The space around the graphs, and between one and the next.
 const MARGIN: f64 = 16.0;

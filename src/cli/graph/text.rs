@@ -3,9 +3,10 @@
 mod rails;
 
 use self::rails::{Rails, Style};
-use super::cells::{cells, end, start};
 use super::drawing::{Content, Drawing, Graph, Item};
 use super::label::{Label, title};
+use crate::cli::cells::{cells, end, start};
+use crate::cli::locale::is_ascii;
 
 /// How the drawing is written.
 pub(super) struct Look {
@@ -29,24 +30,12 @@ impl Look {
 
     /// As the terminal wants it.
     pub(super) fn of_terminal(width: Option<usize>, shapes: bool) -> Look {
-        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         Look {
             width,
-            ascii: set("TERM").as_deref() == Some("dumb") || !is_utf8(set),
+            ascii: is_ascii(),
             shapes,
         }
     }
-}
-
-/// Whether the locale has all characters; one that is not set does not say that it lacks them.
-fn is_utf8(variable: impl Fn(&str) -> Option<String>) -> bool {
-    let mut locales = ["LC_ALL", "LC_CTYPE", "LANG"]
-        .into_iter()
-        .filter_map(variable);
-    locales.next().is_none_or(|locale| {
-        let locale = locale.to_ascii_lowercase();
-        locale.contains("utf-8") || locale.contains("utf8")
-    })
 }
 
 /// The fewest cells of a column that gives way where lines are too long, and the most where there is room.
@@ -204,19 +193,4 @@ fn aligned(lines: &[Line], look: &Look) -> String {
 fn padded(text: &str, width: usize) -> String {
     let missing = width.saturating_sub(cells(text));
     format!("{text}{}", " ".repeat(missing))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_locale_without_unicode_is_told_by_its_name() {
-        let with = |locale: &'static str| {
-            is_utf8(move |name| (name == "LANG").then(|| locale.to_string()))
-        };
-        assert!(with("en_US.UTF-8") && with("C.utf8"));
-        assert!(!with("C") && !with("de_DE.ISO-8859-1"));
-        assert!(is_utf8(|_| None));
-    }
 }

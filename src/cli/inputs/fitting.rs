@@ -2,7 +2,7 @@
 
 #[cfg(feature = "image")]
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use linn::text::Quoted;
+use linn::text::{Plain, Quoted};
 use linn::{Dim, Tensor, ValueInfo};
 
 use crate::cli::cast::cast;
@@ -68,13 +68,31 @@ impl Fitting {
         Fitting { shapes, ..self }
     }
 
-    /// Refuses a layout of an input that there is not.
+    /// Whether it was said what is done to pictures.
+    pub(in crate::cli) fn has_recipe(&self) -> bool {
+        #[cfg(feature = "image")]
+        return self.preprocess.is_some();
+        #[cfg(not(feature = "image"))]
+        false
+    }
+
+    /// Refuses a layout of an input that there is not, or that has no such axes.
     pub(in crate::cli) fn check_names(&self, infos: &[ValueInfo]) -> Result<(), Failure> {
-        let mut names = self.layout.iter().filter_map(|named| named.name.as_deref());
-        match names.find(|name| infos.iter().all(|info| info.name != *name)) {
-            Some(name) => Err(unknown(name, infos, Role::Input)),
-            None => Ok(()),
+        for named in &self.layout {
+            let Some(name) = &named.name else { continue };
+            let Some(info) = infos.iter().find(|info| info.name == *name) else {
+                return Err(unknown(name, infos, Role::Input));
+            };
+            let rank = info.dims.as_ref().map(Vec::len);
+            if let Some(rank) = rank.filter(|rank| !matches!(rank, 3 | 4)) {
+                return Err(Failure::Usage(format!(
+                    "--layout {}={}: the input has rank {rank}, must have 3 or 4",
+                    Plain(name),
+                    named.layout.name()
+                )));
+            }
         }
+        Ok(())
     }
 
     /// The order that the axes of an array of shape `shape` have, if it was said.

@@ -18,6 +18,7 @@ pub(in crate::cli) struct Misfit {
     /// The file that it came from.
     pub(in crate::cli) file: Option<String>,
     pub(in crate::cli) input: String,
+    /// Empty where type and shape are both wrong, which speak for themselves.
     pub(in crate::cli) reason: String,
     /// Types and shapes, as `f32[N,3,224,224]`.
     pub(in crate::cli) want: String,
@@ -31,7 +32,11 @@ impl fmt::Display for Misfit {
         }
         let (input, reason) = (Quoted(&self.input), &self.reason);
         let (want, got) = (&self.want, &self.got);
-        write!(f, "the input {input} {reason}: wanted {want}, got {got}")
+        write!(f, "the input {input}")?;
+        if !reason.is_empty() {
+            write!(f, " {reason}")?;
+        }
+        write!(f, ": wanted {want}, got {got}")
     }
 }
 
@@ -52,7 +57,10 @@ impl Misfit {
         Misfit {
             file: from.map(str::to_string),
             input: wanted.name.to_string(),
-            reason: reasons.join(" and "),
+            reason: match reasons.as_slice() {
+                [one] => one.clone(),
+                _ => String::new(),
+            },
             want: wanted.to_string(),
             got: given.to_string(),
         }
@@ -82,7 +90,10 @@ pub(super) fn remedy(
                 looks_like_picture = tensor.dtype() == DType::U8;
                 found
             }
-            None => shape_that_fits(tensor.shape(), wanted)?,
+            None => match shape_that_fits(tensor.shape(), wanted) {
+                Some(found) => found,
+                None => return picture_that_fits(tensor, wanted),
+            },
         };
         help += &format!("{cause}: ");
         flags.push(flag);
@@ -96,6 +107,25 @@ pub(super) fn remedy(
         help += ", or give the picture itself, as cat.jpg";
     }
     Some(help)
+}
+
+/// What to do with the pixels of a picture of another size.
+fn picture_that_fits(tensor: &Tensor, wanted: Wanted<'_>) -> Option<String> {
+    let is_picture = |sizes: &[usize]| match sizes {
+        [first, _, last] => is_channels(*first) || is_channels(*last),
+        _ => false,
+    };
+    let pixels = match &**tensor.shape() {
+        [1, pixels @ ..] | pixels => pixels,
+    };
+    let takes_pictures = match wanted.dims? {
+        [_, Dim::Known(first), _, _] if is_channels(*first) => true,
+        [_, _, _, Dim::Known(last)] => is_channels(*last),
+        _ => false,
+    };
+    let is_meant = tensor.dtype() == DType::U8 && is_picture(pixels) && takes_pictures;
+    (is_meant && cfg!(feature = "image"))
+        .then(|| "give the picture itself, as cat.jpg, which is resized".to_string())
 }
 
 /// The order of axes that a shape would fit in, other than `layout`: what it looks like, and the option.

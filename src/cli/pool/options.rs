@@ -104,7 +104,9 @@ Examples:
   linn pool max --input '[1,2,3,4;5,6,7,8]' --kernel 2
   linn pool avg --input 4x4 --kernel 3 --stride 2 --pad 1 --ceil --count-include-pad --explain
   linn pool max --input x.npy --kernel 3x3 --stride 2 --auto-pad same-upper --indices -o out.npz
-  linn pool glp --input '[3,4]' --p 2";
+  linn pool glp --input '[3,4]' --p 2
+
+docs/json.md lists the keys of the document linn.pool/1.";
 
 /// The pooling operators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

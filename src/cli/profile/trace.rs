@@ -1,6 +1,6 @@
 //! A run as a file of Chrome trace events, which Perfetto and chrome://tracing show.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use linn::Profile;
@@ -10,6 +10,14 @@ use super::shapes;
 use crate::cli::Failure;
 use crate::cli::inspect::node_text;
 use crate::cli::whole_file::WholeFile;
+
+/// A file of this kind is known by its ending.
+pub(in crate::cli) fn parse_file(text: &str) -> Result<PathBuf, String> {
+    match text.to_ascii_lowercase().ends_with(".json") {
+        true => Ok(PathBuf::from(text)),
+        false => Err("must be a file .json".to_string()),
+    }
+}
 
 /// The file of the events of a run of `model`, complete but not yet in its place.
 pub(in crate::cli) fn whole(

@@ -62,7 +62,7 @@ Profiles: the first run of the program, so with what it does once; `linn bench -
 The document linn.run/1 has the keys linn, model, outputs (name, dtype, shape, min, mean, max, nan,
   inf; data where they are few; with --top: softmax, and top: for each row a list of class, score,
   label), profile, and with --expect: expected (name, agrees, detail, rtol, atol). For failures see
-  `linn --help`.
+  `linn --help`, for types docs/json.md.
 
 Exit codes: 0 done, 1 not as expected, 2 wrong usage, 3 invalid model, 4 not supported, 5 inputs do
   not fit, 6 failed on the values, 7 over a limit, 8 a file failed.

@@ -23,6 +23,9 @@ pub(in crate::cli) struct Loader {
     /// What is done to inputs so that they fit.
     fitting: Fitting,
     stdin_is_taken: bool,
+    /// Whether random numbers, or a picture, were among the sources.
+    has_drawn: bool,
+    has_seen_picture: bool,
     /// The sizes that stand for named dimensions in this run.
     symbols: BTreeMap<String, usize>,
 }
@@ -34,8 +37,20 @@ impl Loader {
             limit,
             fitting: Fitting::default(),
             stdin_is_taken: false,
+            has_drawn: false,
+            has_seen_picture: false,
             symbols: BTreeMap::new(),
         }
+    }
+
+    /// Whether any source so far was of random numbers.
+    pub(in crate::cli) fn has_drawn(&self) -> bool {
+        self.has_drawn
+    }
+
+    /// Whether any source so far was a picture.
+    pub(in crate::cli) fn has_seen_picture(&self) -> bool {
+        self.has_seen_picture
     }
 
     /// Makes the inputs from now on fit as `fitting` says.
@@ -64,6 +79,7 @@ impl Loader {
         pixels: &Pixels,
         wanted: Wanted<'_>,
     ) -> Result<Tensor, Failure> {
+        self.has_seen_picture = true;
         let tensor = pixels.tensor(wanted, &self.fitting, self.limit)?;
         self.learn(wanted, &tensor);
         Ok(tensor)
@@ -89,6 +105,7 @@ impl Loader {
         generator: &Generator,
         wanted: Wanted<'_>,
     ) -> Result<Tensor, Failure> {
+        self.has_drawn |= matches!(generator, Generator::Rand(_));
         let name = Quoted(wanted.name);
         let Some(dims) = wanted.dims else {
             let failure = Failure::Input(format!(

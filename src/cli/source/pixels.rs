@@ -29,7 +29,7 @@ impl Pixels {
     /// The failure where tensors alone are of use.
     pub(in crate::cli) fn refused(&self) -> Failure {
         self.file
-            .broken("a picture can be the input of a model alone")
+            .broken("a picture is no tensor; only an input of a model takes one")
     }
 
     /// The tensor that an input takes, of at most `limit` bytes; says what was done to the picture.
@@ -76,7 +76,7 @@ impl Pixels {
             PictureError::Unfit(reason) => Failure::Misfit(Box::new(Misfit {
                 file: Some(self.file.shown()),
                 input: wanted.name.to_string(),
-                reason: format!("takes no such picture, as {reason}"),
+                reason: format!("does not take this picture ({reason})"),
                 want: wanted.to_string(),
                 got: got.to_string(),
             })),

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use linn::text::Plain;
-use linn::{Class, Error, Finding, Model, Options, Tensor, ValueInfo};
+use linn::{Class, Error, Finding, Model, Options, Remedy, Tensor, ValueInfo};
 use serde_json::Value;
 
 use crate::cli::difference::{Tolerance, difference};
@@ -22,6 +22,8 @@ pub(super) struct Settings {
 pub(super) struct Trouble {
     pub(super) unsupported: bool,
     pub(super) detail: String,
+    /// The error where the time was up.
+    pub(super) late: Option<Error>,
 }
 
 impl From<Error> for Trouble {
@@ -32,6 +34,7 @@ impl From<Error> for Trouble {
                 Error::Unsupported(findings) if findings.len() > 1 => reasons(findings),
                 _ => error.to_string(),
             },
+            late: (error.remedy() == Some(Remedy::TimeLimit)).then_some(error),
         }
     }
 }
@@ -57,6 +60,7 @@ impl From<String> for Trouble {
         Trouble {
             unsupported: false,
             detail,
+            late: None,
         }
     }
 }

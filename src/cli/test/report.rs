@@ -14,6 +14,7 @@ use super::expectations::Stale;
 use crate::cli::colour::Colours;
 use crate::cli::difference::Tolerance;
 use crate::cli::whole_file::WholeFile;
+use crate::cli::words::{counted, short};
 use crate::cli::{Failure, Verdict, print};
 use linn::text::Plain;
 
@@ -82,6 +83,8 @@ pub(super) struct Report {
     pub(super) found: usize,
     pub(super) rtol: Option<f64>,
     pub(super) atol: Option<f64>,
+    /// How the models were run, as the options that say so.
+    pub(super) ways: Vec<String>,
     pub(super) outcomes: Vec<Outcome>,
     pub(super) stale: Vec<Stale>,
 }
@@ -124,11 +127,11 @@ impl Report {
         }
         let _ = writeln!(
             text,
-            "{} of {} cases selected, rtol {:e}, atol {:e}, exact where nothing is rounded",
+            "{} of {} selected, rtol {}, atol {}, exact where nothing is rounded",
             self.outcomes.len(),
-            self.found,
-            self.rtol.unwrap_or(Tolerance::ONNX.rtol),
-            self.atol.unwrap_or(Tolerance::ONNX.atol),
+            counted(self.found, "case"),
+            short(self.rtol.unwrap_or(Tolerance::ONNX.rtol)),
+            short(self.atol.unwrap_or(Tolerance::ONNX.atol)),
         );
         let counts = Status::ALL.map(|status| match self.count(status) {
             0 => format!("0 {}", status.name()),
@@ -148,8 +151,11 @@ impl Report {
         let mut line = format!("  rerun: linn test {folder}");
         for (option, value) in [("rtol", self.rtol), ("atol", self.atol)] {
             if let Some(value) = value {
-                let _ = write!(line, " --{option} {value:e}");
+                let _ = write!(line, " --{option} {}", short(value));
             }
+        }
+        for way in &self.ways {
+            let _ = write!(line, " {way}");
         }
         line + "\n"
     }
@@ -172,7 +178,7 @@ impl Report {
             })
         };
         document["cases"] = self.outcomes.iter().map(case).collect();
-        format!("{document:#}\n")
+        format!("{document}\n")
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::cli::Failure;
 use crate::cli::source::Loader;
+use crate::cli::words::counted;
 
 /// The names of classes, and the file that has them.
 pub(super) struct Labels {
@@ -36,7 +37,7 @@ impl Labels {
     pub(super) fn wrong(&self, what: &str) -> Failure {
         Failure::Broken {
             file: self.file.clone(),
-            reason: format!("holds {} labels, {what}", self.names.len()),
+            reason: format!("holds {}, {what}", counted(self.names.len(), "label")),
         }
     }
 }
@@ -46,7 +47,8 @@ fn parse(bytes: &[u8]) -> Result<Vec<String>, String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let names = match text.trim_start().starts_with(['[', '{']) {
         true => {
-            let document = serde_json::from_str(text).map_err(|error| error.to_string())?;
+            let document = serde_json::from_str(text)
+                .map_err(|error| format!("begins as JSON and is none: {error}"))?;
             of_json(&document)?
         }
         false => text

@@ -4,6 +4,8 @@ use linn::text::Plain;
 use linn::{Scalar, Tensor};
 use serde_json::{Value, json};
 
+use crate::cli::cells::cells;
+use crate::cli::columns::padded;
 use crate::cli::{summary, tensor_json};
 
 /// The largest scores of an output, row by row.
@@ -22,7 +24,7 @@ pub(super) struct Ranked {
 
 impl Ranking {
     /// A line with the name of the output, then one a class, with bars as long as the scores.
-    fn lines(&self, name: &str, tensor: &Tensor) -> String {
+    fn lines(&self, name: &str, tensor: &Tensor, ascii: bool) -> String {
         let mut text = String::new();
         let softmax = match self.is_softmax {
             true => "  softmax",
@@ -34,7 +36,7 @@ impl Ranking {
                 _ => format!("  row {index}"),
             };
             text += &format!("{}  {tensor}{place}{softmax}\n", Plain(name));
-            text += &lines(row);
+            text += &lines(row, ascii);
         }
         text
     }
@@ -55,7 +57,7 @@ impl Ranking {
     }
 }
 
-fn lines(row: &[Ranked]) -> String {
+fn lines(row: &[Ranked], ascii: bool) -> String {
     const LONGEST: f64 = 16.0;
     let label = |ranked: &Ranked| {
         let label = ranked.label.as_deref();
@@ -68,22 +70,23 @@ fn lines(row: &[Ranked]) -> String {
         score => format!("{score:.4}"),
     };
     let width = |cell: &dyn Fn(&Ranked) -> String| {
-        let widths = row.iter().map(|ranked| cell(ranked).chars().count());
+        let widths = row.iter().map(|ranked| cells(&cell(ranked)));
         widths.max().unwrap_or(0)
     };
     let class = |ranked: &Ranked| ranked.class.to_string();
     let (classes, labels, scores) = (width(&class), width(&label), width(&score));
+    let bar = if ascii { "#" } else { "█" };
     let most = row.first().map_or(0.0, |ranked| ranked.score);
     let mut text = String::new();
     for ranked in row {
         let mut line = format!("  {:>classes$}", class(ranked));
         if labels > 0 {
-            line += &format!("  {:labels$}", label(ranked));
+            line += &format!("  {}", padded(&label(ranked), labels));
         }
         line += &format!("  {:>scores$}", score(ranked));
         let share = ranked.score / most;
         if most > 0.0 && most.is_finite() && share > 0.0 {
-            line += &format!("  {}", "█".repeat((share * LONGEST).round() as usize));
+            line += &format!("  {}", bar.repeat((share * LONGEST).round() as usize));
         }
         text += line.trim_end();
         text += "\n";
@@ -91,12 +94,17 @@ fn lines(row: &[Ranked]) -> String {
     text
 }
 
-/// What is shown of the outputs: their rankings, or statistics where they have none.
-pub(in crate::cli) fn text(outputs: &[(&str, &Tensor)], rankings: &[Option<Ranking>]) -> String {
+/// What is shown of the outputs: their rankings, with bars of ASCII if nothing else can be shown, or statistics where they
+/// have none.
+pub(in crate::cli) fn text(
+    outputs: &[(&str, &Tensor)],
+    rankings: &[Option<Ranking>],
+    ascii: bool,
+) -> String {
     let mut text = String::new();
     for ((name, tensor), ranking) in outputs.iter().zip(rankings) {
         text += &match ranking {
-            Some(ranking) => ranking.lines(name, tensor),
+            Some(ranking) => ranking.lines(name, tensor, ascii),
             None => summary::lines([(*name, *tensor)]),
         };
     }

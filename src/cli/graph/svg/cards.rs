@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use linn::text::Plain;
 
-use super::super::cells::{end, start};
 use super::super::drawing::{Content, Edge, Graph, Item};
 use super::super::kind::Kind;
 use super::super::label::{Label, MOST_CELLS, broken};
 use super::super::layout::{Chain, Layout, Point, Size};
 use super::page::{Area, Line, Page, width};
 use super::style::SMALL;
+use crate::cli::cells::{end, start};
 
 /// The space between the border of a box and its text, and the least width of a box.
 const PAD: [f64; 2] = [10.0, 4.5];

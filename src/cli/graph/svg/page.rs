@@ -1,9 +1,9 @@
 //! What is put on the picture: boxes, texts, edges, frames.
 
-use super::super::cells::cells;
 use super::super::layout::{Point, Route};
 use super::style::{self, ADVANCE, HEAD, SMALL};
 use super::xml::{escaped, number};
+use crate::cli::cells::cells;
 
 /// The parts of the picture, the later ones above the earlier ones.
 #[derive(Default)]

@@ -3,9 +3,21 @@
 /// What stands where a text was cut.
 const ELLIPSIS: char = '…';
 
-/// The cells that a character takes: two for those of East Asia and for pictures.
+/// The cells that a character takes: two for those of East Asia and for pictures, none for what is put upon another.
 fn cells_of(character: char) -> usize {
     match character as u32 {
+        0x0300..=0x036f
+        | 0x0483..=0x0489
+        | 0x0591..=0x05bd
+        | 0x0610..=0x061a
+        | 0x064b..=0x065f
+        | 0x1ab0..=0x1aff
+        | 0x1dc0..=0x1dff
+        | 0x200b..=0x200f
+        | 0x20d0..=0x20ff
+        | 0x3099..=0x309a
+        | 0xfe00..=0xfe0f
+        | 0xfe20..=0xfe2f => 0,
         0x1100..=0x115f
         | 0x2e80..=0xa4cf
         | 0xa960..=0xa97f
