@@ -6,6 +6,7 @@
 use rayon::prelude::*;
 
 use super::product;
+use crate::allocate;
 use crate::gemm::{Factor, Finish, Sum};
 use crate::window::Axis;
 
@@ -46,7 +47,7 @@ impl<'a> Sorted<'a> {
     pub(super) fn new(axes: &'a [Axis]) -> Sorted<'a> {
         let mut sorted = Sorted::sized(axes);
         let remainders = (0..product(axes, |axis| axis.kernel)).map(|tap| sorted.tap(tap).0);
-        sorted.used = remainders.collect();
+        sorted.used = allocate::collected(remainders);
         sorted.used.sort_unstable();
         sorted.used.dedup();
         sorted

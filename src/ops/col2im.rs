@@ -8,6 +8,7 @@ use half::{bf16, f16};
 use num_complex::Complex;
 
 use super::{Fact, Inputs, Known, Op, Operator, Outputs, axes, elements, fact, required};
+use crate::allocate;
 use crate::conv::add;
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
@@ -94,7 +95,7 @@ impl Col2Im {
             return Ok(());
         }
         let columns = x.len() / (shape[0] * shape[1]);
-        let mut sums = vec![T::Sum::default(); plane];
+        let mut sums = allocate::filled(T::Sum::default(), plane);
         for (index, y) in y.chunks_mut(plane).enumerate() {
             sums.fill(T::Sum::default());
             let columns = &x[index * columns..][..columns];

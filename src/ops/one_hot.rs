@@ -4,6 +4,7 @@
 //! Indices that are not integers are cut off; those outside the depth switch nothing on.
 
 use super::{Fact, Inputs, Known, Op, Operator, Outputs, axes, required};
+use crate::allocate;
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{Element, Scalar, Shape, ShapeError, Visitor};
@@ -88,7 +89,7 @@ impl Operator for OneHot {
         for (at, index) in indices.scalars().enumerate() {
             let index = integer(index).unwrap_or(i64::MAX);
             if let Ok(place) = axes::place("indices", at, index, depth) {
-                hot.push((at / inner * depth + place) * inner + at % inner);
+                allocate::push(&mut hot, (at / inner * depth + place) * inner + at % inner);
             }
         }
         values.visit(Switching {

@@ -1,6 +1,7 @@
 //! Where an operator puts its outputs, and the memory of a run.
 
 use super::{Inputs, required};
+use crate::allocate::Refused;
 use crate::error::{Class, OpError, Remedy};
 use crate::stop;
 use crate::tensor::{Data, Element, Shape, Tensor, TensorView, TensorViewMut, Visitor};
@@ -112,7 +113,7 @@ impl Memory {
             .try_reserve_exact(len.saturating_sub(data.len()))
             .is_err()
         {
-            return Err(OpError::memory(bytes, self.used, self.limit));
+            return Err(Refused::new::<T>(len).into());
         }
         data.resize(len, T::default());
         self.used += bytes;

@@ -4,6 +4,7 @@
 
 use half::{bf16, f16};
 
+use crate::allocate;
 use crate::error::OpError;
 use crate::ops::convert::Numeric;
 use crate::ops::{Fact, Inputs, Op, Operator, Outputs, elements, reduce, required};
@@ -58,11 +59,11 @@ impl MeanVariance {
             set
         };
         let count = (x.len() / sets) as f64;
-        let mut means = vec![0.0; sets];
+        let mut means = allocate::filled(0.0, sets);
         for (index, x) in x.iter().enumerate() {
             means[set_of(index)] += x.to_f64() / count;
         }
-        let mut variances = vec![0.0; sets];
+        let mut variances = allocate::filled(0.0, sets);
         for (index, x) in x.iter().enumerate() {
             let set = set_of(index);
             variances[set] += (x.to_f64() - means[set]).powi(2) / count;
