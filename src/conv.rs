@@ -277,7 +277,7 @@ pub(crate) fn convolve_columns<T: Factor, R: Right<T::Sum>>(
     if sizes.is_empty() {
         return fill(bias, sizes.windows(), finish, y);
     }
-    let (level, stop) = (Simd::installed(), Installed::here());
+    let (level, stop) = (Simd::installed(), Installed::hand_over());
     let run = |(at, y): (usize, &mut [T])| {
         let Some(_entered) = stop.enter() else {
             return;
@@ -353,7 +353,7 @@ pub(crate) fn transpose<T: Factor>(
     let (x, w) = (T::widened(x), T::widened(w));
     let (windows, taps, plane) = (sizes.windows(), sizes.taps(), sizes.plane());
     let block = sizes.channel_block(size_of::<T::Sum>());
-    let (level, stop) = (Simd::installed(), Installed::here());
+    let (level, stop) = (Simd::installed(), Installed::hand_over());
     let count = sizes.batch * sizes.groups * sizes.outputs.div_ceil(block);
     let mut pieces = allocate::with_capacity(count);
     for (at, y) in y.chunks_mut(sizes.outputs * plane).enumerate() {

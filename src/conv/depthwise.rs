@@ -29,7 +29,7 @@ pub(super) fn convolve<T: Factor>(
     let planes = (GRAIN / windows.saturating_mul(taps).max(1)).max(1);
     let channels = sizes.groups * sizes.outputs;
     let level = Simd::installed();
-    let stop = Installed::here();
+    let stop = Installed::hand_over();
     let run = |(first, y): (usize, &mut [T])| {
         let Some(_entered) = stop.enter() else {
             return;

@@ -254,7 +254,7 @@ impl<'a> Tiles<'a> {
             self.sorted
                 .sort_all(x, &mut planes[..sizes.channels * each]);
             let planes = &*planes;
-            let stop = Installed::here();
+            let stop = Installed::hand_over();
             let run = |(number, mut y): (usize, Vec<&mut [f32]>)| {
                 let Some(_entered) = stop.enter() else {
                     return;
@@ -285,12 +285,16 @@ impl<'a> Tiles<'a> {
             dispatch!(level, s => self.transform(s, planes, first, rows, laid));
             f32::with_buffer::<SUMS, _>(PLACES * outputs * width, |products| {
                 let len = left_len(outputs, channels);
+                let stop = Installed::hand_over();
                 products
                     .par_chunks_mut(outputs * width)
                     .zip(laid.par_chunks(channels * width))
                     .zip(w.par_chunks(len))
                     .with_min_len((1 << 22) / (outputs * channels * width).max(1) + 1)
                     .for_each(|((products, laid), w)| {
+                        let Some(_entered) = stop.enter() else {
+                            return;
+                        };
                         let left = Left::new(w, outputs, channels);
                         let products = ArrayViewMut2::from_shape((outputs, width), products);
                         let products = products.expect("as many as there are");

@@ -52,7 +52,7 @@ pub(crate) fn multiply<T: Sum>(
     if threads < 2 {
         return sweep(level, left, right, 0, start, finish, c);
     }
-    let stop = Installed::here();
+    let stop = Installed::hand_over();
     let panels = columns.div_ceil(COLUMNS);
     if panels >= 2 * threads {
         // Some pieces more than threads, since those are not always at hand.

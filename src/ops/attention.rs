@@ -18,6 +18,7 @@ use crate::error::OpError;
 use crate::gemm::{self, Sum};
 use crate::onnx::attributes::Attributes;
 use crate::simd::Simd;
+use crate::stop;
 use crate::tensor::{DType, Rounding, Shape, TensorView, dispatch};
 use heads::{Heads, Sizes};
 use mask::Mask;
@@ -201,6 +202,9 @@ impl Attention {
         }
         let mut row = allocate::filled(0.0, sizes.keys);
         for (query, scores) in scores.chunks_mut(sizes.keys).enumerate() {
+            if stop::is_set() {
+                return;
+            }
             for (key, (wide, score)) in row.iter_mut().zip(&*scores).enumerate() {
                 *wide = score.to_f64();
                 if self.softcap > 0.0 {

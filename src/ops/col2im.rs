@@ -12,6 +12,7 @@ use crate::allocate;
 use crate::conv::add;
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
+use crate::stop;
 use crate::tensor::{Element, dispatch};
 use crate::window::{Axes, Window};
 
@@ -97,6 +98,7 @@ impl Col2Im {
         let columns = x.len() / (shape[0] * shape[1]);
         let mut sums = allocate::filled(T::Sum::default(), plane);
         for (index, y) in y.chunks_mut(plane).enumerate() {
+            stop::check()?;
             sums.fill(T::Sum::default());
             let columns = &x[index * columns..][..columns];
             add(columns, &axes, &mut sums, T::plus);

@@ -107,8 +107,12 @@ impl Conv {
         let w = inputs.get(1)?.as_ref()?.value.as_ref()?;
         let outputs = w.shape()[0];
         let bias = match inputs.get(2).and_then(Option::as_ref) {
-            None => vec![0.0; outputs],
-            Some(bias) => bias.value.as_ref()?.as_slice::<f32>()?.to_vec(),
+            None => allocate::filled(0f32, outputs),
+            Some(bias) => bias
+                .value
+                .as_ref()?
+                .as_slice::<f32>()
+                .map(allocate::copied)?,
         };
         if [factors.len(), summands.len(), bias.len()] != [outputs; 3] {
             return None;

@@ -164,7 +164,7 @@ impl GridSample {
         if y.is_empty() {
             return Ok(());
         }
-        let stop = Installed::here();
+        let stop = Installed::hand_over();
         let (channels, plane) = (shape[1], points.sizes.iter().product::<usize>());
         for (image, y) in y.chunks_mut(channels * points.count).enumerate() {
             let taps: Vec<Vec<(usize, f64)>> = allocate::gathered(points.taps(self, image));
@@ -294,7 +294,7 @@ impl Operator for GridSample {
         if self.mode == Mode::Nearest {
             let images = (0..shape[0]).flat_map(|image| points.taps(self, image));
             let picked = Picked {
-                places: images.map(|taps| taps.first().map(|tap| tap.0)).collect(),
+                places: allocate::gathered(images.map(|taps| taps.first().map(|tap| tap.0))),
                 count: points.count,
                 channels: shape[1],
                 plane: sizes.iter().product(),

@@ -6,6 +6,7 @@ use super::layout::strides;
 use super::{Fact, Outputs, axes, elements};
 use crate::allocate;
 use crate::error::OpError;
+use crate::stop;
 use crate::tensor::TensorView;
 
 /// The elements of a tensor of i32 or i64.
@@ -63,6 +64,7 @@ impl Elements<'_> {
         let mut places = allocate::with_capacity(indices.len());
         let mut at = vec![0; self.shape.len()];
         for (index, &value) in indices.iter().enumerate() {
+            stop::check_step(index)?;
             let along = axes::place("indices", index, value, self.data[self.axis])?;
             let mut place = along * strides[self.axis];
             for (axis, &at) in at.iter().enumerate() {
@@ -157,6 +159,7 @@ impl Tuples<'_> {
         let step: usize = self.data[self.batch..].iter().product();
         let mut places = allocate::with_capacity(blocks);
         for block in 0..blocks {
+            stop::check_step(block)?;
             let mut place = block / in_batch * step;
             for coordinate in 0..coordinates {
                 let (at, axis) = (block * coordinates + coordinate, self.batch + coordinate);

@@ -225,7 +225,7 @@ fn in_rows<T: Send>(
         return run(0, y);
     }
     let rows = (grain / width).max(1).next_multiple_of(least);
-    let stop = Installed::here();
+    let stop = Installed::hand_over();
     let chunks = y.par_chunks_mut(rows * width).enumerate();
     chunks.for_each(|(chunk, y)| {
         if let Some(_entered) = stop.enter() {

@@ -69,7 +69,7 @@ impl MaxRoiPool {
         if y.is_empty() {
             return Ok(());
         }
-        let ([rows, columns], stop) = (self.pooled_shape, Installed::here());
+        let ([rows, columns], stop) = (self.pooled_shape, Installed::hand_over());
         y.par_chunks_exact_mut(rows * columns)
             .enumerate()
             .with_min_len((roi::GRAIN / (rows * columns)).max(1))

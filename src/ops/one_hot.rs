@@ -7,6 +7,7 @@ use super::{Fact, Inputs, Known, Op, Operator, Outputs, axes, required};
 use crate::allocate;
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
+use crate::stop;
 use crate::tensor::{Element, Scalar, Shape, ShapeError, Visitor};
 
 pub(super) const ONE_HOT: Op = Op {
@@ -87,6 +88,7 @@ impl Operator for OneHot {
         )?;
         let mut hot = Vec::new();
         for (at, index) in indices.scalars().enumerate() {
+            stop::check_step(at)?;
             let index = integer(index).unwrap_or(i64::MAX);
             if let Ok(place) = axes::place("indices", at, index, depth) {
                 allocate::push(&mut hot, (at / inner * depth + place) * inner + at % inner);

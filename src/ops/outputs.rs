@@ -149,8 +149,22 @@ impl Memory {
     /// Takes back a tensor that nobody reads any more.
     pub(crate) fn give_back(&mut self, tensor: Tensor) {
         self.release(tensor.bytes());
-        self.spares.push(tensor.into_data());
+        let data = tensor.into_data();
+        if self.spares.len() < MOST_SPARES {
+            return self.spares.push(data);
+        }
+        let smallest = self.spares.iter_mut().min_by_key(|spare| bytes(spare));
+        if let Some(smallest) = smallest.filter(|smallest| bytes(smallest) < bytes(&data)) {
+            *smallest = data;
+        }
     }
+}
+
+/// The most spare buffers: as many are looked through for each tensor.
+const MOST_SPARES: usize = 256;
+
+fn bytes(data: &Data) -> usize {
+    data.view().len().saturating_mul(data.dtype().bytes())
 }
 
 /// One output of a node.

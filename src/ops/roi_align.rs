@@ -143,7 +143,7 @@ impl RoiAlign {
             y.fill(T::default());
             return Ok(());
         }
-        let stop = Installed::here();
+        let stop = Installed::hand_over();
         y.par_chunks_exact_mut(plane)
             .enumerate()
             .with_min_len((roi::GRAIN / plane).max(1))

@@ -64,7 +64,7 @@ impl TopK {
         outputs.check_scratch(scratch.saturating_mul(size_of::<usize>()))?;
         let mut places = allocate::filled(0usize, shape.elements());
         if !places.is_empty() {
-            let stop = Installed::here();
+            let stop = Installed::hand_over();
             places
                 .par_chunks_mut(k)
                 .enumerate()

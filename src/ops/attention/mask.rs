@@ -29,7 +29,7 @@ impl Mask {
         let valid = match input(6) {
             None => None,
             Some(valid) if valid.shape().elements() == sizes.batch => {
-                Some(elements::<i64>(valid).to_vec())
+                Some(allocate::copied(elements::<i64>(valid)))
             }
             Some(valid) => {
                 return Err(OpError::invalid(

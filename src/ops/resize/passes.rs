@@ -84,7 +84,7 @@ fn pass<F: Float>(x: &[F], input: usize, inner: usize, table: &Table<F>, fill: F
     if y.is_empty() {
         return;
     }
-    let (width, stop) = (table.len(), Installed::here());
+    let (width, stop) = (table.len(), Installed::hand_over());
     if inner == 1 {
         let rows = (GRAIN / width).max(1);
         let chunks = y
