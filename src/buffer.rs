@@ -8,7 +8,7 @@ use half::{bf16, f16};
 /// Something that buffers hold.
 pub trait Item: Copy + Default + Send + Sync + 'static {
     /// Runs `work` with `len` items of this thread's buffer number `SLOT`; they are arbitrary. Small ones are kept for the
-    /// next call, large ones are given back.
+    /// next call, large ones are given back. Within [`attempt`](crate::allocate::attempt).
     fn with_buffer<const SLOT: usize, Y>(len: usize, work: impl FnOnce(&mut [Self]) -> Y) -> Y;
 }
 
@@ -52,8 +52,9 @@ macro_rules! items {
                 let mut buffer = BUFFERS.with(|buffers| buffers[SLOT].take());
                 let room = len + ALIGNMENT / size_of::<$type>();
                 if buffer.len() < room {
-                    // What it holds need not be copied.
-                    buffer = vec![Default::default(); room];
+                    // What it holds need not be copied, nor kept meanwhile.
+                    drop(std::mem::take(&mut buffer));
+                    buffer = crate::allocate::filled(Default::default(), room);
                 }
                 // A vector that lies across two cache lines takes twice as long.
                 let first = buffer.as_ptr().align_offset(ALIGNMENT).min(room - len);

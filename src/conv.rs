@@ -27,6 +27,7 @@ pub(crate) use columns::add;
 use sorted::Sorted;
 use windows::Windows;
 
+use crate::allocate;
 use crate::buffer::{Item, SORTED};
 use crate::gemm::{
     self, Factor, Finish, Left, ROWS, Right, Start, Sum, lay_left, left_len, matrix, multiply,
@@ -179,7 +180,7 @@ impl<S: Sum> Weights<S> {
     /// Of `w: [groups * outputs, inner]`.
     pub(crate) fn new(w: &[S], groups: usize, outputs: usize, inner: usize) -> Weights<S> {
         let len = left_len(outputs, inner);
-        let mut panels = vec![[S::ZERO; ROWS]; groups * len];
+        let mut panels = allocate::filled([S::ZERO; ROWS], groups * len);
         for group in 0..groups {
             let w = matrix(
                 &w[group * outputs * inner..][..outputs * inner],
@@ -226,7 +227,7 @@ pub(crate) fn convolve<T: Factor>(
         });
     }
     let sorted = Sorted::new(&sizes.axes);
-    let offsets: Vec<usize> = (0..sizes.taps()).map(|tap| sorted.offset(tap)).collect();
+    let offsets = allocate::collected((0..sizes.taps()).map(|tap| sorted.offset(tap)));
     let (level, each) = (Simd::installed(), sorted.elements());
     let all = y.chunks_mut(sizes.outputs * sizes.windows()).enumerate();
     for (at, y) in all {
@@ -276,7 +277,7 @@ pub(crate) fn convolve_columns<T: Factor, R: Right<T::Sum>>(
     if sizes.is_empty() {
         return fill(bias, sizes.windows(), finish, y);
     }
-    let (level, stop) = (Simd::installed(), Installed::here());
+    let (level, stop) = (Simd::installed(), Installed::hand_over());
     let run = |(at, y): (usize, &mut [T])| {
         let Some(_entered) = stop.enter() else {
             return;
@@ -327,7 +328,7 @@ fn fill<T: Factor>(bias: Option<&[T::Sum]>, plane: usize, finish: Finish<'_, T::
         return;
     }
     let pitch = plane;
-    let mut sums = vec![T::Sum::ZERO; plane];
+    let mut sums = allocate::filled(T::Sum::ZERO, plane);
     for (channel, y) in y.chunks_mut(plane).enumerate() {
         sums.fill(bias.map_or(T::Sum::ZERO, |bias| bias[channel % bias.len()]));
         Finish { pitch, ..finish }.apply(channel, 0, &mut sums);
@@ -352,8 +353,9 @@ pub(crate) fn transpose<T: Factor>(
     let (x, w) = (T::widened(x), T::widened(w));
     let (windows, taps, plane) = (sizes.windows(), sizes.taps(), sizes.plane());
     let block = sizes.channel_block(size_of::<T::Sum>());
-    let (level, stop) = (Simd::installed(), Installed::here());
-    let mut pieces = Vec::new();
+    let (level, stop) = (Simd::installed(), Installed::hand_over());
+    let count = sizes.batch * sizes.groups * sizes.outputs.div_ceil(block);
+    let mut pieces = allocate::with_capacity(count);
     for (at, y) in y.chunks_mut(sizes.outputs * plane).enumerate() {
         for (index, y) in y.chunks_mut(block * plane).enumerate() {
             pieces.push((at, index * block, y));
@@ -379,11 +381,13 @@ pub(crate) fn transpose<T: Factor>(
             NdAxis(0),
             Slice::from(first * taps..(first + outputs) * taps),
         );
-        columns.resize(columns.len().max(outputs * taps * windows), T::Sum::ZERO);
+        if columns.len() < outputs * taps * windows {
+            *columns = allocate::filled(T::Sum::ZERO, outputs * taps * windows);
+        }
         let columns = &mut columns[..outputs * taps * windows];
         let view = ArrayViewMut2::from_shape((outputs * taps, windows), &mut *columns);
         multiply(level, &w, &x, false, &mut view.expect("it was made so"));
-        let mut sums = vec![T::Sum::ZERO; plane];
+        let mut sums = allocate::filled(T::Sum::ZERO, plane);
         for (index, y) in y.chunks_mut(plane).enumerate() {
             sums.fill(bias.map_or(T::Sum::ZERO, |bias| {
                 bias[group * sizes.outputs + first + index]

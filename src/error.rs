@@ -139,9 +139,12 @@ impl Error {
     }
 
     pub(crate) fn io(path: impl Into<PathBuf>, source: io::Error) -> Error {
-        Error::Io {
-            path: path.into(),
-            source,
+        let path = path.into();
+        match source.kind() {
+            io::ErrorKind::OutOfMemory => {
+                Error::limit(format!("{}: {source}", Quoted::path(&path)))
+            }
+            _ => Error::Io { path, source },
         }
     }
 

@@ -24,6 +24,7 @@ use fearless_simd::Simd as Vectors;
 use half::{bf16, f16};
 use ndarray::{ArrayView2, ArrayViewMut2};
 
+use crate::allocate;
 use crate::buffer::{Item, LEFT};
 use crate::tensor::Element;
 pub(crate) use finish::{Activation, Finish};
@@ -177,7 +178,7 @@ macro_rules! f32_sums {
             }
 
             fn widened(x: &[$type]) -> Cow<'_, [f32]> {
-                Cow::Owned(x.iter().map(|x| x.to_f32()).collect())
+                Cow::Owned(allocate::collected(x.iter().map(|x| x.to_f32())))
             }
 
             fn sums(c: ArrayViewMut2<'_, $type>) -> Result<ArrayViewMut2<'_, f32>, ArrayViewMut2<'_, $type>> {
@@ -252,7 +253,7 @@ pub(crate) fn with_sums<T: Factor>(
     match T::sums(c) {
         Ok(c) => run(c),
         Err(mut c) => {
-            let mut sums = vec![T::Sum::ZERO; c.len()];
+            let mut sums = allocate::filled(T::Sum::ZERO, c.len());
             let dim = c.dim();
             run(ArrayViewMut2::from_shape(dim, &mut sums).expect("as many as c has"));
             for (c, &sum) in c.iter_mut().zip(&sums) {

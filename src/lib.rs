@@ -27,6 +27,7 @@ pub mod custom;
 pub mod picture;
 pub mod pooling;
 
+mod allocate;
 mod buffer;
 mod conv;
 mod gemm;

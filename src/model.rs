@@ -15,7 +15,8 @@ mod values;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::error::{Error, Finding};
+use crate::allocate::attempt;
+use crate::error::{Error, Finding, Remedy};
 use crate::graph::{Graph, Node, ValueId, ValueInfo};
 use crate::ops::Memory;
 use crate::optimize::Program;
@@ -264,18 +265,27 @@ impl Model {
             let mut values = self.values(way, state);
             self.bind_inputs(inputs, &mut values)?;
             self.execute(way, &mut values, recorder)?;
-            Ok(Outputs::new(names, values.results(&way.plan.results)))
+            let results = values.results(way.plan);
+            let results = results.map_err(|error| Error::Limit {
+                reason: format!("copying the outputs {error}"),
+                memory: error.remedy == Some(Remedy::MemoryLimit),
+            })?;
+            Ok(Outputs::new(names, results))
         })
     }
 
     /// Lends `run` what earlier runs have left, or something new where other threads have taken all of it.
-    fn with_state<R>(&self, run: impl FnOnce(&mut State) -> R) -> R {
+    fn with_state<R>(&self, run: impl FnOnce(&mut State) -> Result<R, Error>) -> Result<R, Error> {
         let states = || self.states.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = states().pop();
-        let mut state = kept.unwrap_or_else(|| {
+        let fresh = || {
             let memory = Memory::new(self.memory_limit).with_rounds(self.round_limit);
             State::new(self.program.constants.len(), memory)
-        });
+        };
+        let mut state = match kept {
+            Some(state) => state,
+            None => attempt(|| Ok::<_, Error>(fresh()))?,
+        };
         let result = run(&mut state);
         // Most runs take what the ones before took, and need not write.
         if state.peak_bytes() > self.peak_bytes() {

@@ -10,7 +10,8 @@ use std::io::{self, Read};
 use bytes::Bytes;
 use prost::Message;
 
-use crate::error::Error;
+use crate::allocate::attempt;
+use crate::error::{Class, Error};
 
 /// The messages of the ONNX format, for programs that write or edit models.
 #[allow(missing_docs, clippy::doc_markdown)]
@@ -74,11 +75,14 @@ pub fn read_tensor(bytes: impl Into<Bytes>) -> Result<(String, crate::Tensor), E
         what,
         reason: one_line(&error),
     })?;
-    let tensor =
-        tensor::decode(&proto, &external::Folder::none()).map_err(|error| Error::Decode {
+    let tensor = attempt(|| tensor::decode(&proto, &external::Folder::none()));
+    let tensor = tensor.map_err(|error| match error.class {
+        Class::Limit => Error::limit(format!("the tensor {error}")),
+        _ => Error::Decode {
             what,
             reason: error.to_string(),
-        })?;
+        },
+    })?;
     Ok((proto.name, tensor))
 }
 

@@ -45,6 +45,7 @@ mod whole;
 
 use ndarray::{Array, ArrayView, ArrayViewMut, Dimension};
 
+use crate::allocate::{self, attempt};
 use crate::error::OpError;
 use crate::tensor::{Element, Shape, Tensor, TensorView};
 use crate::window::Window;
@@ -104,11 +105,10 @@ pub fn max_pool_with_indices<T: MaxElement, D: Dimension>(
     let x = TensorView::from(x);
     let plan = Plan::new(window, x.shape())?;
     check_output::<(T, i64)>(&plan)?;
-    let scratch = indices_scratch_bytes::<T>(&plan);
+    let scratch = attempt(|| Ok::<_, OpError>(indices_scratch_bytes::<T>(&plan)))?;
     let mut y = buffer::<T>(&plan, scratch)?;
     let mut indices = buffer::<i64>(&plan, scratch.saturating_add(size_of_val(&*y)))?;
-    pool_with_indices(&plan, order, slice(&x), &mut y, &mut indices)?;
-    stop::check()?;
+    whole(|| pool_with_indices(&plan, order, slice(&x), &mut y, &mut indices))?;
     Ok((array(plan.output(), y), array(plan.output(), indices)))
 }
 
@@ -129,9 +129,10 @@ pub fn max_pool_with_indices_into<T: MaxElement, D: Dimension>(
         contiguous(&plan, "y", y)?,
         contiguous(&plan, "indices", indices)?,
     );
-    within_limit(indices_scratch_bytes::<T>(&plan))?;
-    pool_with_indices(&plan, order, slice(&x), y, indices)?;
-    stop::check()
+    whole(|| {
+        within_limit(indices_scratch_bytes::<T>(&plan))?;
+        pool_with_indices(&plan, order, slice(&x), y, indices)
+    })
 }
 
 /// The mean of each window of `x: [N, C, D1..Dk]`, k at least 1: `[N, C, O1..Ok]`.
@@ -278,9 +279,12 @@ fn norms<T: SumElement, D: Dimension>(
     x: &TensorView<'_>,
 ) -> Result<Array<T, D>, OpError> {
     check_output::<T>(plan)?;
-    let mut y = buffer::<T>(plan, norms_scratch_bytes::<T>(plan, power))?;
-    pool_norms(plan, power, slice(x), &mut y);
-    stop::check()?;
+    let scratch = attempt(|| Ok::<_, OpError>(norms_scratch_bytes::<T>(plan, power)))?;
+    let mut y = buffer::<T>(plan, scratch)?;
+    whole(|| {
+        pool_norms(plan, power, slice(x), &mut y);
+        Ok(())
+    })?;
     Ok(array(plan.output(), y))
 }
 
@@ -291,10 +295,11 @@ fn norms_into<T: SumElement, D: Dimension>(
     y: ArrayViewMut<'_, T, D>,
 ) -> Result<(), OpError> {
     let y = contiguous(plan, "y", y)?;
-    within_limit(norms_scratch_bytes::<T>(plan, power))?;
-    pool_norms(plan, power, slice(x), y);
-    stop::check()?;
-    Ok(())
+    whole(|| {
+        within_limit(norms_scratch_bytes::<T>(plan, power))?;
+        pool_norms(plan, power, slice(x), y);
+        Ok(())
+    })
 }
 
 fn pooled<T: Element + Vectored + PartialEq, R: Reduction<T>, D: Dimension>(
@@ -303,10 +308,12 @@ fn pooled<T: Element + Vectored + PartialEq, R: Reduction<T>, D: Dimension>(
     x: &TensorView<'_>,
 ) -> Result<Array<T, D>, OpError> {
     check_output::<T>(plan)?;
-    let pool = Prepared::new::<T>(plan, reduction);
+    let pool = attempt(|| Ok::<_, OpError>(Prepared::new::<T>(plan, reduction)))?;
     let mut y = buffer::<T>(plan, pool.scratch_bytes())?;
-    pool.pool(slice(x), &mut y);
-    stop::check()?;
+    whole(|| {
+        pool.pool(slice(x), &mut y);
+        Ok(())
+    })?;
     Ok(array(plan.output(), y))
 }
 
@@ -317,11 +324,18 @@ fn pooled_into<T: Element + Vectored + PartialEq, R: Reduction<T>, D: Dimension>
     y: ArrayViewMut<'_, T, D>,
 ) -> Result<(), OpError> {
     let y = contiguous(plan, "y", y)?;
-    let pool = Prepared::new::<T>(plan, reduction);
-    within_limit(pool.scratch_bytes())?;
-    pool.pool(slice(x), y);
-    stop::check()?;
-    Ok(())
+    whole(|| {
+        let pool = Prepared::new::<T>(plan, reduction);
+        within_limit(pool.scratch_bytes())?;
+        pool.pool(slice(x), y);
+        Ok(())
+    })
+}
+
+/// Does work that memory may lack for, and that may be stopped half way.
+fn whole(work: impl FnOnce() -> Result<(), OpError>) -> Result<(), OpError> {
+    attempt(work)?;
+    stop::check()
 }
 
 /// The elements of a caller's output.
@@ -362,11 +376,8 @@ fn buffer<T: Element>(plan: &Plan, more: usize) -> Result<Vec<T>, OpError> {
     let len = plan.output().elements();
     let bytes = len.saturating_mul(size_of::<T>()).saturating_add(more);
     within_limit(bytes)?;
-    let mut buffer = Vec::new();
-    match buffer.try_reserve_exact(len) {
-        Ok(()) => buffer.resize(len, T::default()),
-        Err(_) => return Err(OpError::memory(bytes, 0, MEMORY_LIMIT)),
-    }
+    let mut buffer = allocate::room(len)?;
+    buffer.resize(len, T::default());
     Ok(buffer)
 }
 

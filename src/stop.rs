@@ -1,6 +1,7 @@
 //! Stopping: what is loaded or run ends soon after a deadline, or when the caller has lost interest.
 
 use std::cell::RefCell;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -101,7 +102,7 @@ thread_local! {
     static HERE: RefCell<Installed> = const { RefCell::new(Installed(None)) };
 }
 
-/// What is installed on a thread. An operator asks once, before it goes to other threads, and enters it there.
+/// What is installed on a thread. An operator hands it over before it goes to other threads, and enters it there.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Installed(Option<Arc<Link>>);
 
@@ -113,8 +114,13 @@ struct Link {
 
 impl Installed {
     /// What is installed on this thread.
-    pub(crate) fn here() -> Installed {
+    fn here() -> Installed {
         HERE.with_borrow(Installed::clone)
+    }
+
+    /// What is installed on this thread, for work on other threads, which enters it there; so does what of it is done here.
+    pub(crate) fn hand_over() -> HandedOver {
+        HandedOver(HERE.take())
     }
 
     /// Installs it on this thread for as long as the result lives, unless it is set: then the work is not worth doing, since
@@ -143,6 +149,25 @@ impl Installed {
     }
 }
 
+/// What is installed on a thread whose work goes to others. It is not installed there until this is dropped: a thread that
+/// waits for others may do other work meanwhile, of callers who have nothing to do with it.
+#[derive(Debug)]
+pub(crate) struct HandedOver(Installed);
+
+impl Deref for HandedOver {
+    type Target = Installed;
+
+    fn deref(&self) -> &Installed {
+        &self.0
+    }
+}
+
+impl Drop for HandedOver {
+    fn drop(&mut self) {
+        HERE.set(std::mem::take(&mut self.0));
+    }
+}
+
 /// Puts back what was installed before.
 pub(crate) struct Entered(Installed);
 
@@ -161,6 +186,18 @@ pub(crate) fn is_set() -> bool {
 /// The work on this thread is to end.
 pub(crate) fn check() -> Result<(), OpError> {
     HERE.with_borrow(|here| here.error().map_or(Ok(()), Err))
+}
+
+/// Short steps that are done between looks.
+const STEPS: usize = 1 << 16;
+
+/// As [`check`], before step `number` of many short ones, of which only some look.
+#[inline]
+pub(crate) fn check_step(number: usize) -> Result<(), OpError> {
+    match number.is_multiple_of(STEPS) {
+        true => check(),
+        false => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -187,6 +224,24 @@ mod tests {
         outer.stop();
         outer.install(|| Stop::new().install(|| assert!(is_set())));
         assert!(!is_set());
+    }
+
+    #[test]
+    fn what_is_handed_over_is_not_here_meanwhile() {
+        let stop = Stop::new();
+        stop.stop();
+        stop.install(|| {
+            let handed = Installed::hand_over();
+            assert!(!is_set());
+            assert!(handed.enter().is_none());
+            {
+                let _entered = handed.enter_always();
+                assert!(is_set());
+            }
+            assert!(!is_set());
+            drop(handed);
+            assert!(is_set());
+        });
     }
 
     #[test]

@@ -250,6 +250,14 @@ impl<'a> TensorView<'a> {
         TensorView { shape, data }
     }
 
+    /// A tensor with a copy of the elements; within [`attempt`](crate::allocate::attempt).
+    pub(crate) fn copied(&self) -> Tensor {
+        Tensor {
+            shape: self.shape.clone(),
+            data: self.data.copied(),
+        }
+    }
+
     /// A tensor with a copy of the elements where they were borrowed.
     pub fn into_tensor(self) -> Tensor {
         Tensor {

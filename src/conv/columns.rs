@@ -5,6 +5,7 @@
 use std::ops::Range;
 
 use super::product;
+use crate::allocate;
 use crate::window::Axis;
 
 /// The rows of an input that the windows of a row of the output read.
@@ -23,7 +24,7 @@ impl<'a> Rows<'a> {
         Rows {
             last,
             outer,
-            ranges: (0..last.kernel).map(|tap| last.windows_on(tap)).collect(),
+            ranges: allocate::collected((0..last.kernel).map(|tap| last.windows_on(tap))),
             taps: product(outer, |axis| axis.kernel),
         }
     }
@@ -61,7 +62,7 @@ pub(crate) fn add<T: Copy, S: Copy>(
         return;
     }
     let rows = Rows::new(axes);
-    let mut starts = Vec::with_capacity(rows.taps);
+    let mut starts = allocate::with_capacity(rows.taps);
     for row in 0..windows / rows.last.output {
         rows.starts(row, &mut starts);
         for (outer, start) in starts.iter().enumerate() {

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::Sizes;
 use super::sorted::{BEYOND, Sorted};
+use crate::allocate;
 use crate::buffer::{Item, SORTED, SUMS};
 use crate::gemm::{Factor, Finish, Sum};
 use crate::simd::{Simd, dispatch};
@@ -24,11 +25,11 @@ pub(super) fn convolve<T: Factor>(
 ) {
     let (windows, taps, plane) = (sizes.windows(), sizes.taps(), sizes.plane());
     let sorted = Sorted::new(&sizes.axes);
-    let offsets: Vec<usize> = (0..taps).map(|tap| sorted.offset(tap)).collect();
+    let offsets = allocate::collected((0..taps).map(|tap| sorted.offset(tap)));
     let planes = (GRAIN / windows.saturating_mul(taps).max(1)).max(1);
     let channels = sizes.groups * sizes.outputs;
     let level = Simd::installed();
-    let stop = Installed::here();
+    let stop = Installed::hand_over();
     let run = |(first, y): (usize, &mut [T])| {
         let Some(_entered) = stop.enter() else {
             return;

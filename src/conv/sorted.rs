@@ -6,7 +6,9 @@
 use rayon::prelude::*;
 
 use super::product;
+use crate::allocate;
 use crate::gemm::{Factor, Finish, Sum};
+use crate::stop::Installed;
 use crate::window::Axis;
 
 /// Elements that are read beyond the last one.
@@ -46,7 +48,7 @@ impl<'a> Sorted<'a> {
     pub(super) fn new(axes: &'a [Axis]) -> Sorted<'a> {
         let mut sorted = Sorted::sized(axes);
         let remainders = (0..product(axes, |axis| axis.kernel)).map(|tap| sorted.tap(tap).0);
-        sorted.used = remainders.collect();
+        sorted.used = allocate::collected(remainders);
         sorted.used.sort_unstable();
         sorted.used.dedup();
         sorted
@@ -123,11 +125,15 @@ impl<'a> Sorted<'a> {
     pub(super) fn sort_all<T: Factor>(&self, x: &[T], planes: &mut [T::Sum]) {
         let each = self.elements();
         let plane = x.len() / (planes.len() / each).max(1);
+        let stop = Installed::hand_over();
         planes
             .par_chunks_exact_mut(each)
             .enumerate()
             .with_min_len((1 << 15) / each + 1)
             .for_each(|(number, elements)| {
+                let Some(_entered) = stop.enter() else {
+                    return;
+                };
                 elements.fill(T::Sum::ZERO);
                 self.sort(&x[number * plane..][..plane], elements);
             });

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use super::Sizes;
 use super::sorted::{BEYOND, Sorted};
+use crate::allocate;
 use crate::buffer::{Item, RIGHT, SORTED, SUMS};
 use crate::gemm::{
     Finish, Left, ROWS, Start, lay_left, left_len, matrix, multiply_laid, panel_columns,
@@ -108,8 +109,8 @@ impl Weights {
     /// Of `w: [groups * outputs, channels, 3, 3]`.
     pub(crate) fn new(w: &[f32], groups: usize, outputs: usize, channels: usize) -> Weights {
         let len = left_len(outputs, channels);
-        let mut panels = vec![[0.0; ROWS]; groups * PLACES * len];
-        let mut places = vec![0.0; PLACES * outputs * channels];
+        let mut panels = allocate::filled([0.0; ROWS], groups * PLACES * len);
+        let mut places = allocate::filled(0.0, PLACES * outputs * channels);
         for group in 0..groups {
             let w = &w[group * outputs * channels * 9..][..outputs * channels * 9];
             for (at, w) in w.chunks_exact(9).enumerate() {
@@ -241,8 +242,9 @@ impl<'a> Tiles<'a> {
         let (sizes, each) = (self.sizes, self.sorted.elements());
         // Rows of the output that a block of tiles computes, of all planes.
         let columns = sizes.axes[1].output;
-        let mut blocks: Vec<Vec<&mut [f32]>> = Vec::new();
-        blocks.resize_with(self.rows.div_ceil(self.together), Vec::new);
+        let of_block = |_| allocate::with_capacity(sizes.outputs);
+        let mut blocks: Vec<Vec<&mut [f32]>> =
+            allocate::collected((0..self.rows.div_ceil(self.together)).map(of_block));
         for y in y.chunks_mut(sizes.windows()) {
             for (block, y) in y.chunks_mut(self.together * OUT * columns).enumerate() {
                 blocks[block].push(y);
@@ -252,7 +254,7 @@ impl<'a> Tiles<'a> {
             self.sorted
                 .sort_all(x, &mut planes[..sizes.channels * each]);
             let planes = &*planes;
-            let stop = Installed::here();
+            let stop = Installed::hand_over();
             let run = |(number, mut y): (usize, Vec<&mut [f32]>)| {
                 let Some(_entered) = stop.enter() else {
                     return;
@@ -283,12 +285,16 @@ impl<'a> Tiles<'a> {
             dispatch!(level, s => self.transform(s, planes, first, rows, laid));
             f32::with_buffer::<SUMS, _>(PLACES * outputs * width, |products| {
                 let len = left_len(outputs, channels);
+                let stop = Installed::hand_over();
                 products
                     .par_chunks_mut(outputs * width)
                     .zip(laid.par_chunks(channels * width))
                     .zip(w.par_chunks(len))
                     .with_min_len((1 << 22) / (outputs * channels * width).max(1) + 1)
                     .for_each(|((products, laid), w)| {
+                        let Some(_entered) = stop.enter() else {
+                            return;
+                        };
                         let left = Left::new(w, outputs, channels);
                         let products = ArrayViewMut2::from_shape((outputs, width), products);
                         let products = products.expect("as many as there are");

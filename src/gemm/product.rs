@@ -10,6 +10,7 @@ use super::Sum;
 use super::finish::Finish;
 use super::panels::{COLUMNS, Left, ROWS, Right, panel_columns, width};
 use super::tile::{Panels, Start};
+use crate::allocate;
 use crate::buffer::RIGHT;
 use crate::simd::dispatch;
 use crate::stop::{self, Installed};
@@ -51,7 +52,7 @@ pub(crate) fn multiply<T: Sum>(
     if threads < 2 {
         return sweep(level, left, right, 0, start, finish, c);
     }
-    let stop = Installed::here();
+    let stop = Installed::hand_over();
     let panels = columns.div_ceil(COLUMNS);
     if panels >= 2 * threads {
         // Some pieces more than threads, since those are not always at hand.
@@ -130,9 +131,9 @@ pub(crate) fn block<T: Sum>(
 ) {
     let columns = c.ncols();
     let rows = c.rows_mut().into_iter();
-    let mut rows: Vec<&mut [T]> = rows
-        .map(|row| row.into_slice().expect("elements of a row are neighbours"))
-        .collect();
+    let mut rows: Vec<&mut [T]> = allocate::collected(
+        rows.map(|row| row.into_slice().expect("elements of a row are neighbours")),
+    );
     dispatch!(level, s => tiles(s, left, laid, columns, start, finish, &mut rows));
 }
 

@@ -33,7 +33,7 @@ pub(super) fn multiply<T: Sum>(
     if threads < 2 {
         return run(b.view(), c);
     }
-    let stop = Installed::here();
+    let stop = Installed::hand_over();
     let size = c.len().div_ceil(4 * threads).next_multiple_of(LANES);
     let pieces: Vec<_> = b
         .axis_chunks_iter(Axis(1), size)

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::declared::{Dim, ValueInfo};
+use crate::allocate;
 use crate::error::Plain;
 use crate::onnx::proto::attribute_proto::AttributeType;
 use crate::onnx::proto::{AttributeProto, TensorProto};
@@ -69,8 +70,8 @@ impl AttributeInfo {
                 true => AttributeValue::Long(proto.s().len()),
                 false => AttributeValue::Text(text(proto.s())),
             },
-            Type::Ints => AttributeValue::Ints(proto.ints.clone()),
-            Type::Floats => AttributeValue::Floats(proto.floats.clone()),
+            Type::Ints => AttributeValue::Ints(allocate::copied(&proto.ints)),
+            Type::Floats => AttributeValue::Floats(allocate::copied(&proto.floats)),
             Type::Strings => {
                 AttributeValue::Texts(proto.strings.iter().map(|bytes| text(bytes)).collect())
             }

@@ -55,7 +55,7 @@ impl Graph {
             return Err(Error::Invalid("the graph has no output".to_string()));
         }
         let mut shared = Shared {
-            functions: Functions::new(&model.functions, custom)?,
+            functions: Functions::new(&model.functions, custom, memory_limit)?,
             findings,
             folder,
             custom,

@@ -1,8 +1,10 @@
 //! Model-local functions, expanded where they are called until only operators are left.
 
 mod names;
+mod size;
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::captures;
@@ -11,7 +13,8 @@ use crate::custom::Registry;
 use crate::error::{Error, Finding, NodeName, OpError, Quoted, Severity};
 use crate::onnx::proto::{AttributeProto, FunctionProto, NodeProto};
 use crate::ops::schema::NEWEST_OPSET;
-use names::{Taken, substitute};
+use names::Taken;
+use size::{attribute_bytes, node_bytes};
 
 /// The most nodes, those of graphs in nodes included, that the expansion of functions may add: a few functions
 /// that call one another twice would fill any memory.
@@ -38,9 +41,20 @@ type Key<'a> = (&'a str, &'a str, &'a str);
 
 /// The functions of a model.
 pub(super) struct Functions<'a> {
-    table: HashMap<Key<'a>, (&'a FunctionProto, Imports)>,
+    table: HashMap<Key<'a>, Function<'a>>,
     /// How many nodes their calls have added.
     added: usize,
+    /// The bytes of those nodes, and the most that they may take.
+    bytes: usize,
+    memory_limit: usize,
+}
+
+#[derive(Clone)]
+struct Function<'a> {
+    proto: &'a FunctionProto,
+    imports: Imports,
+    /// The attributes without a default.
+    attributes: Arc<HashSet<&'a str>>,
 }
 
 /// A list of nodes being expanded: the graph's own, or a function's body.
@@ -54,7 +68,7 @@ struct Frame<'a> {
     names: HashMap<String, String>,
     /// What the body's values are named after.
     prefix: String,
-    attributes: HashMap<String, AttributeProto>,
+    attributes: HashMap<String, Cow<'a, AttributeProto>>,
 }
 
 impl<'a> Functions<'a> {
@@ -62,20 +76,30 @@ impl<'a> Functions<'a> {
     pub(super) fn new(
         functions: &'a [FunctionProto],
         custom: &Registry,
+        memory_limit: usize,
     ) -> Result<Functions<'a>, Error> {
         let mut table = HashMap::new();
-        for function in functions {
-            let shown = format!("the function {}", Quoted(&function.name));
-            let imports = Imports::parse(&function.opset_import, &shown)?;
-            if table.insert(key(function), (function, imports)).is_some() {
+        for proto in functions {
+            let shown = format!("the function {}", Quoted(&proto.name));
+            let function = Function {
+                proto,
+                imports: Imports::parse(&proto.opset_import, &shown)?,
+                attributes: Arc::new(proto.attribute.iter().map(String::as_str).collect()),
+            };
+            if table.insert(key(proto), function).is_some() {
                 return Err(Error::Invalid(format!(
                     "{shown} of domain {} has a duplicate",
-                    Quoted(canonical(&function.domain))
+                    Quoted(canonical(&proto.domain))
                 )));
             }
         }
         table.retain(|(domain, name, _), _| custom.find(domain, name).is_none());
-        Ok(Functions { table, added: 0 })
+        Ok(Functions {
+            table,
+            added: 0,
+            bytes: 0,
+            memory_limit,
+        })
     }
 
     /// Counts nodes that a call has added.
@@ -86,6 +110,21 @@ impl<'a> Functions<'a> {
             false => Err(Error::limit(format!(
                 "the model's functions expand to more than {MOST_ADDED} nodes"
             ))),
+        }
+    }
+
+    /// Counts bytes that a call takes.
+    fn take(&mut self, bytes: usize) -> Result<(), Error> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        match self.bytes <= self.memory_limit {
+            true => Ok(()),
+            false => Err(Error::Limit {
+                reason: format!(
+                    "the model's functions expand to more than the memory limit of {} bytes",
+                    self.memory_limit
+                ),
+                memory: true,
+            }),
         }
     }
 }
@@ -125,15 +164,16 @@ pub(super) fn expand(
         frame.index += 1;
         if frame.function.is_some() {
             functions.add(weight(&node))?;
+            functions.take(node_bytes(&node))?;
             frame.rename(&mut node, &mut taken);
-            substitute(&frame.attributes, &mut node);
+            frame.substitute(&mut node, functions)?;
         }
         let called = functions.table.get(&(
             canonical(&node.domain),
             node.op_type.as_str(),
             node.overload.as_str(),
         ));
-        let Some((function, imports)) = called else {
+        let Some(function) = called else {
             expanded.push(Call {
                 node,
                 name,
@@ -141,15 +181,15 @@ pub(super) fn expand(
             });
             continue;
         };
-        let (function, imports) = (*function, imports.clone());
-        let function_key = key(function);
+        let function = function.clone();
+        let function_key = key(function.proto);
         if stack
             .iter()
             .any(|frame| frame.function == Some(function_key))
         {
             return Err(Error::Invalid(format!(
                 "{name}: the function {} calls itself, directly or through others (recursion)",
-                Quoted(&function.name)
+                Quoted(&function.proto.name)
             )));
         }
         if stack.len() > MOST_DEPTH {
@@ -157,7 +197,10 @@ pub(super) fn expand(
                 "{name}: functions call one another more than {MOST_DEPTH} deep"
             )));
         }
-        let (frame, passed_on) = enter(&node, &name, function, imports, &mut taken)?;
+        // What the call leaves out is not in the file for each call.
+        let missing = function.proto.input.len().saturating_sub(node.input.len());
+        functions.add(missing + function.proto.attribute_proto.len())?;
+        let (frame, passed_on) = enter(&node, &name, &function, &mut taken)?;
         functions.add(passed_on.len())?;
         expanded.extend(passed_on);
         stack.push(frame);
@@ -211,10 +254,11 @@ fn name(node: &NodeProto, frame: &Frame<'_>) -> NodeName {
 fn enter<'a>(
     node: &NodeProto,
     name: &NodeName,
-    function: &'a FunctionProto,
-    imports: Imports,
+    function: &Function<'a>,
     taken: &mut Taken,
 ) -> Result<(Frame<'a>, Vec<Call>), Error> {
+    let Function { proto, imports, .. } = function;
+    let (function, own) = (*proto, &function.attributes);
     let too_many = |what: &str, given: usize, formal: usize| {
         Error::Invalid(format!(
             "{name}: the function has {formal} {what}s, the call gives {given}"
@@ -262,24 +306,26 @@ fn enter<'a>(
             }),
         }
     }
-    let mut attributes: HashMap<String, AttributeProto> = function
+    let mut attributes: HashMap<String, Cow<'a, AttributeProto>> = function
         .attribute_proto
         .iter()
-        .map(|default| (default.name.clone(), default.clone()))
+        .map(|default| (default.name.clone(), Cow::Borrowed(default)))
         .collect();
     for attribute in &node.attribute {
-        let known = attributes.contains_key(&attribute.name)
-            || function.attribute.contains(&attribute.name);
+        let known =
+            attributes.contains_key(&attribute.name) || own.contains(attribute.name.as_str());
         if !known {
             return Err(Error::Invalid(format!(
                 "{name}: the function has no attribute {}",
                 Quoted(&attribute.name)
             )));
         }
-        attributes.insert(attribute.name.clone(), attribute.clone());
+        attributes.insert(attribute.name.clone(), Cow::Owned(attribute.clone()));
     }
     // Its names would have to be those of the call, its opsets too.
-    let holds = |attribute: &&AttributeProto| attribute.g.is_some() || !attribute.graphs.is_empty();
+    let holds = |attribute: &&Cow<'_, AttributeProto>| {
+        attribute.g.is_some() || !attribute.graphs.is_empty()
+    };
     if let Some(attribute) = attributes.values().find(holds) {
         let graph = format!("the graph {} given to a function", Quoted(&attribute.name));
         return Err(Error::Unsupported(vec![Finding {
@@ -295,7 +341,7 @@ fn enter<'a>(
         Frame {
             nodes: function.node.clone().into_iter(),
             index: 0,
-            imports,
+            imports: imports.clone(),
             function: Some(key(function)),
             calls: calls.into(),
             names,

@@ -155,10 +155,12 @@ impl Model {
     where
         TensorError: From<W::Error>,
     {
+        let mut given: SmallVec<[bool; 8]> = smallvec![false; self.outputs.len()];
         for (name, target) in outputs {
             let name = name.as_ref();
-            let (id, _) = &self.graph.outputs[self.places.output(&self.outputs, name)?];
-            if values.has_target(*id) {
+            let index = self.places.output(&self.outputs, name)?;
+            let (id, _) = &self.graph.outputs[index];
+            if std::mem::replace(&mut given[index], true) {
                 return Err(Error::input(format!(
                     "the output {} is given two buffers",
                     Quoted(name)

@@ -2,6 +2,7 @@
 
 use super::plan::Plan;
 use super::values::Values;
+use crate::allocate;
 use crate::error::OpError;
 use crate::graph::{Dim, Graph, ValueId};
 use crate::ops::{Fact, Inputs, Memory};
@@ -74,7 +75,9 @@ impl Body {
         kept: &mut Kept,
         memory: &mut Memory,
     ) -> Result<Vec<Tensor>, OpError> {
-        kept.0.resize_with(self.graph.names.len(), || None);
+        if kept.0.is_empty() {
+            kept.0 = allocate::collected(self.graph.names.iter().map(|_| None));
+        }
         let mut values = Values::within(&self.graph.constants, &mut kept.0, memory);
         for ((id, _), view) in self.graph.inputs.iter().zip(inputs) {
             values.lend(*id, view.reborrow());
@@ -87,6 +90,6 @@ impl Body {
         values
             .steps(&self.graph.nodes, &self.plan, None)
             .map_err(|error| OpError::within(&error, error.to_string()))?;
-        values.results_within(&self.plan.results)
+        values.results(&self.plan)
     }
 }

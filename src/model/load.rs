@@ -12,6 +12,7 @@ use super::bind::{Places, Symbols};
 use super::options::{Options, Workers};
 use super::plan::Plan;
 use super::{Model, fix};
+use crate::allocate::attempt;
 use crate::error::{Error, Finding, Severity};
 use crate::graph::{Built, Graph, ValueId, ValueInfo};
 use crate::onnx;
@@ -92,7 +93,8 @@ impl Model {
     /// As [`Model::check`].
     pub fn check_with(path: impl AsRef<Path>, options: &Options) -> Result<Vec<Finding>, Error> {
         let path = path.as_ref();
-        Ok(build(read_file(path, options)?, Some(path), options)?.findings)
+        let bytes = read_file(path, options)?;
+        Ok(attempt(|| build(bytes, Some(path), options))?.findings)
     }
 
     /// As [`Model::check`], for a model in memory.
@@ -111,13 +113,15 @@ impl Model {
         bytes: impl Into<Bytes>,
         options: &Options,
     ) -> Result<Vec<Finding>, Error> {
-        Ok(build(bytes.into(), None, options)?.findings)
+        let bytes = bytes.into();
+        Ok(attempt(|| build(bytes, None, options))?.findings)
     }
 
     fn read(bytes: Bytes, path: Option<&Path>, options: &Options) -> Result<Model, Error> {
         let workers = Workers::new(options)?;
         let made = workers.clone();
-        workers.install(|| Model::new(build(bytes, path, options)?, options, made))
+        let load = || Model::new(build(bytes, path, options)?, options, made);
+        workers.install(|| attempt(load))
     }
 
     fn new(built: Built, options: &Options, workers: Workers) -> Result<Model, Error> {

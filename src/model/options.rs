@@ -143,12 +143,15 @@ impl Workers {
     /// Does `work` with them.
     pub(super) fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         // What is installed holds for this thread, and the work may go to another.
-        let (simd, stop) = (self.simd.or_installed(), Installed::here());
+        let simd = self.simd.or_installed();
         match &self.pool {
-            Some(pool) => pool.install(|| {
-                let _entered = stop.enter_always();
-                simd.install_checked(work)
-            }),
+            Some(pool) => {
+                let stop = Installed::hand_over();
+                pool.install(|| {
+                    let _entered = stop.enter_always();
+                    simd.install_checked(work)
+                })
+            }
             None => simd.install_checked(work),
         }
     }

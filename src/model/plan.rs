@@ -9,7 +9,8 @@ use crate::tensor::Tensor;
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
-    pub(super) results: Vec<ValueId>,
+    /// The values that it leads to, and whether each is not listed again.
+    pub(super) results: Vec<(ValueId, bool)>,
 }
 
 /// One node of a plan.
@@ -33,9 +34,12 @@ impl Plan {
         results: &[ValueId],
     ) -> Plan {
         let mut needed = vec![false; constants.len()];
-        for id in results {
-            needed[*id] = true;
+        let mut listed: Vec<(ValueId, bool)> = Vec::with_capacity(results.len());
+        for id in results.iter().rev() {
+            let again = std::mem::replace(&mut needed[*id], true);
+            listed.push((*id, !again));
         }
+        listed.reverse();
         // Backwards, a value met for the first time is used for the last time.
         let mut steps = Vec::new();
         for (index, node) in nodes.iter().enumerate().rev() {
@@ -74,7 +78,7 @@ impl Plan {
         steps.reverse();
         Plan {
             steps,
-            results: results.to_vec(),
+            results: listed,
         }
     }
 }

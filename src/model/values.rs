@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use super::plan::{Plan, Step};
 use super::profile::Recorder;
+use crate::allocate;
 use crate::error::{Error, OpError};
 use crate::graph::{Node, ValueId, inputs_text};
 use crate::ops::{Memory, Outputs, Slot};
@@ -23,7 +24,7 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(values: usize, memory: Memory) -> State {
         State {
-            computed: (0..values).map(|_| None).collect(),
+            computed: allocate::collected((0..values).map(|_| None)),
             memory,
         }
     }
@@ -49,7 +50,7 @@ struct Tensors<'v> {
     constants: &'v [Option<Arc<Tensor>>],
     /// The inputs of the call, in order of their numbers when nodes run.
     inputs: Few<(ValueId, TensorView<'v>)>,
-    /// The caller's buffers for outputs; out while a node writes into one.
+    /// The caller's buffers for outputs, in order of their numbers when nodes run; out while a node writes into one.
     targets: Few<(ValueId, Option<TensorViewMut<'v>>)>,
     computed: &'v mut [Option<Tensor>],
 }
@@ -90,6 +91,7 @@ impl<'v> Values<'v> {
         mut recorder: Option<&mut Recorder<'n>>,
     ) -> Result<(), Error> {
         self.tensors.inputs.sort_unstable_by_key(|(id, _)| *id);
+        self.tensors.targets.sort_unstable_by_key(|(id, _)| *id);
         for step in &plan.steps {
             let node = &nodes[step.node];
             let stopped = |source: OpError| Error::Node {
@@ -131,17 +133,12 @@ impl<'v> Values<'v> {
         self.tensors.targets.push((id, Some(target)));
     }
 
-    /// Whether the caller has given a buffer for this value.
-    pub(super) fn has_target(&self, id: ValueId) -> bool {
-        self.tensors.targets.iter().any(|(other, _)| *other == id)
-    }
-
     /// Lets the operator of a node write over an input that nobody reads any more, if it can.
     fn run_in_place(&mut self, node: &Node, step: &Step) -> bool {
         let [Some(output)] = node.outputs[..] else {
             return false;
         };
-        if !node.operator.in_place() || self.has_target(output) {
+        if !node.operator.in_place() || self.tensors.target(output).is_some() {
             return false;
         }
         for (index, &dies) in step.dying.iter().enumerate() {
@@ -176,12 +173,8 @@ impl<'v> Values<'v> {
         let mut slots: Few<Slot<'v>> = Few::new();
         for (id, &wanted) in node.outputs.iter().zip(&step.wanted) {
             let target = id.and_then(|id| {
-                let target = self
-                    .tensors
-                    .targets
-                    .iter_mut()
-                    .find(|(other, _)| *other == id);
-                target.and_then(|(_, target)| target.take())
+                let place = self.tensors.target(id)?;
+                self.tensors.targets[place].1.take()
             });
             slots.push(Slot::new(wanted, target));
         }
@@ -193,7 +186,7 @@ impl<'v> Values<'v> {
             .map(|(id, dies)| *dies && id.is_some_and(|id| self.tensors.computed[id].is_some()))
             .collect();
         let mut outputs = Outputs::new(&mut slots, self.memory).with_dying(&dying);
-        let ran = node.operator.run(&views, &mut outputs);
+        let ran = allocate::attempt(|| node.operator.run(&views, &mut outputs));
         let ran = ran.map_err(|error| {
             let shown = views[..node.own]
                 .iter()
@@ -218,11 +211,8 @@ impl<'v> Values<'v> {
     }
 
     fn put_back(&mut self, id: ValueId, target: TensorViewMut<'v>) {
-        for (other, place) in &mut self.tensors.targets {
-            if *other == id {
-                *place = Some(target);
-                return;
-            }
+        if let Some(place) = self.tensors.target(id) {
+            self.tensors.targets[place].1 = Some(target);
         }
     }
 
@@ -255,28 +245,12 @@ impl<'v> Values<'v> {
         Ok(())
     }
 
-    /// The results; one that is not a node's, or that is asked for twice, is copied.
-    pub(super) fn results(self, ids: &[ValueId]) -> Vec<Tensor> {
-        let mut results = Vec::with_capacity(ids.len());
-        for (index, &id) in ids.iter().enumerate() {
-            let again = ids[index + 1..].contains(&id);
-            results.push(match self.tensors.computed[id].take() {
-                Some(tensor) if !again => tensor,
-                other => {
-                    self.tensors.computed[id] = other;
-                    self.tensors.view(id).into_tensor()
-                }
-            });
-        }
-        results
-    }
-
-    /// As [`Values::results`], for a run that goes on: copies count as its memory.
-    pub(super) fn results_within(self, ids: &[ValueId]) -> Result<Vec<Tensor>, OpError> {
-        let mut results = Vec::with_capacity(ids.len());
-        for (index, &id) in ids.iter().enumerate() {
-            let again = ids[index + 1..].contains(&id);
-            if let Some(tensor) = self.tensors.computed[id].take_if(|_| !again) {
+    /// The results of a plan; one that is not a node's, or that is asked for again, is copied, which counts as memory of
+    /// the run.
+    pub(super) fn results(self, plan: &Plan) -> Result<Vec<Tensor>, OpError> {
+        let mut results = Vec::with_capacity(plan.results.len());
+        for &(id, last) in &plan.results {
+            if let Some(tensor) = self.tensors.computed[id].take_if(|_| last) {
                 results.push(tensor);
                 continue;
             }
@@ -297,6 +271,12 @@ impl Drop for Values<'_> {
 }
 
 impl Tensors<'_> {
+    /// The place of the caller's buffer for a value, if it has given one.
+    fn target(&self, id: ValueId) -> Option<usize> {
+        let place = self.targets.binary_search_by_key(&id, |(other, _)| *other);
+        place.ok()
+    }
+
     fn view(&self, id: ValueId) -> TensorView<'_> {
         if let Some(tensor) = &self.computed[id] {
             return tensor.as_view();
@@ -304,10 +284,8 @@ impl Tensors<'_> {
         if let Ok(place) = self.inputs.binary_search_by_key(&id, |(other, _)| *other) {
             return self.inputs[place].1.reborrow();
         }
-        for (other, target) in &self.targets {
-            if let (true, Some(target)) = (*other == id, target) {
-                return target.as_view();
-            }
+        if let Some((_, Some(target))) = self.target(id).map(|place| &self.targets[place]) {
+            return target.as_view();
         }
         match &self.constants[id] {
             Some(tensor) => tensor.as_view(),

@@ -12,6 +12,7 @@ use std::path::{Component, Path, PathBuf};
 use bytes::Bytes;
 
 use super::proto::TensorProto;
+use crate::allocate::Refused;
 use crate::error::{OpError, Quoted, Remedy};
 
 /// Where external data come from: the memory of the caller, and the folder of the model if it came from one.
@@ -98,7 +99,7 @@ impl Folder {
         enough(bytes.checked_sub(entries.offset), bytes)?;
         let mut data = Vec::new();
         data.try_reserve_exact(wanted)
-            .map_err(|error| fail(error.to_string()))?;
+            .map_err(|_| Refused::new::<u8>(wanted))?;
         file.seek(SeekFrom::Start(entries.offset))
             .and_then(|_| file.take(wanted as u64).read_to_end(&mut data))
             .map_err(|error| fail(error.to_string()))?;

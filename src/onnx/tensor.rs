@@ -7,6 +7,7 @@ use num_complex::Complex;
 use super::external::Folder;
 use super::proto::tensor_proto::DataLocation;
 use super::proto::{SparseTensorProto, TensorProto};
+use crate::allocate;
 use crate::error::OpError;
 use crate::tensor::{
     DType, Data, Element, F4E2M1, F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, F8E8M0, I2, I4, Shape,
@@ -31,7 +32,7 @@ macro_rules! raw_number {
 
             fn read(bytes: &[u8], _: usize) -> Result<Vec<Self>, OpError> {
                 let (chunks, _) = bytes.as_chunks();
-                Ok(chunks.iter().map(|chunk| <$type>::from_le_bytes(*chunk)).collect())
+                Ok(allocate::collected(chunks.iter().map(|chunk| <$type>::from_le_bytes(*chunk))))
             }
 
             fn write(elements: &[Self], bytes: &mut Vec<u8>) {
@@ -69,7 +70,7 @@ macro_rules! raw_byte {
             const BITS: usize = 8;
 
             fn read(bytes: &[u8], _: usize) -> Result<Vec<Self>, OpError> {
-                Ok(bytes.iter().map(|&byte| <$type>::from_bits(byte)).collect())
+                Ok(allocate::collected(bytes.iter().map(|&byte| <$type>::from_bits(byte))))
             }
 
             fn write(elements: &[Self], bytes: &mut Vec<u8>) {
@@ -88,12 +89,10 @@ macro_rules! raw_packed {
 
             fn read(bytes: &[u8], len: usize) -> Result<Vec<Self>, OpError> {
                 const PER_BYTE: usize = 8 / $bits;
-                Ok((0..len)
-                    .map(|at| {
-                        let byte = bytes[at / PER_BYTE] >> (at % PER_BYTE * $bits);
-                        <$type>::from_bits(byte & (u8::MAX >> (8 - $bits)))
-                    })
-                    .collect())
+                Ok(allocate::collected((0..len).map(|at| {
+                    let byte = bytes[at / PER_BYTE] >> (at % PER_BYTE * $bits);
+                    <$type>::from_bits(byte & (u8::MAX >> (8 - $bits)))
+                })))
             }
 
             fn write(elements: &[Self], bytes: &mut Vec<u8>) {
@@ -116,7 +115,7 @@ impl Raw for bool {
     const BITS: usize = 8;
 
     fn read(bytes: &[u8], _: usize) -> Result<Vec<Self>, OpError> {
-        bytes.iter().map(|&byte| truth(byte.into())).collect()
+        allocate::collected_or(bytes.iter().map(|&byte| truth(byte.into())))
     }
 
     fn write(elements: &[Self], bytes: &mut Vec<u8>) {
@@ -137,7 +136,7 @@ fn truth(number: i64) -> Result<bool, OpError> {
 
 fn pairs<T: Copy>(parts: &[T]) -> Vec<Complex<T>> {
     let (pairs, _) = parts.as_chunks();
-    pairs.iter().map(|&[re, im]| Complex { re, im }).collect()
+    allocate::collected(pairs.iter().map(|&[re, im]| Complex { re, im }))
 }
 
 /// Decodes a tensor whose data are in the message or beneath `folder`.
@@ -216,20 +215,20 @@ struct Source<'a> {
 impl Source<'_> {
     fn read(&self, field: &str) -> Result<Data, OpError> {
         match self.dtype {
-            DType::F32 => self.values(field, |proto| Ok(proto.float_data.clone())),
-            DType::F64 => self.values(field, |proto| Ok(proto.double_data.clone())),
+            DType::F32 => self.values(field, |proto| Ok(allocate::copied(&proto.float_data))),
+            DType::F64 => self.values(field, |proto| Ok(allocate::copied(&proto.double_data))),
             DType::C64 => self.values(field, |proto| Ok(pairs(whole_pairs(&proto.float_data)?))),
             DType::C128 => self.values(field, |proto| Ok(pairs(whole_pairs(&proto.double_data)?))),
-            DType::I64 => self.values(field, |proto| Ok(proto.int64_data.clone())),
-            DType::U64 => self.values(field, |proto| Ok(proto.uint64_data.clone())),
+            DType::I64 => self.values(field, |proto| Ok(allocate::copied(&proto.int64_data))),
+            DType::U64 => self.values(field, |proto| Ok(allocate::copied(&proto.uint64_data))),
             DType::U32 => self.values::<u32>(field, |proto| narrow(&proto.uint64_data)),
-            DType::I32 => self.values(field, |proto| Ok(proto.int32_data.clone())),
+            DType::I32 => self.values(field, |proto| Ok(allocate::copied(&proto.int32_data))),
             DType::I16 => self.values::<i16>(field, |proto| narrow(&proto.int32_data)),
             DType::I8 => self.values::<i8>(field, |proto| narrow(&proto.int32_data)),
             DType::U16 => self.values::<u16>(field, |proto| narrow(&proto.int32_data)),
             DType::U8 => self.values::<u8>(field, |proto| narrow(&proto.int32_data)),
             DType::Bool => self.values(field, |proto| {
-                proto.int32_data.iter().map(|&x| truth(x.into())).collect()
+                allocate::collected_or(proto.int32_data.iter().map(|&x| truth(x.into())))
             }),
             DType::F16 => self.values(field, |proto| bits(&proto.int32_data, f16::from_bits)),
             DType::BF16 => self.values(field, |proto| bits(&proto.int32_data, bf16::from_bits)),
@@ -299,7 +298,7 @@ impl Source<'_> {
             String::from_utf8(bytes.to_vec())
                 .map_err(|_| OpError::invalid("", "holds a string that is not UTF-8"))
         };
-        self.proto.string_data.iter().map(text).collect()
+        allocate::collected_or(self.proto.string_data.iter().map(text))
     }
 
     fn checked<T: Element>(&self, elements: Vec<T>) -> Result<Data, OpError> {
@@ -340,16 +339,14 @@ fn whole_pairs<T>(parts: &[T]) -> Result<&[T], OpError> {
 
 /// Numbers from a wider field; one that does not fit is an error.
 fn narrow<W: Copy + TryInto<N> + std::fmt::Display, N>(wide: &[W]) -> Result<Vec<N>, OpError> {
-    wide.iter()
-        .map(|&number| {
-            number.try_into().map_err(|_| {
-                OpError::invalid(
-                    "",
-                    format!("holds {number}, out of the range of its data type"),
-                )
-            })
+    allocate::collected_or(wide.iter().map(|&number| {
+        number.try_into().map_err(|_| {
+            OpError::invalid(
+                "",
+                format!("holds {number}, out of the range of its data type"),
+            )
         })
-        .collect()
+    }))
 }
 
 /// 16-bit floats by their bits; a sign-extended pattern is accepted.
@@ -358,7 +355,9 @@ fn bits<T>(wide: &[i32], from_bits: impl Fn(u16) -> T) -> Result<Vec<T>, OpError
         .iter()
         .find(|&&bits| (bits >> 16) != 0 && (bits >> 15) != -1)
     {
-        None => Ok(wide.iter().map(|&bits| from_bits(bits as u16)).collect()),
+        None => Ok(allocate::collected(
+            wide.iter().map(|&bits| from_bits(bits as u16)),
+        )),
         Some(bits) => Err(OpError::invalid(
             "",
             format!("holds {bits}, which is no 16-bit pattern"),
@@ -393,7 +392,7 @@ pub(crate) fn decode_sparse(
     };
     let wrong_type = || OpError::invalid("", "is a sparse tensor whose indices are not i64");
     let indices = indices.as_slice::<i64>().ok_or_else(wrong_type)?;
-    let mut positions = Vec::with_capacity(count);
+    let mut positions = allocate::with_capacity(count);
     for at in 0..count {
         let coordinates = match per_axis {
             true => &indices[at * shape.len()..][..shape.len()],

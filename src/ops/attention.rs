@@ -13,10 +13,12 @@ use ndarray::ArrayViewMut2;
 
 use super::convert::Numeric;
 use super::{Fact, Inputs, Op, Operator, Outputs, elementwise, fact, required};
+use crate::allocate;
 use crate::error::OpError;
 use crate::gemm::{self, Sum};
 use crate::onnx::attributes::Attributes;
 use crate::simd::Simd;
+use crate::stop;
 use crate::tensor::{DType, Rounding, Shape, TensorView, dispatch};
 use heads::{Heads, Sizes};
 use mask::Mask;
@@ -131,10 +133,10 @@ impl Attention {
             mask: &mask,
         };
         let mixed_len = sizes.queries * sizes.value_size;
-        let mut mixed = vec![S::ZERO; sizes.batch * sizes.heads * mixed_len];
+        let mut mixed = allocate::filled(S::ZERO, sizes.batch * sizes.heads * mixed_len);
         if mixed_len > 0 {
             elementwise::slabs(&mut mixed, mixed_len, rows, |head, mixed| {
-                let mut scores = vec![S::ZERO; rows];
+                let mut scores = allocate::filled(S::ZERO, rows);
                 self.scores(&operands, head, Stage::Softmax, sizes, &mut scores);
                 let values_len = sizes.keys * sizes.value_size;
                 let values = &values[sizes.key_head(head) * values_len..][..values_len];
@@ -158,7 +160,7 @@ impl Attention {
         if outputs.wanted(3) {
             let scores_shape = scores_shape?;
             outputs.check_scratch(scores_shape.elements().saturating_mul(size_of::<S>()))?;
-            let mut all = vec![S::ZERO; scores_shape.elements()];
+            let mut all = allocate::filled(S::ZERO, scores_shape.elements());
             if rows > 0 {
                 elementwise::slabs(&mut all, rows, rows, |head, scores| {
                     self.scores(&operands, head, self.stage, sizes, scores);
@@ -198,8 +200,11 @@ impl Attention {
         if stage == Stage::Product || sizes.keys == 0 {
             return;
         }
-        let mut row = vec![0.0; sizes.keys];
+        let mut row = allocate::filled(0.0, sizes.keys);
         for (query, scores) in scores.chunks_mut(sizes.keys).enumerate() {
+            if stop::is_set() {
+                return;
+            }
             for (key, (wide, score)) in row.iter_mut().zip(&*scores).enumerate() {
                 *wide = score.to_f64();
                 if self.softcap > 0.0 {

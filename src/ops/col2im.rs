@@ -8,9 +8,11 @@ use half::{bf16, f16};
 use num_complex::Complex;
 
 use super::{Fact, Inputs, Known, Op, Operator, Outputs, axes, elements, fact, required};
+use crate::allocate;
 use crate::conv::add;
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
+use crate::stop;
 use crate::tensor::{Element, dispatch};
 use crate::window::{Axes, Window};
 
@@ -94,8 +96,9 @@ impl Col2Im {
             return Ok(());
         }
         let columns = x.len() / (shape[0] * shape[1]);
-        let mut sums = vec![T::Sum::default(); plane];
+        let mut sums = allocate::filled(T::Sum::default(), plane);
         for (index, y) in y.chunks_mut(plane).enumerate() {
+            stop::check()?;
             sums.fill(T::Sum::default());
             let columns = &x[index * columns..][..columns];
             add(columns, &axes, &mut sums, T::plus);

@@ -5,6 +5,7 @@
 
 use super::layout::{Blocks, relocate};
 use super::{Fact, Inputs, Op, Operator, Outputs, axes, elements, required};
+use crate::allocate;
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{DType, Element, Shape, Visitor};
@@ -74,15 +75,15 @@ impl Operator for Compress {
                 format!("is true, and the axis has {size} elements"),
             ));
         }
-        let selected: Vec<usize> = (0..size.min(condition.len()))
-            .filter(|&at| condition[at])
-            .collect();
+        let selected =
+            allocate::gathered((0..size.min(condition.len())).filter(|&at| condition[at]));
         shape[axis] = selected.len();
         let outer: usize = shape[..axis].iter().product();
         let block: usize = shape[axis + 1..].iter().product();
         outputs.check_scratch((outer * selected.len()).saturating_mul(size_of::<usize>()))?;
         let row = |row: usize| selected.iter().map(move |at| (row * size + at) * block);
-        let starts = (0..outer).flat_map(row).collect();
+        let mut starts = allocate::with_capacity(outer * selected.len());
+        starts.extend((0..outer).flat_map(row));
         relocate(
             input,
             &Blocks { starts, block },
@@ -140,7 +141,7 @@ impl Visitor for Places {
 
     fn visit<T: Element>(self, data: &[T]) -> Vec<usize> {
         let zero = T::default();
-        (0..data.len()).filter(|&at| data[at] != zero).collect()
+        allocate::gathered((0..data.len()).filter(|&at| data[at] != zero))
     }
 }
 

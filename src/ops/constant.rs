@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::{Fact, Inputs, Op, Operator, Outputs};
+use crate::allocate;
 use crate::error::{OpError, listed};
 use crate::onnx::attributes::Attributes;
 use crate::tensor::Tensor;
@@ -37,7 +38,10 @@ impl Constant {
             given.push(("value_int", Tensor::new(&[], vec![value])?));
         }
         if let Some(values) = attributes.ints("value_ints") {
-            given.push(("value_ints", Tensor::new(&[values.len()], values.to_vec())?));
+            given.push((
+                "value_ints",
+                Tensor::new(&[values.len()], allocate::copied(values))?,
+            ));
         }
         if let Some(value) = attributes.float("value_float") {
             given.push(("value_float", Tensor::new(&[], vec![value])?));
@@ -45,7 +49,7 @@ impl Constant {
         if let Some(values) = attributes.floats("value_floats") {
             given.push((
                 "value_floats",
-                Tensor::new(&[values.len()], values.to_vec())?,
+                Tensor::new(&[values.len()], allocate::copied(values))?,
             ));
         }
         if let Some(value) = attributes.string("value_string")? {

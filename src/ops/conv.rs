@@ -10,6 +10,7 @@ use half::{bf16, f16};
 use super::convolution::{Convolution, check_each};
 use super::number::Float;
 use super::{Absorbed, Fact, Follow, Inputs, Known, Op, Operator, Outputs, elements, required};
+use crate::allocate;
 use crate::conv::{Sizes, Weights, convolve, winograd};
 use crate::error::OpError;
 use crate::gemm::{Activation, Factor, Finish};
@@ -106,13 +107,17 @@ impl Conv {
         let w = inputs.get(1)?.as_ref()?.value.as_ref()?;
         let outputs = w.shape()[0];
         let bias = match inputs.get(2).and_then(Option::as_ref) {
-            None => vec![0.0; outputs],
-            Some(bias) => bias.value.as_ref()?.as_slice::<f32>()?.to_vec(),
+            None => allocate::filled(0f32, outputs),
+            Some(bias) => bias
+                .value
+                .as_ref()?
+                .as_slice::<f32>()
+                .map(allocate::copied)?,
         };
         if [factors.len(), summands.len(), bias.len()] != [outputs; 3] {
             return None;
         }
-        let mut weights = w.as_slice::<f32>()?.to_vec();
+        let mut weights = w.as_slice::<f32>().map(allocate::copied)?;
         let each = (weights.len() / outputs.max(1)).max(1);
         for (weights, factor) in weights.chunks_mut(each).zip(factors) {
             for weight in weights {

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use super::convolution::{Convolution, check_each};
 use super::{Fact, Inputs, Known, Op, Operator, Outputs, axes, elements, required};
+use crate::allocate;
 use crate::conv::convolve;
 use crate::error::OpError;
 use crate::gemm::Finish;
@@ -47,8 +48,8 @@ impl QLinearConv {
 /// The elements of 8-bit integers.
 fn bytes(x: &TensorView<'_>) -> Vec<i32> {
     match x.as_slice::<u8>() {
-        Some(x) => x.iter().copied().map(i32::from).collect(),
-        None => elements::<i8>(x).iter().copied().map(i32::from).collect(),
+        Some(x) => allocate::collected(x.iter().copied().map(i32::from)),
+        None => allocate::collected(elements::<i8>(x).iter().copied().map(i32::from)),
     }
 }
 
@@ -106,7 +107,7 @@ impl Convolution {
             convolve(&sizes, &x, &w, None, bias, Finish::NONE, y);
             return Ok(Cow::Borrowed(y));
         }
-        let mut y = vec![0; shape.elements()];
+        let mut y = allocate::filled(0, shape.elements());
         convolve(&sizes, &x, &w, None, bias, Finish::NONE, &mut y);
         Ok(Cow::Owned(y))
     }
@@ -176,10 +177,11 @@ impl Operator for QLinearConv {
         let sums = sums.into_owned();
         let one = |view: &TensorView<'_>| f64::from(elements::<f32>(view)[0]);
         let factor = one(x_scale) / one(y_scale);
-        let factors: Vec<f64> = elements::<f32>(w_scale)
-            .iter()
-            .map(|&scale| f64::from(scale) * factor)
-            .collect();
+        let factors: Vec<f64> = allocate::collected(
+            elements::<f32>(w_scale)
+                .iter()
+                .map(|&scale| f64::from(scale) * factor),
+        );
         let zero_point = f64::from(bytes(y_zero_point)[0]);
         dispatch!(y_zero_point.dtype(), T in [u8, i8] => {
             let y = outputs.make::<T>(&shape)?;

@@ -11,6 +11,7 @@ mod numeric;
 
 use super::number::BLOCK;
 use super::{Outputs, elements, elementwise};
+use crate::allocate;
 use crate::error::{OpError, Quoted};
 use crate::tensor::{DType, Rounding, Scalar, Shape, TensorView};
 use numeric::Kind;
@@ -180,7 +181,7 @@ pub(super) fn widened(
 ) -> Result<Vec<f64>, OpError> {
     let len = x.shape().elements();
     outputs.check_scratch(len.saturating_mul(size_of::<f64>()))?;
-    let mut values = vec![0.0; len];
+    let mut values = allocate::filled(0.0, len);
     wide(x)?(0, &mut values);
     Ok(values)
 }

@@ -11,6 +11,7 @@ use super::axes;
 use super::convert::{Numeric, one};
 use super::number::{Float, Integer, is_float};
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
+use crate::allocate;
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{Element, TensorView, dispatch};
@@ -100,7 +101,7 @@ impl Cumulate {
         let x = elements::<T>(x);
         elementwise::slabs(y, len, len, |slab, y| {
             let x = &x[slab * len..];
-            let mut accs = vec![steps.start; inner];
+            let mut accs = allocate::filled(steps.start, inner);
             for index in 0..size {
                 let row = if self.reverse {
                     size - 1 - index

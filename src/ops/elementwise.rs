@@ -195,7 +195,7 @@ pub(super) fn parts<T: Send>(y: &mut [T], len: usize, run: &(dyn Fn(usize, &mut 
     if y.len() <= len {
         return run(0, y);
     }
-    let stop = Installed::here();
+    let stop = Installed::hand_over();
     y.par_chunks_mut(len).enumerate().for_each(|(index, y)| {
         if let Some(_entered) = stop.enter() {
             run(index * len, y);

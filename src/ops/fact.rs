@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::allocate;
 use crate::error::OpError;
 use crate::tensor::{DType, Shape, Tensor, TensorView};
 
@@ -85,8 +86,8 @@ impl Fact {
     pub(crate) fn integers(&self) -> Option<Vec<i64>> {
         let value = self.value.as_ref()?;
         match value.as_slice::<i32>() {
-            Some(values) => Some(values.iter().copied().map(i64::from).collect()),
-            None => value.as_slice::<i64>().map(<[i64]>::to_vec),
+            Some(values) => Some(allocate::collected(values.iter().copied().map(i64::from))),
+            None => value.as_slice::<i64>().map(allocate::copied),
         }
     }
 }
@@ -107,7 +108,7 @@ impl Known {
         let fact = |(index, view): (usize, &Option<TensorView<'_>>)| {
             let view = view.as_ref()?;
             Some(match parameters.contains(&index) {
-                true => Fact::constant(Arc::new(view.reborrow().into_tensor())),
+                true => Fact::constant(Arc::new(view.copied())),
                 false => Fact::from(view),
             })
         };

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use super::indices::{Elements, Tuples, integers};
 use super::layout::{Axis, Blocks, Layout, Run, relocate, strides};
 use super::{Fact, Inputs, Known, Op, Operator, Outputs, axes, required};
+use crate::allocate;
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
 
@@ -71,7 +72,7 @@ impl Operator for Gather {
         outputs.check_output(shape.elements().saturating_mul(data.dtype().bytes()))?;
         let indices = integers(indices);
         outputs.check_scratch(indices.len().saturating_mul(size_of::<Run>()))?;
-        let mut runs = Axis::with_capacity(indices.len());
+        let mut runs = Axis::from_vec(allocate::with_capacity(indices.len()));
         for (at, &index) in indices.iter().enumerate() {
             let place = axes::place("indices", at, index, data.shape()[axis])?;
             runs.push(Run::new(1, place * stride, 0));

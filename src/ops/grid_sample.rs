@@ -12,6 +12,7 @@ use super::layout::{Mover, relocate, strides};
 use super::resize::{choice, cubic};
 use super::weighted::{Float, Weighted};
 use super::{Fact, Inputs, Known, Op, Operator, Outputs, elements, required};
+use crate::allocate;
 use crate::error::OpError;
 use crate::gemm::Sum;
 use crate::onnx::attributes::Attributes;
@@ -132,7 +133,7 @@ impl GridSample {
                 Mode::Cubic => &[-1.0, 0.0, 1.0, 2.0]
                     .map(|step: f64| (below + step, cubic((step - share).abs(), CUBIC_COEFF_A))),
             };
-            let mut wider = Vec::with_capacity(taps.len() * along.len());
+            let mut wider = allocate::with_capacity(taps.len() * along.len());
             for &(at, weight) in &taps {
                 for &(place, more) in along {
                     if let Some(place) = self.element(place, size) {
@@ -163,10 +164,10 @@ impl GridSample {
         if y.is_empty() {
             return Ok(());
         }
-        let stop = Installed::here();
+        let stop = Installed::hand_over();
         let (channels, plane) = (shape[1], points.sizes.iter().product::<usize>());
         for (image, y) in y.chunks_mut(channels * points.count).enumerate() {
-            let taps: Vec<Vec<(usize, f64)>> = points.taps(self, image).collect();
+            let taps: Vec<Vec<(usize, f64)>> = allocate::gathered(points.taps(self, image));
             y.par_chunks_mut(points.count)
                 .enumerate()
                 .for_each(|(channel, y)| {
@@ -279,10 +280,11 @@ impl Operator for GridSample {
         let shape = Known::of(inputs, &[]).shape(self)?;
         let sizes = &x.shape()[2..];
         outputs.check_scratch(grid.shape().elements().saturating_mul(2 * size_of::<f64>()))?;
-        let coordinates: Vec<f64> = grid
-            .scalars()
-            .map(|value| value.to_f64().unwrap_or(f64::NAN))
-            .collect();
+        let mut coordinates: Vec<f64> = allocate::with_capacity(grid.shape().elements());
+        coordinates.extend(
+            grid.scalars()
+                .map(|value| value.to_f64().unwrap_or(f64::NAN)),
+        );
         let points = Points {
             coordinates: &coordinates,
             count: shape[2..].iter().product(),
@@ -292,7 +294,7 @@ impl Operator for GridSample {
         if self.mode == Mode::Nearest {
             let images = (0..shape[0]).flat_map(|image| points.taps(self, image));
             let picked = Picked {
-                places: images.map(|taps| taps.first().map(|tap| tap.0)).collect(),
+                places: allocate::gathered(images.map(|taps| taps.first().map(|tap| tap.0))),
                 count: points.count,
                 channels: shape[1],
                 plane: sizes.iter().product(),

@@ -4,13 +4,15 @@ use std::borrow::Cow;
 
 use super::layout::strides;
 use super::{Fact, Outputs, axes, elements};
+use crate::allocate;
 use crate::error::OpError;
+use crate::stop;
 use crate::tensor::TensorView;
 
 /// The elements of a tensor of i32 or i64.
 pub(super) fn integers<'b>(x: &'b TensorView<'_>) -> Cow<'b, [i64]> {
     match x.as_slice::<i32>() {
-        Some(values) => Cow::Owned(values.iter().copied().map(i64::from).collect()),
+        Some(values) => Cow::Owned(allocate::collected(values.iter().copied().map(i64::from))),
         None => Cow::Borrowed(elements::<i64>(x)),
     }
 }
@@ -59,9 +61,10 @@ impl Elements<'_> {
     ) -> Result<Vec<usize>, OpError> {
         outputs.check_scratch(indices.len().saturating_mul(size_of::<usize>()))?;
         let strides = strides(self.data);
-        let mut places = Vec::with_capacity(indices.len());
+        let mut places = allocate::with_capacity(indices.len());
         let mut at = vec![0; self.shape.len()];
         for (index, &value) in indices.iter().enumerate() {
+            stop::check_step(index)?;
             let along = axes::place("indices", index, value, self.data[self.axis])?;
             let mut place = along * strides[self.axis];
             for (axis, &at) in at.iter().enumerate() {
@@ -154,8 +157,9 @@ impl Tuples<'_> {
         let batches: usize = self.shape[..self.batch].iter().product();
         let in_batch = blocks / batches.max(1);
         let step: usize = self.data[self.batch..].iter().product();
-        let mut places = Vec::with_capacity(blocks);
+        let mut places = allocate::with_capacity(blocks);
         for block in 0..blocks {
+            stop::check_step(block)?;
             let mut place = block / in_batch * step;
             for coordinate in 0..coordinates {
                 let (at, axis) = (block * coordinates + coordinate, self.batch + coordinate);

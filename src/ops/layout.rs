@@ -9,6 +9,7 @@ mod movers;
 use rayon::prelude::*;
 use smallvec::{SmallVec, smallvec};
 
+use crate::allocate;
 use crate::stop::Installed;
 use crate::tensor::Element;
 pub(super) use movers::{Blocks, Mover, relocate};
@@ -56,6 +57,9 @@ impl Run {
 
 /// An axis of the output.
 pub(super) type Axis = SmallVec<[Run; 1]>;
+
+/// Runs that memory is taken for as for all small things.
+const LISTED: usize = 16;
 
 /// The axis whose positions read `places`, or take the fill, in as few runs as that is easily done.
 pub(super) fn axis_of(places: impl Iterator<Item = Option<usize>>) -> Axis {
@@ -113,7 +117,10 @@ impl Layout {
         let mut axes: Vec<Axis> = Vec::new();
         for axis in &self.axes {
             let runs = axis.iter().copied().filter(|run| run.len > 0);
-            let mut runs: Axis = runs.collect();
+            let mut runs: Axis = match axis.len() {
+                0..=LISTED => runs.collect(),
+                _ => Axis::from_vec(allocate::gathered(runs)),
+            };
             match runs.as_mut_slice() {
                 [Run { start: None, .. }] => return None,
                 [run] => {
@@ -179,7 +186,7 @@ impl Layout {
                 let places = inner
                     .iter()
                     .flat_map(|run| (0..run.len).map(|index| run.at(index)));
-                places.collect()
+                Some(allocate::gathered(places.map_while(|place| place)))
             }
             false => None,
         };
@@ -218,7 +225,7 @@ fn in_rows<T: Send>(
         return run(0, y);
     }
     let rows = (grain / width).max(1).next_multiple_of(least);
-    let stop = Installed::here();
+    let stop = Installed::hand_over();
     let chunks = y.par_chunks_mut(rows * width).enumerate();
     chunks.for_each(|(chunk, y)| {
         if let Some(_entered) = stop.enter() {

@@ -9,6 +9,7 @@ use super::around::Around;
 use super::axes;
 use super::convert::Numeric;
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
+use crate::allocate;
 use crate::error::OpError;
 use crate::tensor::{Rounding, TensorView, dispatch};
 
@@ -55,7 +56,7 @@ impl LpNormalization {
         let x = elements::<T>(x);
         elementwise::slabs(y, len, len, |slab, y| {
             let x = &x[slab * len..(slab + 1) * len];
-            let mut norms = vec![0.0; inner];
+            let mut norms = allocate::filled(0.0, inner);
             for x in x.chunks(inner) {
                 for (norm, x) in norms.iter_mut().zip(x) {
                     let x = x.to_f64();

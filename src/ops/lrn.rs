@@ -6,6 +6,7 @@ use half::{bf16, f16};
 
 use super::convert::Numeric;
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
+use crate::allocate;
 use crate::error::OpError;
 use crate::tensor::{Rounding, TensorView, dispatch};
 
@@ -58,7 +59,7 @@ impl Lrn {
             let channel = index % channels;
             let first = index - channel.min(before);
             let last = index + after.min(channels - 1 - channel);
-            let mut sums = vec![0.0; plane];
+            let mut sums = allocate::filled(0.0, plane);
             for x in x[first * plane..(last + 1) * plane].chunks(plane) {
                 for (sum, x) in sums.iter_mut().zip(x) {
                     *sum += x.to_f64() * x.to_f64();

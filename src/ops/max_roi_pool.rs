@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::roi::{self, rounded};
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, fact, required};
+use crate::allocate;
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
 use crate::pooling::{MaxElement, SumElement};
@@ -58,17 +59,17 @@ impl MaxRoiPool {
         };
         outputs.check_scratch(rois.shape()[0].saturating_mul(size_of::<([f64; 5], Region)>()))?;
         let rows = roi::rows::<5, T>(rois)?;
-        let regions = rows
-            .iter()
-            .enumerate()
-            .map(|(at, row)| self.region::<T>(at, row, batch))
-            .collect::<Result<Vec<Region>, _>>()?;
+        let regions: Vec<Region> = allocate::collected_or(
+            rows.iter()
+                .enumerate()
+                .map(|(at, row)| self.region::<T>(at, row, batch)),
+        )?;
         let x = elements::<T>(x);
         let y = outputs.make(&shape)?;
         if y.is_empty() {
             return Ok(());
         }
-        let ([rows, columns], stop) = (self.pooled_shape, Installed::here());
+        let ([rows, columns], stop) = (self.pooled_shape, Installed::hand_over());
         y.par_chunks_exact_mut(rows * columns)
             .enumerate()
             .with_min_len((roi::GRAIN / (rows * columns)).max(1))

@@ -4,6 +4,7 @@
 //! Of equal scores the first counts more; a box with a score of NaN is never taken.
 
 use super::{Fact, Inputs, Op, Operator, Outputs, axes, elements, required};
+use crate::allocate;
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
 use crate::stop;
@@ -137,18 +138,17 @@ impl Operator for NonMaxSuppression {
         )?;
         let mut selected: Vec<i64> = Vec::new();
         for image in 0..images {
-            let corners: Vec<Corners> = boxes[image * count * 4..][..count * 4]
-                .chunks(4)
-                .map(|numbers| self.corners(numbers))
-                .collect();
+            let boxes = boxes[image * count * 4..][..count * 4].chunks(4);
+            let corners: Vec<Corners> =
+                allocate::collected(boxes.map(|numbers| self.corners(numbers)));
             for class in 0..classes {
                 let scores = &scores[(image * classes + class) * count..][..count];
                 let passes = |&index: &usize| match score_threshold {
                     Some(threshold) => scores[index] > threshold,
                     None => !scores[index].is_nan(),
                 };
-                let mut order: Vec<usize> = (0..count).filter(passes).collect();
-                order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+                let mut order: Vec<usize> = allocate::gathered((0..count).filter(passes));
+                order.sort_unstable_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
                 let mut taken: Vec<usize> = Vec::new();
                 for index in order {
                     if taken.len() >= most || stop::is_set() {
@@ -157,8 +157,10 @@ impl Operator for NonMaxSuppression {
                     let apart =
                         |&other: &usize| corners[index].overlap(&corners[other]) <= iou_threshold;
                     if taken.iter().all(apart) {
-                        taken.push(index);
-                        selected.extend([image as i64, class as i64, index as i64]);
+                        allocate::push(&mut taken, index);
+                        for part in [image, class, index] {
+                            allocate::push(&mut selected, part as i64);
+                        }
                     }
                 }
             }

@@ -12,6 +12,7 @@ mod mean_variance;
 
 use super::convert::{Numeric, Wide};
 use super::elementwise;
+use crate::allocate;
 use crate::tensor::Rounding;
 
 pub(super) use batch::BATCH_NORMALIZATION;
@@ -95,7 +96,7 @@ fn normalize<Y: Numeric>(
     let piece = scale.piece.min(bias.piece).min(len);
     let together = len.saturating_mul((GRAIN / len).max(1));
     elementwise::parts(y, together, &|start, y| {
-        let mut wide = vec![0.0; len];
+        let mut wide = allocate::filled(0.0, len);
         for (index, y) in y.chunks_mut(len).enumerate() {
             let start = start + index * len;
             read(start, &mut wide);

@@ -4,8 +4,10 @@
 //! Indices that are not integers are cut off; those outside the depth switch nothing on.
 
 use super::{Fact, Inputs, Known, Op, Operator, Outputs, axes, required};
+use crate::allocate;
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
+use crate::stop;
 use crate::tensor::{Element, Scalar, Shape, ShapeError, Visitor};
 
 pub(super) const ONE_HOT: Op = Op {
@@ -86,9 +88,10 @@ impl Operator for OneHot {
         )?;
         let mut hot = Vec::new();
         for (at, index) in indices.scalars().enumerate() {
+            stop::check_step(at)?;
             let index = integer(index).unwrap_or(i64::MAX);
             if let Ok(place) = axes::place("indices", at, index, depth) {
-                hot.push((at / inner * depth + place) * inner + at % inner);
+                allocate::push(&mut hot, (at / inner * depth + place) * inner + at % inner);
             }
         }
         values.visit(Switching {

@@ -1,6 +1,7 @@
 //! Where an operator puts its outputs, and the memory of a run.
 
 use super::{Inputs, required};
+use crate::allocate::Refused;
 use crate::error::{Class, OpError, Remedy};
 use crate::stop;
 use crate::tensor::{Data, Element, Shape, Tensor, TensorView, TensorViewMut, Visitor};
@@ -112,7 +113,7 @@ impl Memory {
             .try_reserve_exact(len.saturating_sub(data.len()))
             .is_err()
         {
-            return Err(OpError::memory(bytes, self.used, self.limit));
+            return Err(Refused::new::<T>(len).into());
         }
         data.resize(len, T::default());
         self.used += bytes;
@@ -148,8 +149,22 @@ impl Memory {
     /// Takes back a tensor that nobody reads any more.
     pub(crate) fn give_back(&mut self, tensor: Tensor) {
         self.release(tensor.bytes());
-        self.spares.push(tensor.into_data());
+        let data = tensor.into_data();
+        if self.spares.len() < MOST_SPARES {
+            return self.spares.push(data);
+        }
+        let smallest = self.spares.iter_mut().min_by_key(|spare| bytes(spare));
+        if let Some(smallest) = smallest.filter(|smallest| bytes(smallest) < bytes(&data)) {
+            *smallest = data;
+        }
     }
+}
+
+/// The most spare buffers: as many are looked through for each tensor.
+const MOST_SPARES: usize = 256;
+
+fn bytes(data: &Data) -> usize {
+    data.view().len().saturating_mul(data.dtype().bytes())
 }
 
 /// One output of a node.

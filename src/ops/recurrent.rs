@@ -12,6 +12,7 @@ use half::{bf16, f16};
 
 use super::weighted::Float;
 use super::{Fact, Inputs, Known, Op, Operator, Outputs, elements, fact, required, resize::choice};
+use crate::allocate;
 use crate::error::OpError;
 use crate::gemm::{Factor, Sum};
 use crate::onnx::attributes::Attributes;
@@ -180,7 +181,7 @@ impl Recurrent {
             return Ok(());
         }
         let lengths: Vec<usize> = match given(4) {
-            None => vec![time; batch],
+            None => allocate::filled(time, batch),
             Some(lens) => {
                 let lens = elements::<i32>(lens).iter().enumerate();
                 let length = |(at, &len): (usize, &i32)| match usize::try_from(len) {
@@ -190,7 +191,7 @@ impl Recurrent {
                         format!("is {len}, must be in 0..={time}"),
                     )),
                 };
-                lens.map(length).collect::<Result<_, _>>()?
+                allocate::collected_or(lens.map(length))?
             }
         };
         let (directions, gates) = (self.backward.len(), self.cell.gates());
@@ -216,22 +217,22 @@ impl Recurrent {
                 false => at * inner,
             };
             let rows = (0..outer * batch).flat_map(|at| &values[place(at)..][..inner]);
-            Some(rows.map(|x| x.widen()).collect())
+            let mut arranged = allocate::with_capacity(outer * batch * inner);
+            arranged.extend(rows.map(|x| x.widen()));
+            Some(arranged)
         };
         let x = arranged(0, time, input).unwrap_or_default();
         let state = |index: usize| {
-            let zeros = || vec![T::Sum::ZERO; directions * batch * hidden];
+            let zeros = || allocate::filled(T::Sum::ZERO, directions * batch * hidden);
             arranged(index, directions, hidden).unwrap_or_else(zeros)
         };
         let (mut h, mut c) = (state(5), state(6));
-        let mut y = vec![
-            T::Sum::ZERO;
-            if outputs.wanted(0) {
-                shapes[0].elements()
-            } else {
-                0
-            }
-        ];
+        let elements = if outputs.wanted(0) {
+            shapes[0].elements()
+        } else {
+            0
+        };
+        let mut y = allocate::filled(T::Sum::ZERO, elements);
         let states = batch * hidden;
         for (direction, &backward) in self.backward.iter().enumerate() {
             let part = |values: &'_ [T::Sum]| {

@@ -4,6 +4,7 @@
 
 use super::layout::{Blocks, relocate, strides};
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, required};
+use crate::allocate;
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
 
@@ -81,7 +82,7 @@ impl Operator for ReverseSequence {
             _ => shape[0] * shape[1],
         };
         outputs.check_scratch(blocks.saturating_mul(size_of::<usize>()))?;
-        let mut starts = Vec::with_capacity(blocks);
+        let mut starts = allocate::with_capacity(blocks);
         for index in 0..blocks {
             let place = [index / shape[1], index % shape[1]];
             let (at, len) = (place[time], lens[place[batch]] as usize);

@@ -1,6 +1,7 @@
 //! What RoiAlign and MaxRoiPool share: regions of interest, and the precision they are computed in.
 
 use super::{Fact, elements};
+use crate::allocate;
 use crate::error::OpError;
 use crate::pooling::SumElement;
 use crate::tensor::TensorView;
@@ -64,7 +65,7 @@ pub(super) fn rows<const COLUMNS: usize, T: SumElement>(
     rois: &TensorView<'_>,
 ) -> Result<Vec<[f64; COLUMNS]>, OpError> {
     let (rows, _) = elements::<T>(rois).as_chunks();
-    let rows: Vec<[f64; COLUMNS]> = rows.iter().map(|row| row.map(T::to_f64)).collect();
+    let rows: Vec<[f64; COLUMNS]> = allocate::collected(rows.iter().map(|row| row.map(T::to_f64)));
     for (at, row) in rows.iter().enumerate() {
         if let Some(column) = row.iter().position(|x| !x.is_finite()) {
             return Err(OpError::run(

@@ -14,6 +14,7 @@ use rayon::prelude::*;
 
 use super::roi::{self, rounded};
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, fact, required};
+use crate::allocate;
 use crate::error::{OpError, Quoted};
 use crate::onnx::attributes::Attributes;
 use crate::pooling::SumElement;
@@ -131,19 +132,18 @@ impl RoiAlign {
                         .saturating_mul(rayon::current_num_threads()),
                 }),
         )?;
-        let regions = roi::rows::<4, T>(rois)?
-            .iter()
-            .zip(elements::<i64>(indices))
-            .enumerate()
-            .map(|(at, (row, &index))| self.region::<T>(at, row, index, batch))
-            .collect::<Result<Vec<Region>, _>>()?;
+        let corners = roi::rows::<4, T>(rois)?;
+        let pairs = corners.iter().zip(elements::<i64>(indices)).enumerate();
+        let regions: Vec<Region> = allocate::collected_or(
+            pairs.map(|(at, (row, &index))| self.region::<T>(at, row, index, batch)),
+        )?;
         let x = elements::<T>(x);
         let y = outputs.make(&shape)?;
         if y.is_empty() || height == 0 || width == 0 {
             y.fill(T::default());
             return Ok(());
         }
-        let stop = Installed::here();
+        let stop = Installed::hand_over();
         y.par_chunks_exact_mut(plane)
             .enumerate()
             .with_min_len((roi::GRAIN / plane).max(1))

@@ -6,6 +6,7 @@ use half::{bf16, f16};
 
 use super::convert::{self, Numeric};
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
+use crate::allocate;
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{Rounding, TensorView, dispatch};
@@ -103,7 +104,7 @@ impl Rotary {
         }
         let Some(places) = inputs.get(3).and_then(Option::as_ref) else {
             return match cos.shape()[..] == [sizes.batch, sizes.length, half] {
-                true => Ok((0..count).map(|row| row * half).collect()),
+                true => Ok(allocate::collected((0..count).map(|row| row * half))),
                 false => Err(OpError::invalid(
                     "cos_cache",
                     format!(

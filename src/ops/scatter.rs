@@ -13,6 +13,7 @@ use super::indices::{Elements, Tuples, integers};
 use super::{Fact, Inputs, Op, Operator, Outputs, axes, elements, required};
 use crate::error::{OpError, Quoted};
 use crate::onnx::attributes::Attributes;
+use crate::stop;
 use crate::tensor::{Element, TensorView, Visitor, dispatch};
 
 pub(super) const SCATTER: Op = Op {
@@ -133,7 +134,9 @@ impl Scatter {
         };
         let y = outputs.make::<T>(data.shape())?;
         y.copy_from_slice(elements::<T>(data));
-        for (updates, &place) in elements::<T>(updates).chunks(block.max(1)).zip(places) {
+        let updates = elements::<T>(updates).chunks(block.max(1));
+        for (index, (updates, &place)) in updates.zip(places).enumerate() {
+            stop::check_step(index)?;
             for (y, update) in y[place..].iter_mut().zip(updates) {
                 *y = combine(*y, *update);
             }
@@ -217,7 +220,8 @@ impl Visitor for Replacement<'_, '_, '_, '_> {
         let y = self.outputs.make::<T>(self.data.shape())?;
         y.clone_from_slice(data);
         let updates = elements::<T>(self.updates).chunks(self.block.max(1));
-        for (updates, &place) in updates.zip(self.places) {
+        for (index, (updates, &place)) in updates.zip(self.places).enumerate() {
+            stop::check_step(index)?;
             y[place..][..updates.len()].clone_from_slice(updates);
         }
         Ok(())

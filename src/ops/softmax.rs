@@ -11,6 +11,7 @@ use half::{bf16, f16};
 use super::around::Around;
 use super::axes;
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
+use crate::allocate;
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{DType, Element, TensorView};
@@ -90,14 +91,14 @@ macro_rules! slab {
         $(
             /// One slab of `size` rows, each of as many columns; the columns are apart from each other.
             fn $name(kind: Kind, x: &[$type], y: &mut [$type], inner: usize) {
-                let mut max = vec![$type::NEG_INFINITY; inner];
+                let mut max = allocate::filled($type::NEG_INFINITY, inner);
                 for x in x.chunks(inner) {
                     for (max, x) in max.iter_mut().zip(x) {
                         *max = if *x > *max || x.is_nan() { *x } else { *max };
                     }
                 }
                 if let Kind::Hardmax = kind {
-                    let mut found = vec![false; inner];
+                    let mut found = allocate::filled(false, inner);
                     for (x, y) in x.chunks(inner).zip(y.chunks_mut(inner)) {
                         for (column, y) in y.iter_mut().enumerate() {
                             let is_max = x[column] == max[column] || x[column].is_nan();
@@ -107,7 +108,7 @@ macro_rules! slab {
                     }
                     return;
                 }
-                let mut sum = vec![0f64; inner];
+                let mut sum = allocate::filled(0f64, inner);
                 for (x, y) in x.chunks(inner).zip(y.chunks_mut(inner)) {
                     for (column, y) in y.iter_mut().enumerate() {
                         let below = x[column] - max[column];
@@ -133,7 +134,7 @@ slab! { f32_slab f32 f64_slab f64 }
 macro_rules! half_slab {
     ($($name:ident $type:ident)*) => {
         $(fn $name(kind: Kind, x: &[$type], y: &mut [$type], inner: usize) {
-            let (mut wide_x, mut wide_y) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+            let (mut wide_x, mut wide_y) = (allocate::filled(0.0, x.len()), allocate::filled(0.0, x.len()));
             x.convert_to_f32_slice(&mut wide_x);
             f32_slab(kind, &wide_x, &mut wide_y, inner);
             y.convert_from_f32_slice(&wide_y);

@@ -1,6 +1,7 @@
 //! What operators with a body share: results of many rounds as one tensor, and the checks of a body.
 
 use super::{Fact, Memory};
+use crate::allocate::Refused;
 use crate::error::OpError;
 use crate::model::Body;
 use crate::tensor::{DType, Data, Element, Shape, Tensor, TensorView, Visitor};
@@ -105,7 +106,7 @@ fn append(data: &mut Data, x: &Tensor, memory: &mut Memory) -> Result<(), OpErro
     memory.take(x.bytes())?;
     match x.as_view().visit(Append(data)) {
         true => Ok(()),
-        false => Err(OpError::memory(x.bytes(), 0, usize::MAX)),
+        false => Err(Refused::new::<u8>(x.bytes()).into()),
     }
 }
 

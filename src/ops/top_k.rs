@@ -9,6 +9,7 @@ use half::{bf16, f16};
 use rayon::prelude::*;
 
 use super::{Fact, Inputs, Known, Op, Operator, Outputs, axes, elements, required};
+use crate::allocate;
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
 use crate::stop::Installed;
@@ -61,9 +62,9 @@ impl TopK {
         let threads = size.saturating_mul(rayon::current_num_threads());
         let scratch = shape.elements().saturating_add(threads);
         outputs.check_scratch(scratch.saturating_mul(size_of::<usize>()))?;
-        let mut places = vec![0usize; shape.elements()];
+        let mut places = allocate::filled(0usize, shape.elements());
         if !places.is_empty() {
-            let stop = Installed::here();
+            let stop = Installed::hand_over();
             places
                 .par_chunks_mut(k)
                 .enumerate()
@@ -77,6 +78,9 @@ impl TopK {
                         let order = if self.largest { y.order(x) } else { x.order(y) };
                         order.then(a.cmp(b))
                     };
+                    if all.capacity() < size {
+                        *all = allocate::with_capacity(size);
+                    }
                     all.clear();
                     all.extend(0..size);
                     if k < size {

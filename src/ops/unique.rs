@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 
 use super::layout::{Layout, Run, relocate, strides};
 use super::{Fact, Inputs, Op, Operator, Outputs, axes, required};
+use crate::allocate;
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{DType, Element, Scalar, Shape, Visitor};
@@ -79,10 +80,10 @@ impl Visitor for Grouping {
             }
             Ordering::Equal
         };
-        let mut places: Vec<usize> = (0..self.size).collect();
-        places.sort_by(order);
+        let mut places: Vec<usize> = allocate::collected(0..self.size);
+        places.sort_unstable_by(|a, b| order(a, b).then(a.cmp(b)));
         let groups = places.chunk_by(|a, b| order(a, b) == Ordering::Equal);
-        groups.map(<[usize]>::to_vec).collect()
+        allocate::gathered(groups.map(allocate::copied))
     }
 }
 
@@ -124,14 +125,12 @@ impl Operator for Unique {
             inner: shape[axis + 1..].iter().product(),
         });
         if !self.sorted {
-            groups.sort_by_key(|group| group[0]);
+            groups.sort_unstable_by_key(|group| group[0]);
         }
         let mut layout = Layout::of(&shape);
         let stride = strides(&shape)[axis];
-        layout.axes[axis] = groups
-            .iter()
-            .map(|group| Run::new(1, group[0] * stride, 0))
-            .collect();
+        let runs = groups.iter().map(|group| Run::new(1, group[0] * stride, 0));
+        layout.axes[axis] = smallvec::SmallVec::from_vec(allocate::collected(runs));
         shape[axis] = groups.len();
         relocate(x, &layout, 0, &Shape::new(&shape)?, outputs)?;
         let list = Shape::new(&[groups.len()])?;

@@ -13,7 +13,14 @@ pub(super) fn fuse(program: &mut Program, graph: &Graph, known: &Known<'_>) {
     for at in 0..nodes.len() {
         let mut at = at;
         while let Some(next) = absorbed(program, known, &nodes, at, &readers) {
-            let (node, reader) = next;
+            let (mut node, reader) = next;
+            if let Some(before) = &mut nodes[at] {
+                node.absorbed = std::mem::take(&mut before.absorbed);
+            }
+            if let Some(next) = &mut nodes[reader] {
+                node.absorbed.push(next.name.clone());
+                node.absorbed.append(&mut next.absorbed);
+            }
             for id in nodes[at].iter().flat_map(|node| &node.outputs).flatten() {
                 readers[*id] = Readers::None;
             }
@@ -25,6 +32,9 @@ pub(super) fn fuse(program: &mut Program, graph: &Graph, known: &Known<'_>) {
     }
     program.nodes = nodes.into_iter().flatten().collect();
 }
+
+/// The most inputs of a node that another absorbs. Longer lists are not looked at, as often as there are nodes before them.
+const MOST_INPUTS: usize = 8;
 
 /// What reads a value.
 #[derive(Clone, Copy, PartialEq)]
@@ -66,6 +76,9 @@ fn absorbed(
         return None;
     };
     let next = nodes[reader].as_ref()?;
+    if next.inputs.len() > MOST_INPUTS {
+        return None;
+    }
     let wanted = |id: &&Option<ValueId>| id.is_some_and(|id| readers[id] != Readers::None);
     let result = next.outputs.first().copied().flatten()?;
     if next.outputs.iter().skip(1).any(|id| wanted(&id)) {
@@ -93,9 +106,6 @@ fn absorbed(
         inputs.resize(inputs.len().max(index + 1), None);
         inputs[index] = Some(added);
     }
-    let mut names = node.absorbed.clone();
-    names.push(next.name.clone());
-    names.extend(next.absorbed.iter().cloned());
     Some((
         Node {
             name: node.name.clone(),
@@ -105,7 +115,7 @@ fn absorbed(
             outputs: vec![Some(result)],
             exact: node.exact && next.exact,
             attributes: node.attributes.clone(),
-            absorbed: names,
+            absorbed: Vec::new(),
         },
         reader,
     ))

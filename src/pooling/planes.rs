@@ -136,7 +136,7 @@ fn run<T: Vectored + PartialEq, R: Reduction<T>>(
         }
         let job = Job {
             level: Simd::installed(),
-            stop: Installed::here(),
+            stop: Installed::hand_over(),
             geometry,
             reduction,
             x,

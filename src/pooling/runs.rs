@@ -5,6 +5,7 @@ use std::ops::{Deref, DerefMut};
 
 use super::lanes::Vectored;
 use super::reduce::Reduction;
+use crate::allocate;
 use crate::window::Axis;
 
 /// Windows that follow each other and have the same number of taps, `count`, and the same share of the divisor.
@@ -109,13 +110,16 @@ impl Runs {
                 {
                     last.windows += windows;
                 }
-                _ => runs.push(Run {
-                    window,
-                    windows,
-                    first,
-                    count,
-                    share,
-                }),
+                _ => {
+                    let run = Run {
+                        window,
+                        windows,
+                        first,
+                        count,
+                        share,
+                    };
+                    allocate::push(runs, run);
+                }
             }
             window += windows;
         }
@@ -128,11 +132,12 @@ impl Runs {
         let mut runs = Runs::none();
         for run in &self.0 {
             if let Some(run) = run.within(windows, stride) {
-                runs.0.push(Run {
+                let run = Run {
                     window: run.window - windows.0,
                     first: run.first - run.first.min(skipped),
                     ..run
-                });
+                };
+                allocate::push(&mut runs.0, run);
             }
         }
         runs

@@ -100,7 +100,7 @@ macro_rules! define_dtype {
 
             /// `len` zeros (empty strings) of type `dtype`.
             pub(crate) fn zeros(dtype: DType, len: usize) -> Data {
-                match dtype { $(DType::$variant => Data::$variant(vec![<$type>::default(); len]),)* }
+                match dtype { $(DType::$variant => Data::$variant(crate::allocate::filled(<$type>::default(), len)),)* }
             }
         }
 
@@ -129,6 +129,10 @@ macro_rules! define_dtype {
 
             pub(crate) fn part(&self, range: std::ops::Range<usize>) -> DataView<'_> {
                 match self { $(DataView::$variant(data) => DataView::$variant(Cow::Borrowed(&data[range])),)* }
+            }
+
+            pub(crate) fn copied(&self) -> Data {
+                match self { $(DataView::$variant(data) => Data::$variant(crate::allocate::copied(data)),)* }
             }
 
             pub(crate) fn into_owned(self) -> Data {

@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Frame;
+use super::{Frame, Functions, attribute_bytes};
+use crate::error::Error;
 use crate::graph::captures;
 use crate::onnx::proto::{AttributeProto, GraphProto, NodeProto};
 
@@ -62,30 +63,30 @@ impl Frame<'_> {
             };
         }
     }
-}
 
-/// Puts the attributes of a call where the body refers to them; one that the call leaves out is absent.
-pub(super) fn substitute(attributes: &HashMap<String, AttributeProto>, node: &mut NodeProto) {
-    node.attribute.retain_mut(|attribute| {
-        if attribute.ref_attr_name.is_empty() {
-            return true;
-        }
-        match attributes.get(&attribute.ref_attr_name) {
-            None => false,
-            Some(given) => {
-                let name = std::mem::take(&mut attribute.name);
-                *attribute = AttributeProto {
-                    name,
-                    ..given.clone()
-                };
-                true
+    /// Puts the attributes of the call where the body refers to them; one that the call leaves out is absent.
+    pub(super) fn substitute(
+        &self,
+        node: &mut NodeProto,
+        functions: &mut Functions<'_>,
+    ) -> Result<(), Error> {
+        for attribute in std::mem::take(&mut node.attribute) {
+            if attribute.ref_attr_name.is_empty() {
+                node.attribute.push(attribute);
+            } else if let Some(given) = self.attributes.get(&attribute.ref_attr_name) {
+                functions.take(attribute_bytes(given))?;
+                node.attribute.push(AttributeProto {
+                    name: attribute.name,
+                    ..AttributeProto::clone(given)
+                });
             }
         }
-    });
-    for graph in captures::graphs_mut(node) {
-        for node in &mut graph.node {
-            substitute(attributes, node);
+        for graph in captures::graphs_mut(node) {
+            for node in &mut graph.node {
+                self.substitute(node, functions)?;
+            }
         }
+        Ok(())
     }
 }
 

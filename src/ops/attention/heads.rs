@@ -1,6 +1,7 @@
 //! Heads: where they are in queries, keys and values.
 
 use super::PAST_KEY;
+use crate::allocate;
 use crate::error::OpError;
 use crate::gemm::Sum;
 use crate::onnx::attributes::Attributes;
@@ -209,8 +210,8 @@ impl Heads {
             _ => unreachable!("the shapes were checked"),
         };
         let before = past.map_or(0, |past| past.shape()[2]);
-        let mut gathered = Vec::with_capacity(batch * heads * (before + length) * size);
-        let mut row = vec![0.0; size];
+        let mut gathered = allocate::with_capacity(batch * heads * (before + length) * size);
+        let mut row = allocate::filled(0.0, size);
         let (read, read_past) = (convert::wide(x)?, past.map(convert::wide).transpose()?);
         for head in 0..batch * heads {
             for place in 0..before + length {
@@ -236,7 +237,7 @@ impl Heads {
         if !sizes.heads_last {
             return mixed;
         }
-        let mut scattered = Vec::with_capacity(mixed.len());
+        let mut scattered = allocate::with_capacity(mixed.len());
         for batch in 0..sizes.batch {
             for place in 0..sizes.queries {
                 for head in 0..sizes.heads {

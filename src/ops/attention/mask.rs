@@ -1,6 +1,7 @@
 //! What is added to the products of queries and keys: 0, or minus infinity where a key does not count.
 
 use super::heads::Sizes;
+use crate::allocate;
 use crate::error::OpError;
 use crate::ops::{Inputs, Outputs, convert, elements};
 use crate::tensor::TensorView;
@@ -28,7 +29,7 @@ impl Mask {
         let valid = match input(6) {
             None => None,
             Some(valid) if valid.shape().elements() == sizes.batch => {
-                Some(elements::<i64>(valid).to_vec())
+                Some(allocate::copied(elements::<i64>(valid)))
             }
             Some(valid) => {
                 return Err(OpError::invalid(
@@ -45,7 +46,7 @@ impl Mask {
                 let ahead = |valid: &i64| valid.saturating_sub(sizes.queries as i64);
                 valid.iter().map(ahead).collect()
             }
-            (past, _) => vec![past.unwrap_or(0) as i64; sizes.batch],
+            (past, _) => allocate::filled(past.unwrap_or(0) as i64, sizes.batch),
         });
         let mut mask = Mask {
             given: None,

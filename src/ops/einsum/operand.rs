@@ -4,6 +4,7 @@ use ndarray::ArrayViewMut2;
 
 use super::Term;
 use super::equation::Label;
+use crate::allocate;
 use crate::error::OpError;
 use crate::gemm::{self, Sum, matrix};
 use crate::ops::layout::{Axis, Layout, Run, strides};
@@ -21,7 +22,7 @@ pub(super) struct Operand<S> {
 impl<S: Sum> Operand<S> {
     pub(super) fn of<T: Term<Sum = S>>(x: &TensorView<'_>, labels: &[Label]) -> Operand<S> {
         Operand {
-            data: elements::<T>(x).iter().map(|x| x.widen()).collect(),
+            data: allocate::collected(elements::<T>(x).iter().map(|x| x.widen())),
             sizes: x.shape().to_vec(),
             labels: labels.to_vec(),
         }
@@ -44,7 +45,7 @@ impl<S: Sum> Operand<S> {
         let sizes: Vec<usize> = wanted.iter().map(|(_, size)| *size).collect();
         let len = Shape::new(&sizes)?.elements();
         outputs.check_scratch(len.saturating_mul(size_of::<S>()))?;
-        let mut arranged = vec![S::ZERO; len];
+        let mut arranged = allocate::filled(S::ZERO, len);
         let layout = Layout {
             axes: wanted.iter().map(axis).collect(),
         };
@@ -100,7 +101,7 @@ impl<S: Sum> Operand<S> {
         let labels = [&batch[..], &rows, &columns].concat();
         let len = count(&labels)?;
         outputs.check_scratch(len.saturating_mul(size_of::<S>()))?;
-        let mut data = vec![S::ZERO; len];
+        let mut data = allocate::filled(S::ZERO, len);
         for index in 0..if len == 0 { 0 } else { batches } {
             let c = ArrayViewMut2::from_shape((m, n), &mut data[index * m * n..][..m * n]);
             gemm::multiply(

@@ -1,6 +1,7 @@
 //! Outputs that are filled with elements of an input, whatever their type.
 
 use super::{Layout, in_rows};
+use crate::allocate;
 use crate::error::OpError;
 use crate::ops::Outputs;
 use crate::tensor::{Element, Shape, TensorView, Visitor};
@@ -54,8 +55,8 @@ pub(in crate::ops) fn relocate(
         // Strings are copied with their text, which may be repeated.
         let bytes = shape.elements().saturating_mul(size_of::<String>());
         outputs.check_output(bytes)?;
-        let lengths: Vec<u64> = strings.iter().map(|text| text.len() as u64).collect();
-        let mut copied = vec![0u64; shape.elements()];
+        let lengths: Vec<u64> = allocate::collected(strings.iter().map(|text| text.len() as u64));
+        let mut copied = allocate::filled(0u64, shape.elements());
         mover.fill(&lengths, &mut copied);
         let text = copied
             .iter()

@@ -1,6 +1,7 @@
 //! MatMulInteger, QLinearMatMul: products of quantized matrices.
 
 use super::{Stack, dims};
+use crate::allocate;
 use crate::error::OpError;
 use crate::ops::convert::{self, Numeric};
 use crate::ops::{Fact, Inputs, Op, Operator, Outputs, quantize, required};
@@ -134,7 +135,7 @@ fn product(
         a.widened(Along::Rows, outputs)?,
         b.widened(Along::Columns, outputs)?,
     );
-    let mut y = vec![0.0; stack.shape.elements()];
+    let mut y = allocate::filled(0.0, stack.shape.elements());
     stack.multiply::<f64>(&a, &b, &mut y);
     Ok(y)
 }

@@ -10,6 +10,7 @@ use half::{bf16, f16};
 
 use super::affine::{Line, affine};
 use super::{Cycle, Statistics, normalize};
+use crate::allocate;
 use crate::error::OpError;
 use crate::gemm::Activation;
 use crate::onnx::attributes::Attributes;
@@ -148,7 +149,7 @@ impl Batch {
         );
         if self.training {
             outputs.check_scratch(shape.elements().saturating_mul(size_of::<f64>()))?;
-            let mut data = vec![0.0; shape.elements()];
+            let mut data = allocate::filled(0.0, shape.elements());
             read(0, &mut data);
             let measured = (0..channels).map(|channel| measure(&data, channel, channels, places));
             let (own_means, own_variances): (Vec<f64>, Vec<f64>) = measured.unzip();
@@ -157,7 +158,7 @@ impl Batch {
                 let mix = |(given, own): (&f64, &f64)| {
                     given * self.momentum + own * (1.0 - self.momentum)
                 };
-                let mixed: Vec<f64> = given.iter().zip(own).map(mix).collect();
+                let mixed: Vec<f64> = allocate::collected(given.iter().zip(own).map(mix));
                 convert::put(index, output.dtype(), output.shape(), &mixed, outputs)?;
             }
             (means, variances) = (own_means, own_variances);

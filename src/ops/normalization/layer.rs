@@ -6,11 +6,13 @@
 use half::{bf16, f16};
 
 use super::{Cycle, Measure, Statistics, normalize};
+use crate::allocate;
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
 use crate::ops::broadcast::{self, Broadcast};
 use crate::ops::convert::{self, Numeric};
 use crate::ops::{Fact, Inputs, Op, Operator, Outputs, axes, required};
+use crate::stop;
 use crate::tensor::{DType, Shape, TensorView, dispatch};
 
 pub(in crate::ops) const LAYER_NORMALIZATION: Op = Op {
@@ -90,9 +92,11 @@ impl Layer {
             .collect();
         let shape = Shape::new(&sizes)?;
         outputs.check_scratch(2usize.saturating_mul(shape.elements() * size_of::<f64>()))?;
-        let mut wide = vec![0.0; len];
+        let mut wide = allocate::filled(0.0, len);
         let measured = (0..shape.elements()).map(|run| {
-            read(run * len, &mut wide);
+            if !stop::is_set() {
+                read(run * len, &mut wide);
+            }
             let Statistics { mean, factor } = measure(run, &wide);
             (mean, factor)
         });
@@ -136,7 +140,7 @@ fn spread(
         values[at]
     };
     Ok(Cycle {
-        values: (0..count).map(at).collect(),
+        values: allocate::collected((0..count).map(at)),
         piece: 1,
     })
 }

@@ -4,9 +4,11 @@
 
 use half::{bf16, f16};
 
+use crate::allocate;
 use crate::error::OpError;
 use crate::ops::convert::Numeric;
 use crate::ops::{Fact, Inputs, Op, Operator, Outputs, elements, reduce, required};
+use crate::stop;
 use crate::tensor::{Rounding, TensorView, dispatch};
 
 pub(in crate::ops) const MEAN_VARIANCE_NORMALIZATION: Op = Op {
@@ -58,16 +60,19 @@ impl MeanVariance {
             set
         };
         let count = (x.len() / sets) as f64;
-        let mut means = vec![0.0; sets];
+        let mut means = allocate::filled(0.0, sets);
         for (index, x) in x.iter().enumerate() {
+            stop::check_step(index)?;
             means[set_of(index)] += x.to_f64() / count;
         }
-        let mut variances = vec![0.0; sets];
+        let mut variances = allocate::filled(0.0, sets);
         for (index, x) in x.iter().enumerate() {
+            stop::check_step(index)?;
             let set = set_of(index);
             variances[set] += (x.to_f64() - means[set]).powi(2) / count;
         }
         for (index, (y, x)) in y.iter_mut().zip(x).enumerate() {
+            stop::check_step(index)?;
             let set = set_of(index);
             let normal = (x.to_f64() - means[set]) / (variances[set].sqrt() + EPSILON);
             *y = T::from_f64(normal, Rounding::default());

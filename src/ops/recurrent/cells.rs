@@ -3,6 +3,7 @@
 use ndarray::ArrayViewMut2;
 
 use super::activation::Activation;
+use crate::allocate;
 use crate::gemm::{Sum, matrix, multiply};
 use crate::ops::weighted::Float;
 use crate::simd::Simd;
@@ -105,7 +106,7 @@ impl<S: Float + Into<f64>> Direction<'_, S> {
         } = self.sizes;
         let width = self.cell.gates() * hidden;
         // What the input adds to the gates, with both biases where they only add.
-        let mut from_x = vec![S::ZERO; time * batch * width];
+        let mut from_x = allocate::filled(S::ZERO, time * batch * width);
         times(x, self.w, time * batch, input, width, &mut from_x);
         let (wb, rb) = self.b.split_at(self.b.len() / 2);
         let apart = matches!(
@@ -125,9 +126,9 @@ impl<S: Float + Into<f64>> Direction<'_, S> {
             }
         }
         let steps = self.lengths.iter().copied().max().unwrap_or(0);
-        let mut from_h = vec![S::ZERO; batch * width];
-        let mut scratch = vec![S::ZERO; batch * hidden];
-        let mut reset = vec![S::ZERO; batch * hidden];
+        let mut from_h = allocate::filled(S::ZERO, batch * width);
+        let mut scratch = allocate::filled(S::ZERO, batch * hidden);
+        let mut reset = allocate::filled(S::ZERO, batch * hidden);
         for step in 0..steps {
             if stop::is_set() {
                 break;

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::Mode;
 use super::taps::Axis;
+use crate::allocate;
 use crate::ops::weighted::{Float, Weighted};
 use crate::stop::Installed;
 
@@ -24,7 +25,7 @@ fn table<F: Float>(axis: &Axis, mode: &Mode) -> Table<F> {
             .map(|(place, weight)| (place, F::of(weight)))
             .collect()
     };
-    (0..axis.output).map(taps).collect()
+    allocate::collected((0..axis.output).map(taps))
 }
 
 /// Bytes that [`resize`] takes for itself.
@@ -59,7 +60,7 @@ pub(super) fn scratch_bytes<T: Weighted>(axes: &[Axis], mode: &Mode) -> usize {
 
 /// Resizes `x` to `y` along all axes.
 pub(super) fn resize<T: Weighted>(axes: &[Axis], mode: &Mode, x: &[T], y: &mut [T]) {
-    let mut values: Vec<T::Float> = x.iter().map(|x| x.widen()).collect();
+    let mut values: Vec<T::Float> = allocate::collected(x.iter().map(|x| x.widen()));
     let mut sizes: Vec<usize> = axes.iter().map(|axis| axis.input).collect();
     for (index, axis) in axes.iter().enumerate().rev() {
         if axis.input == axis.output && axis.scale == 1.0 && !mode.is_crop() {
@@ -69,7 +70,7 @@ pub(super) fn resize<T: Weighted>(axes: &[Axis], mode: &Mode, x: &[T], y: &mut [
         let inner = sizes[index + 1..].iter().product();
         let table = table(axis, mode);
         let fill = T::Float::of(mode.extrapolation_value);
-        let mut resized = vec![T::Float::default(); sizes.iter().product()];
+        let mut resized = allocate::filled(T::Float::default(), sizes.iter().product());
         pass(&values, axis.input, inner, &table, fill, &mut resized);
         values = resized;
     }
@@ -83,7 +84,7 @@ fn pass<F: Float>(x: &[F], input: usize, inner: usize, table: &Table<F>, fill: F
     if y.is_empty() {
         return;
     }
-    let (width, stop) = (table.len(), Installed::here());
+    let (width, stop) = (table.len(), Installed::hand_over());
     if inner == 1 {
         let rows = (GRAIN / width).max(1);
         let chunks = y
