@@ -8,8 +8,8 @@ use ndarray::{ArrayD, IxDyn};
 use crate::choices::Choices;
 use crate::limits::{Reached, check_text, within_a_second};
 
-/// The most elements of an output that is made.
-const MOST_OUTPUTS: usize = 1 << 12;
+/// The most elements of an input or output that is made.
+const MOST_ELEMENTS: usize = 1 << 12;
 
 pub(crate) fn run(data: &[u8]) -> Reached {
     let problem = problem(&mut Choices::new(data));
@@ -152,14 +152,15 @@ fn check_taps(axis: &Axis) {
 
 /// Pools little data by the window, if the output is small too.
 fn pool(problem: &Problem) -> Reached {
-    let small = |dims: &[usize], most: usize| {
+    let output = problem.output_shape().expect("the sizes were as wanted");
+    let is_small = |dims: &[usize]| {
+        // Sizes that no memory holds are refused even where another one is 0.
         let product = dims
             .iter()
-            .try_fold(1usize, |product, &dim| product.checked_mul(dim));
-        product.is_some_and(|product| product <= most)
+            .try_fold(1usize, |product, &dim| product.checked_mul(dim.max(1)));
+        product.is_some_and(|product| product <= MOST_ELEMENTS)
     };
-    let output = problem.output_shape().expect("the sizes were as wanted");
-    if !small(&problem.shape, MOST_OUTPUTS) || !small(&output, MOST_OUTPUTS) {
+    if !is_small(&problem.shape) || !is_small(&output) {
         return Reached::Loaded;
     }
     let elements: usize = problem.shape.iter().product();

@@ -1,7 +1,7 @@
 //! MaxUnpool with any indices: the elements where the indices say, or an error before anything is written; and MaxPool
 //! undone by it.
 
-use linn::{Class, DType, Model, Tensor};
+use linn::{DType, Model, Tensor};
 
 use crate::choices::Choices;
 use crate::limits::{Reached, check_error, check_model, options, within_a_second};
@@ -35,9 +35,14 @@ pub(crate) fn run(data: &[u8]) -> Reached {
         Some(shape) => shape.iter().map(|&size| i128::from(size)).collect(),
         None => inferred(&dims, &kernel, &strides, &pads),
     };
-    let len = output
-        .iter()
-        .try_fold(1i128, |len: i128, &size| len.checked_mul(size));
+    let product = |least: i128| {
+        let sizes = output.iter().map(|&size: &i128| size.max(least));
+        sizes.fold(Some(1i128), |product, size| product?.checked_mul(size))
+    };
+    let len = product(i128::MIN);
+    // Sizes that no memory holds are refused even where another one is 0.
+    let reach = product(1);
+    let is_large = reach.is_none_or(|reach| reach > 1 << 20);
     // Indices of the output's elements, most of the time.
     let elements: usize = dims.iter().product();
     let most = len.unwrap_or(0).clamp(1, 256) as i64;
@@ -73,10 +78,7 @@ pub(crate) fn run(data: &[u8]) -> Reached {
         Ok(model) => model,
         Err(error) => {
             check_error(&error);
-            assert!(
-                !is_valid || error.class() == Class::Limit || len.is_none_or(|len| len > 1 << 20),
-                "{error}"
-            );
+            assert!(!is_valid || is_large, "{error}");
             return Reached::Refused;
         }
     };
@@ -85,7 +87,6 @@ pub(crate) fn run(data: &[u8]) -> Reached {
     match result {
         Err(error) => {
             check_error(&error);
-            let is_large = len.is_none_or(|len| len > 1 << 20);
             let is_right = is_valid && indices.iter().all(is_inside) && !is_large;
             assert!(!is_right, "{error}");
             Reached::Loaded
