@@ -28,6 +28,8 @@ mod structured;
 mod tensor_io;
 #[path = "../fuzz/targets/unpool_indices.rs"]
 mod unpool_indices;
+#[path = "../fuzz/targets/values.rs"]
+mod values;
 
 #[path = "pooling/check.rs"]
 #[allow(dead_code, reason = "the targets use a part of it")]

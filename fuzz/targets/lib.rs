@@ -15,6 +15,7 @@ mod choices;
 mod limits;
 mod operators;
 mod structured;
+mod values;
 
 #[path = "../../tests/pooling/check.rs"]
 #[allow(dead_code, reason = "tests use more of it")]
