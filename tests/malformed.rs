@@ -440,3 +440,14 @@ fn broken_tensor_files() {
         }
     }
 }
+
+/// The decoder ends its sentence with a line break.
+#[test]
+#[cfg(feature = "image")]
+fn a_picture_without_anything_between_its_ends() {
+    let bytes = [0xff, 0xd8, 0xff, 0xd8, 0xff, 0xd9];
+    let picture = linn::picture::Picture::decode(&bytes, 1 << 20);
+    let text = picture.err().expect("it has no pixels").to_string();
+    assert!(text.contains("Not enough bytes"), "{text}");
+    assert!(!text.contains(char::is_control), "{text:?}");
+}

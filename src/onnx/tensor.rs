@@ -148,7 +148,14 @@ pub(crate) fn decode(proto: &TensorProto, folder: &Folder) -> Result<Tensor, OpE
     if proto.segment.is_some() {
         return Err(OpError::unsupported("a tensor in segments"));
     }
-    let external = proto.data_location == Some(DataLocation::External as i32);
+    let location = proto.data_location.unwrap_or_default();
+    let external = match DataLocation::try_from(location) {
+        Ok(location) => location == DataLocation::External,
+        Err(_) => {
+            let reason = format!("has the unknown data location {location}");
+            return Err(OpError::invalid("", reason));
+        }
+    };
     if !external && !proto.external_data.is_empty() {
         return Err(OpError::invalid(
             "",

@@ -8,6 +8,7 @@ use image::{
 };
 
 use super::PictureError;
+use crate::error::Plain;
 
 /// A picture of red, green and blue bytes, the way up that its EXIF data say.
 ///
@@ -41,7 +42,7 @@ impl Picture {
         let unknown = || PictureError::Broken("not a PNG, JPEG, WebP or BMP picture".to_string());
         let mut reader = ImageReader::new(Cursor::new(bytes))
             .with_guessed_format()
-            .map_err(|error| PictureError::Broken(error.to_string()))?;
+            .map_err(|error| failure(error.into()))?;
         let format = reader.format().ok_or_else(unknown)?;
         if !FORMATS.contains(&format) {
             return Err(unknown());
@@ -104,9 +105,12 @@ pub(super) fn check_memory(bytes: u64, limit: usize) -> Result<(), PictureError>
 }
 
 fn failure(error: ImageError) -> PictureError {
+    // Some decoders end their sentence with a line break.
+    let text = error.to_string();
+    let text = Plain(text.trim_end()).to_string();
     match error {
-        ImageError::Limits(error) => PictureError::Limit(error.to_string()),
-        error => PictureError::Broken(error.to_string()),
+        ImageError::Limits(_) => PictureError::Limit(text),
+        _ => PictureError::Broken(text),
     }
 }
 

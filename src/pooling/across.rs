@@ -80,11 +80,19 @@ fn blocks<S: Simd, T: Vectored, R: Reduction<T>>(
             };
             for row in 0..rows {
                 for part in 0..parts {
-                    let first = (run.first + row * stage.stride) * stage.unit + part * len;
+                    // Where a window without a tap would read, and how far off a second tap would be, may be too much
+                    // to compute with.
+                    let first = match run.count {
+                        0 => 0,
+                        _ => (run.first + row * stage.stride) * stage.unit + part * len,
+                    };
                     let taps = Taps {
                         first: stage.from + block * stage.from_pitch + first,
                         count: run.count,
-                        step: stage.dilation * stage.unit,
+                        step: match run.count {
+                            0 | 1 => 0,
+                            _ => stage.dilation * stage.unit,
+                        },
                     };
                     let at = (run.window + row) * stage.unit + part * len;
                     let windows = Windows {

@@ -5,7 +5,7 @@ use linn::AutoPad;
 use linn::pooling::definition::Problem;
 use linn::pooling::{StorageOrder, average_pool, lp_pool, max_pool_with_indices};
 
-use crate::check::{elements, view};
+use crate::check::{self, Sums, elements, rounded, view};
 use crate::number::{Float, Number};
 
 const INF: f64 = f64::INFINITY;
@@ -199,6 +199,31 @@ fn windows_may_lie_on_padding_alone() {
         ..Problem::new([1, 2, 1], [2])
     };
     max(&problem, &[5.0, 6.0], &[-INF, -INF], &[-1, -1]);
+}
+
+/// A stride that leads from the input into pads, and a dilation that no second tap uses.
+#[test]
+fn strides_and_dilations_near_the_largest_number() {
+    let problems = [
+        Problem {
+            strides: vec![1 << 62, 8],
+            dilations: vec![3, 7],
+            pads: vec![12, 91, 1 << 62, 1],
+            ..Problem::new([1, 1, 1, 1], [1, 10])
+        },
+        Problem {
+            strides: vec![(1 << 62) + 1, 17, 1],
+            dilations: vec![6, (1 << 62) + 1, 17],
+            pads: vec![1; 6],
+            ..Problem::new([1, 1, 1, 2, 3], [1, 1, 1])
+        },
+    ];
+    for problem in problems {
+        let x: Vec<f32> = rounded(&count(&problem));
+        check::max(&problem, &x);
+        check::average(&problem, &x, true, Sums::Exact);
+        check::lp(&problem, &x, 2.0, 1);
+    }
 }
 
 #[test]

@@ -266,6 +266,13 @@ fn data_that_do_not_fit_their_type() {
             },
             "unknown data type 0",
         ),
+        (
+            TensorProto {
+                data_location: Some(7),
+                ..floats(DType::F32, 1, &[1.0])
+            },
+            "unknown data location 7",
+        ),
     ];
     for (proto, words) in cases {
         let mut build = Build::new(25).output("w");
