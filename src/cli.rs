@@ -86,7 +86,7 @@ struct Cli {
     #[arg(
         long,
         value_name = "TIME",
-        value_parser = bench::parse_time,
+        value_parser = bench::parse_time_limit,
         global = true,
         display_order = 901
     )]

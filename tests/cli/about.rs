@@ -195,6 +195,14 @@ fn operators_are_chosen_by_domain_types_and_status() {
         all.len()
     );
     linn(&["ops", "--domain", "ai.onx"]).fails(2, "the domain 'ai.onx'");
+    let other = linn(&["ops", "--status", "missing", "--domain", "com.microsoft"]).works();
+    assert!(
+        other
+            .stderr
+            .contains("the operators of ai.onnx alone are known in full"),
+        "{}",
+        other.stderr
+    );
     linn(&["ops", "--domain", "ai.onx"]).fails(2, "\nhelp: did you mean 'ai.onnx'?");
     linn(&["ops", "--types", "f33"]).fails_as_usage("a similar value exists: 'f");
 }

@@ -86,4 +86,26 @@ fn what_is_quick_does_not_notice() {
     let quick = linn(&["run", &case("test_maxpool_2d_default"), "--timeout", "60s"]);
     assert!(!quick.works().text().is_empty());
     linn(&["env", "--timeout", "soon"]).fails_as_usage("--timeout");
+    linn(&["env", "--timeout", "0s"]).fails_as_usage("must be longer than 0");
+}
+
+#[test]
+fn a_case_that_is_cut_off_has_not_failed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let set = folder.path().join("test_data_set_0");
+    std::fs::create_dir(&set).expect("a folder");
+    let product = Build::new(21)
+        .input("sizes", DType::I64, "2")
+        .node(node("ConstantOfShape", &["sizes"], &["x"]))
+        .node(node("MatMul", &["x", "x"], &["y"]))
+        .output("y");
+    std::fs::write(folder.path().join("model.onnx"), product.bytes()).expect("a file");
+    let sizes = linn::Tensor::new(&[2], vec![6000i64, 6000]).expect("it fits");
+    let stored = |name: &str, file: &str| {
+        std::fs::write(set.join(file), linn::write_tensor(name, &sizes)).expect("a file");
+    };
+    stored("sizes", "input_0.pb");
+    stored("y", "output_0.pb");
+    let case = folder.path().to_string_lossy();
+    limited(&["test", &case]).fails(7, "help: give it more time with --timeout");
 }

@@ -46,6 +46,14 @@ pub(in crate::cli) fn parse_time(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "not a time, as 3s, 500ms or 2m".to_string())
 }
 
+/// Reads a time in which something can be done.
+pub(in crate::cli) fn parse_time_limit(text: &str) -> Result<Duration, String> {
+    match parse_time(text)? {
+        Duration::ZERO => Err("must be longer than 0".to_string()),
+        time => Ok(time),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,6 +63,8 @@ mod tests {
         assert_eq!(parse_time("3s"), Ok(Duration::from_secs(3)));
         assert_eq!(parse_time("1.5 ms"), Ok(Duration::from_micros(1500)));
         assert_eq!(parse_time("20us"), Ok(Duration::from_micros(20)));
+        assert_eq!(parse_time("0s"), Ok(Duration::ZERO));
+        assert!(parse_time_limit("0s").is_err() && parse_time_limit("1us").is_ok());
         assert_eq!(parse_time("2m"), Ok(Duration::from_secs(120)));
         for text in ["3", "s", "-1s", "nans", "infs", "1e300s", "3h", ""] {
             assert!(parse_time(text).is_err(), "{text}");
