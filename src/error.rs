@@ -415,7 +415,8 @@ pub fn did_you_mean<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> O
         .map(|name| (strsim::damerau_levenshtein(wanted, name), name))
         .filter(|(distance, name)| {
             let length = name.chars().count();
-            *distance <= (1 + length / 4).min(MOST_EDITS) && 2 * *distance <= length
+            let is_near = *distance <= (1 + length / 4).min(MOST_EDITS);
+            is_near && (2 * *distance <= length || name.eq_ignore_ascii_case(wanted))
         })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| format!("did you mean {}?", Quoted(name)))

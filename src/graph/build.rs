@@ -15,7 +15,7 @@ use super::read::read;
 use super::{Built, Graph, Node, ValueId, captures, inputs_text, opsets, order};
 use crate::custom::Registry;
 use crate::error::{Class, Error, Finding, NodeName, OpError, Quoted, Severity};
-use crate::model::ModelInfo;
+use crate::model::{ModelInfo, Options};
 use crate::onnx::external::Folder;
 use crate::onnx::proto::{GraphProto, ModelProto};
 use crate::ops::Fact;
@@ -29,13 +29,13 @@ impl Graph {
     pub(crate) fn build(
         model: ModelProto,
         folder: &Folder,
-        custom: &Registry,
-        memory_limit: usize,
+        options: &Options,
     ) -> Result<Built, Error> {
+        let (custom, memory_limit) = (&options.operators, options.memory_limit);
         let mut findings = Vec::new();
         opsets::check_ir_version(model.ir_version, &mut findings)?;
         let imports = Imports::of_model(&model.opset_import, &mut findings)?;
-        let info = ModelInfo {
+        let mut info = ModelInfo {
             ir_version: model.ir_version.unwrap_or(0),
             producer_name: model.producer_name,
             producer_version: model.producer_version,
@@ -60,6 +60,7 @@ impl Graph {
             folder,
             custom,
             memory_limit,
+            fixed_inputs: options.fix_defaults.then(Vec::new),
             constant_bytes: 0,
             invalid: None,
         };
@@ -73,7 +74,13 @@ impl Graph {
         let calls = builder.expand(&mut graph)?;
         let initializers = builder.initializers(&mut graph)?;
         let inputs = builder.inputs(&graph, &initializers)?;
-        let (built, _) = builder.finish(&graph, calls, initializers, inputs)?;
+        let built = builder.finish(&graph, calls, initializers, inputs);
+        let (built, _) = match built {
+            Ok(built) => built,
+            // What is not defined may be so for that reason.
+            Err(error) => return Err(shared.invalid.take().unwrap_or(error)),
+        };
+        info.fixed_inputs = shared.fixed_inputs.take().unwrap_or_default();
         let mut findings = shared.findings.iter();
         let runs = findings.all(|finding| finding.severity == Severity::Warning);
         let invalid = shared.invalid.take();
@@ -105,6 +112,8 @@ pub(super) struct Shared<'a> {
     pub(super) memory_limit: usize,
     /// What the initializers take that have been read so far.
     constant_bytes: usize,
+    /// Inputs of the model that are taken for constants, if those with a default are to be.
+    fixed_inputs: Option<Vec<String>>,
     /// The first node that is not valid.
     invalid: Option<Error>,
 }

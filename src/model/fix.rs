@@ -1,6 +1,4 @@
-//! What options settle before a model is checked: sizes of named dimensions, and defaults of inputs.
-
-use std::collections::HashSet;
+//! What options settle before a model is checked: sizes of named dimensions.
 
 use super::Options;
 use crate::error::{Error, Quoted, did_you_mean, listed};
@@ -8,35 +6,15 @@ use crate::onnx::proto::tensor_shape_proto::dimension::Value as DimValue;
 use crate::onnx::proto::type_proto::Value as TypeValue;
 use crate::onnx::proto::{GraphProto, ModelProto, ValueInfoProto};
 
-/// Applies `options` to a model; gives the names of the inputs that have become constants.
-pub(super) fn fix(model: &mut ModelProto, options: &Options) -> Result<Vec<String>, Error> {
+/// Gives dimensions of a model's inputs the sizes that `options` have for their names.
+pub(super) fn fix(model: &mut ModelProto, options: &Options) -> Result<(), Error> {
     let Some(graph) = &mut model.graph else {
-        return Ok(Vec::new());
-    };
-    let fixed = match options.fix_defaults {
-        true => fix_defaults(graph),
-        false => Vec::new(),
+        return Ok(());
     };
     for (name, size) in &options.dims {
         fix_dimension(graph, name, *size)?;
     }
-    Ok(fixed)
-}
-
-fn fix_defaults(graph: &mut GraphProto) -> Vec<String> {
-    let dense = graph.initializer.iter().map(|proto| proto.name.as_str());
-    let sparse = graph.sparse_initializer.iter();
-    let sparse = sparse.filter_map(|proto| Some(proto.values.as_ref()?.name.as_str()));
-    let defaults: HashSet<&str> = dense.chain(sparse).collect();
-    let mut fixed = Vec::new();
-    graph.input.retain(|info| {
-        let is_default = defaults.contains(info.name.as_str());
-        if is_default {
-            fixed.push(info.name.clone());
-        }
-        !is_default
-    });
-    fixed
+    Ok(())
 }
 
 fn fix_dimension(graph: &mut GraphProto, name: &str, size: usize) -> Result<(), Error> {

@@ -193,8 +193,6 @@ fn build(bytes: Bytes, path: Option<&Path>, options: &Options) -> Result<Built, 
     let root = options.external_data_root.as_deref();
     let folder = Folder::of(path, root, &options.external_data);
     let mut proto = onnx::read(bytes, options.memory_limit)?;
-    let fixed = fix::fix(&mut proto, options)?;
-    let mut built = Graph::build(proto, &folder, &options.operators, options.memory_limit)?;
-    built.info.fixed_inputs = fixed;
-    Ok(built)
+    fix::fix(&mut proto, options)?;
+    Graph::build(proto, &folder, options)
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use linn::DType;
+use linn::proto::StringStringEntryProto;
 use ndarray::array;
 use ndarray_npy::write_npy;
 use serde_json::Value;
@@ -150,6 +151,16 @@ fn the_page_of_documents_has_their_keys() {
     page.check(&linn(&["run", &file, "-o", "-"]).works().json());
     let described = "models/branches";
     page.check(&json(&["inspect", described]));
+    let mut told = Build::new(20)
+        .input("x", DType::F32, "2")
+        .node(node("Neg", &["x"], &["y"]))
+        .output("y");
+    told.0.metadata_props.push(StringStringEntryProto {
+        key: "author".to_string(),
+        value: "somebody".to_string(),
+    });
+    fs::write(files.path("told.onnx"), told.bytes()).unwrap();
+    page.check(&json(&["inspect", &files.at("told.onnx")]));
     page.check(&json(&["graph", described]));
     page.check(&json(&["ops", "--types", "u8"]));
     page.check(&json(&["env"]));

@@ -90,6 +90,10 @@ impl Builder<'_, '_> {
                             )));
                         }
                     }
+                    if let Some(fixed) = &mut self.shared.fixed_inputs {
+                        fixed.push(proto.name.clone());
+                        continue;
+                    }
                     self.facts[id] = Some(declared.fact());
                     inputs.push((id, info(declared, true)));
                 }
