@@ -19,10 +19,13 @@ pub(crate) fn run(data: &[u8]) -> Reached {
             findings
                 .iter()
                 .for_each(|finding| check_text(&finding.to_string()));
-            let lacks = |severity| severity == Severity::Unsupported;
-            let is_supported = !findings.iter().any(|finding| lacks(finding.severity));
+            let has = |severity| findings.iter().any(|finding| finding.severity == severity);
             let class = loaded.as_ref().err().map(|error| error.class());
-            let wanted = (!is_supported).then_some(Class::Unsupported);
+            let wanted = match (has(Severity::Invalid), has(Severity::Unsupported)) {
+                (true, _) => Some(Class::Invalid),
+                (false, true) => Some(Class::Unsupported),
+                (false, false) => None,
+            };
             assert_eq!(class, wanted, "{findings:?}: {loaded:?}");
         }
     }

@@ -36,8 +36,8 @@ pub(crate) fn run(data: &[u8]) -> Reached {
         None => inferred(&dims, &kernel, &strides, &pads),
     };
     let product = |least: i128| {
-        let sizes = output.iter().map(|&size: &i128| size.max(least));
-        sizes.fold(Some(1i128), |product, size| product?.checked_mul(size))
+        let mut sizes = output.iter().map(|&size: &i128| size.max(least));
+        sizes.try_fold(1i128, |product, size| product.checked_mul(size))
     };
     let len = product(i128::MIN);
     // Sizes that no memory holds are refused even where another one is 0.
