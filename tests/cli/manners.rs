@@ -30,9 +30,10 @@ mod signals {
     use super::*;
 
     fn send(signal: &str, to: &Child) {
-        let id = to.id().to_string();
-        let sent = Command::new("kill").args(["-s", signal, &id]).status();
-        assert!(sent.expect("there is a kill").success());
+        // That of the shell: not every system has a program of that name.
+        let kill = format!("kill -s {signal} {}", to.id());
+        let sent = Command::new("sh").args(["-c", &kill]).status();
+        assert!(sent.expect("there is a shell").success());
     }
 
     /// Waits until the program is at its main work, which it says before that.
