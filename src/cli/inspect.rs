@@ -11,6 +11,7 @@ use super::model_file::ModelFile;
 use super::run::Format;
 use super::shapes::Dims;
 use super::source::Loader;
+use super::words::counted;
 use super::{Failure, Verdict, print};
 
 /// Show what a model is: inputs, outputs, nodes, and how much work they are
@@ -199,8 +200,8 @@ impl Shown<'_> {
     fn sums(&self) -> String {
         let totals = &self.totals;
         let mut text = format!(
-            "{} nodes, {} parameters of {} bytes, {} MACs, {} bytes read and written\n",
-            totals.nodes,
+            "{}, {} parameters of {} bytes, {} MACs, {} bytes read and written\n",
+            counted(totals.nodes, "node"),
             short(totals.parameters),
             short(totals.parameter_bytes),
             short(totals.macs),
@@ -208,8 +209,9 @@ impl Shown<'_> {
         );
         if totals.uncounted + totals.unmeasured > 0 {
             text += &format!(
-                "without the MACs of {} nodes and the bytes of {}, which depend on what is not known\n",
-                totals.uncounted, totals.unmeasured
+                "without the MACs of {} and the bytes of {}, which depend on what is not known\n",
+                counted(totals.uncounted, "node"),
+                totals.unmeasured
             );
         }
         text
