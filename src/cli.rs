@@ -30,6 +30,7 @@ mod literal;
 mod locale;
 mod man;
 mod model_file;
+mod node_name;
 mod npy;
 mod npz;
 mod number;

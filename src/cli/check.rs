@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 
 use super::engine::Loading;
 use super::model_file::{file_of, is_stdin, missing_in};
+use super::node_name::node_json;
 use super::run::Format;
 use super::source::Loader;
 use super::{Failure, Verdict, exit_code, option_for, print};
 
 /// Check whether models run, and list all that keeps them from it
 ///
-/// Lists for each model every node that is not supported, and what looks wrong. Nothing is run, so an error
+/// Lists for each model every node that is not supported or not valid, and what looks wrong. Nothing is run, so an error
 /// that depends on values or on shapes that the file leaves open is not found.
 ///
 /// The exit code is the first of these that holds for any model: 8 its file cannot be read, 7 a limit, 3 it is
@@ -222,16 +223,7 @@ fn finding_json(finding: &Finding) -> Value {
         Severity::Unsupported => "unsupported",
         _ => "invalid",
     };
-    let node = finding.node.as_ref().map(|node| {
-        json!({
-            "index": node.index,
-            "name": node.name,
-            "output": node.output,
-            "operator": node.operator,
-            "opset": node.opset,
-            "calls": node.calls.to_vec(),
-        })
-    });
+    let node = finding.node.as_ref().map(node_json);
     json!({ "severity": severity, "node": node, "reason": finding.reason, "help": hint(finding) })
 }
 

@@ -76,10 +76,12 @@ impl Subject {
     /// Whether one of these inputs is given a source or a shape.
     fn names_one_of(&self, names: &[String]) -> bool {
         let is_named = |name: &String| {
-            let rests = self.input.iter().filter_map(|text| text.strip_prefix(name));
-            let shapes = self.shape.iter().filter_map(|shape| shape.name.as_ref());
-            rests.into_iter().any(|rest| rest.starts_with('='))
-                || shapes.into_iter().any(|shape| shape == name)
+            let has_source = |text: &String| {
+                let rest = text.strip_prefix(name);
+                rest.is_some_and(|rest| rest.starts_with('='))
+            };
+            let has_shape = |shape: &InputShape| shape.name.as_ref() == Some(name);
+            self.input.iter().any(has_source) || self.shape.iter().any(has_shape)
         };
         names.iter().any(is_named)
     }

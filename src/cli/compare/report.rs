@@ -1,13 +1,14 @@
 //! What a comparison found, for people and as JSON.
 
 use linn::text::{Plain, Quoted};
-use linn::{NodeName, Scalar, Tensor};
+use linn::{Scalar, Tensor};
 use serde_json::{Value, json};
 
 use super::first::First;
 use super::side::{Pair, Pairs};
 use crate::cli::columns::{self, Column};
 use crate::cli::difference::{Difference, Tolerance, index, position, rounded, shown};
+use crate::cli::node_name::node_json;
 use crate::cli::tensor_json;
 
 /// How all outputs differ.
@@ -138,17 +139,6 @@ fn first_json(first: &First) -> Value {
     value["text"] = json!(first.text);
     value["node"] = first.node.as_ref().map_or(Value::Null, node_json);
     value
-}
-
-fn node_json(node: &NodeName) -> Value {
-    json!({
-        "index": node.index,
-        "name": node.name,
-        "output": node.output,
-        "operator": node.operator,
-        "opset": node.opset,
-        "calls": node.calls.to_vec(),
-    })
 }
 
 fn of_pair(pair: &Pair, found: &Option<Difference>) -> Value {
