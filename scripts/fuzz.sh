@@ -36,22 +36,19 @@ build=(--sanitizer none --codegen-units 8)
 cargo fuzz build "${build[@]}"
 built=${CARGO_TARGET_DIR:-$PWD/target}
 
-faulty=0
 printf '%-16s %12s %8s %9s %7s %8s  %s\n' target executions per_s features corpus rss_mb fault
-for target in "$@"; do
-    found=$built/corpus/$target
-    log=$built/corpus/$target.log
+run() { # target
+    local target=$1 found=$built/corpus/$1 log=$built/corpus/$1.log fault=-
     mkdir -p "$found"
-    options=(-max_total_time="$seconds" -max_len=4096 -timeout=20 -rss_limit_mb=512 -print_final_stats=1)
+    local options=(-max_total_time="$seconds" -max_len=4096 -timeout=20 -rss_limit_mb=512 -print_final_stats=1)
     [[ -e $target.dict ]] && options+=(-dict="$target.dict")
-    fault=-
     if ! cargo fuzz run "${build[@]}" "$target" "$found" "corpus/$target" -- "${options[@]}" >"$log" 2>&1; then
-        faulty=1
         fault=$(sed -n 's/.*Test unit written to //p' "$log" | tail -1)
         fault=${fault:-see $log}
     fi
     stat() { sed -n "s/^stat::$1: *//p" "$log" | tail -1; }
     number() { grep -oE "$1: [0-9]+" "$log" | tail -1 | grep -oE '[0-9]+$' || true; }
+    local executions rate rss features corpus
     executions=$(stat number_of_executed_units)
     rate=$(stat average_exec_per_sec)
     rss=$(stat peak_rss_mb)
@@ -59,5 +56,21 @@ for target in "$@"; do
     corpus=$(number corp)
     printf '%-16s %12s %8s %9s %7s %8s  %s\n' \
         "$target" "${executions:-0}" "${rate:--}" "${features:--}" "${corpus:--}" "${rss:--}" "$fault"
+    [[ $fault == - ]]
+}
+
+# As many at once as there are cores.
+faulty=0
+free=$(nproc)
+for target in "$@"; do
+    if ((free == 0)); then
+        wait -n || faulty=1
+        free=$((free + 1))
+    fi
+    run "$target" &
+    free=$((free - 1))
+done
+for ((running = $(nproc) - free; running > 0; running--)); do
+    wait -n || faulty=1
 done
 exit "$faulty"

@@ -47,6 +47,7 @@ mod subject;
 mod summary;
 mod tensor_json;
 mod test;
+mod threads;
 mod tolerances;
 mod top;
 mod usage;

@@ -33,8 +33,9 @@ use crate::gemm::{
     self, Factor, Finish, Left, ROWS, Right, Start, Sum, lay_left, left_len, matrix, multiply,
     widened_bytes,
 };
+use crate::installed::Installed;
 use crate::simd::Simd;
-use crate::stop::{self, Installed};
+use crate::stop;
 use crate::window::{Axes, Axis};
 
 /// Bytes of columns that a thread of a transposed convolution works on.
@@ -277,9 +278,9 @@ pub(crate) fn convolve_columns<T: Factor, R: Right<T::Sum>>(
     if sizes.is_empty() {
         return fill(bias, sizes.windows(), finish, y);
     }
-    let (level, stop) = (Simd::installed(), Installed::hand_over());
+    let (level, installed) = (Simd::installed(), Installed::hand_over());
     let run = |(at, y): (usize, &mut [T])| {
-        let Some(_entered) = stop.enter() else {
+        let Some(_entered) = installed.enter() else {
             return;
         };
         convolve_group(level, sizes, laid, bias, finish, at, y, &columns);
@@ -353,7 +354,7 @@ pub(crate) fn transpose<T: Factor>(
     let (x, w) = (T::widened(x), T::widened(w));
     let (windows, taps, plane) = (sizes.windows(), sizes.taps(), sizes.plane());
     let block = sizes.channel_block(size_of::<T::Sum>());
-    let (level, stop) = (Simd::installed(), Installed::hand_over());
+    let (level, installed) = (Simd::installed(), Installed::hand_over());
     let count = sizes.batch * sizes.groups * sizes.outputs.div_ceil(block);
     let mut pieces = allocate::with_capacity(count);
     for (at, y) in y.chunks_mut(sizes.outputs * plane).enumerate() {
@@ -362,7 +363,7 @@ pub(crate) fn transpose<T: Factor>(
         }
     }
     let run = |columns: &mut Vec<T::Sum>, (at, first, y): (usize, usize, &mut [T])| {
-        let Some(_entered) = stop.enter() else {
+        let Some(_entered) = installed.enter() else {
             return;
         };
         let group = at % sizes.groups;

@@ -31,8 +31,10 @@ mod allocate;
 mod buffer;
 mod conv;
 mod gemm;
+mod installed;
 mod simd;
 mod stop;
+mod threads;
 mod window;
 
 // What all of them speak of.

@@ -47,10 +47,11 @@ use ndarray::{Array, ArrayView, ArrayViewMut, Dimension};
 
 use crate::allocate::{self, attempt};
 use crate::error::OpError;
+use crate::stop;
 use crate::tensor::{Element, Shape, Tensor, TensorView};
+use crate::threads;
 use crate::window::Window;
 
-use crate::stop;
 pub(crate) use lanes::Vectored;
 pub(crate) use plan::{Plan, check_rank};
 pub(crate) use planes::{
@@ -105,7 +106,7 @@ pub fn max_pool_with_indices<T: MaxElement, D: Dimension>(
     let x = TensorView::from(x);
     let plan = Plan::new(window, x.shape())?;
     check_output::<(T, i64)>(&plan)?;
-    let scratch = attempt(|| Ok::<_, OpError>(indices_scratch_bytes::<T>(&plan)))?;
+    let scratch = attempted(|| indices_scratch_bytes::<T>(&plan))?;
     let mut y = buffer::<T>(&plan, scratch)?;
     let mut indices = buffer::<i64>(&plan, scratch.saturating_add(size_of_val(&*y)))?;
     whole(|| pool_with_indices(&plan, order, slice(&x), &mut y, &mut indices))?;
@@ -279,7 +280,7 @@ fn norms<T: SumElement, D: Dimension>(
     x: &TensorView<'_>,
 ) -> Result<Array<T, D>, OpError> {
     check_output::<T>(plan)?;
-    let scratch = attempt(|| Ok::<_, OpError>(norms_scratch_bytes::<T>(plan, power)))?;
+    let scratch = attempted(|| norms_scratch_bytes::<T>(plan, power))?;
     let mut y = buffer::<T>(plan, scratch)?;
     whole(|| {
         pool_norms(plan, power, slice(x), &mut y);
@@ -308,7 +309,7 @@ fn pooled<T: Element + Vectored + PartialEq, R: Reduction<T>, D: Dimension>(
     x: &TensorView<'_>,
 ) -> Result<Array<T, D>, OpError> {
     check_output::<T>(plan)?;
-    let pool = attempt(|| Ok::<_, OpError>(Prepared::new::<T>(plan, reduction)))?;
+    let pool = attempted(|| Prepared::new::<T>(plan, reduction))?;
     let mut y = buffer::<T>(plan, pool.scratch_bytes())?;
     whole(|| {
         pool.pool(slice(x), &mut y);
@@ -332,10 +333,16 @@ fn pooled_into<T: Element + Vectored + PartialEq, R: Reduction<T>, D: Dimension>
     })
 }
 
-/// Does work that memory may lack for, and that may be stopped half way.
+/// Does work that memory or threads may lack for, and that may be stopped half way.
 fn whole(work: impl FnOnce() -> Result<(), OpError>) -> Result<(), OpError> {
-    attempt(work)?;
+    attempted(work)??;
     stop::check()
+}
+
+/// Does work that memory or threads may lack for.
+fn attempted<R>(work: impl FnOnce() -> R) -> Result<R, OpError> {
+    threads::check()?;
+    attempt(|| Ok(work()))
 }
 
 /// The elements of a caller's output.

@@ -1,11 +1,11 @@
 //! Instruction sets: which ones the machine has, and which one pools use.
 
-use std::cell::Cell;
 use std::fmt;
 
 use fearless_simd::Level;
 
 use crate::error::{Class, OpError};
+use crate::installed::{self, Installed};
 
 /// `dispatch!(level, s => work)`: `work` compiled for every instruction set, with `s` of the one that `level` names.
 #[cfg(not(test))]
@@ -59,10 +59,6 @@ pub enum Simd {
     Neon,
     /// WebAssembly, 16 bytes.
     Wasm,
-}
-
-thread_local! {
-    static INSTALLED: Cell<Simd> = const { Cell::new(Simd::Auto) };
 }
 
 impl Simd {
@@ -153,16 +149,18 @@ impl Simd {
 
     /// As [`Simd::install`], after [`Simd::check`].
     pub(crate) fn install_checked<R>(self, work: impl FnOnce() -> R) -> R {
-        let before = INSTALLED.get();
-        let _restore = Restore(before);
-        INSTALLED.set(if self == Simd::Auto { before } else { self });
+        let mut installed = Installed::here();
+        if self != Simd::Auto {
+            installed.simd = self;
+        }
+        let _entered = installed.enter_always();
         work()
     }
 
     /// This one, or what is installed on this thread in the place of `Auto`.
     pub(crate) fn or_installed(self) -> Simd {
         match self {
-            Simd::Auto => INSTALLED.get(),
+            Simd::Auto => installed::with(|installed| installed.simd),
             other => other,
         }
     }
@@ -170,7 +168,8 @@ impl Simd {
     /// The instruction set that is installed on this thread, else the best. An operator asks once, before it goes
     /// to other threads.
     pub(crate) fn installed() -> Level {
-        INSTALLED.get().level().unwrap_or_else(Level::new)
+        let installed = Simd::Auto.or_installed();
+        installed.level().unwrap_or_else(Level::new)
     }
 
     /// The proof that the machine has it. What the machine has is found out once and kept.
@@ -225,15 +224,6 @@ impl Simd {
 impl fmt::Display for Simd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-/// Puts back what was installed, also when the work panics.
-struct Restore(Simd);
-
-impl Drop for Restore {
-    fn drop(&mut self) {
-        INSTALLED.set(self.0);
     }
 }
 

@@ -1,12 +1,11 @@
 //! Stopping: what is loaded or run ends soon after a deadline, or when the caller has lost interest.
 
-use std::cell::RefCell;
-use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::error::{Class, OpError, Remedy};
+use crate::installed::{self, Installed};
 
 /// A way to end runs from outside: by a deadline, or from another thread.
 ///
@@ -73,16 +72,11 @@ impl Stop {
     /// Does `work`: what it loads and runs on this thread, and on the threads that this takes, ends when this is set, or one
     /// that is installed around it.
     pub fn install<R>(&self, work: impl FnOnce() -> R) -> R {
-        let around = Installed::here();
-        let installed = Installed(Some(Arc::new(Link {
-            stop: self.clone(),
-            around,
-        })));
-        let _entered = installed.enter_always();
+        let _entered = Installed::here().with_stop(self.clone()).enter_always();
         work()
     }
 
-    fn error(&self) -> Option<OpError> {
+    pub(crate) fn error(&self) -> Option<OpError> {
         let limit = |reason: String| OpError::new(Class::Limit, "", reason);
         if self.0.stopped.load(Ordering::Relaxed) {
             return Some(limit("was stopped by the caller".to_string()));
@@ -98,94 +92,15 @@ impl Stop {
     }
 }
 
-thread_local! {
-    static HERE: RefCell<Installed> = const { RefCell::new(Installed(None)) };
-}
-
-/// What is installed on a thread. An operator hands it over before it goes to other threads, and enters it there.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Installed(Option<Arc<Link>>);
-
-#[derive(Debug)]
-struct Link {
-    stop: Stop,
-    around: Installed,
-}
-
-impl Installed {
-    /// What is installed on this thread.
-    fn here() -> Installed {
-        HERE.with_borrow(Installed::clone)
-    }
-
-    /// What is installed on this thread, for work on other threads, which enters it there; so does what of it is done here.
-    pub(crate) fn hand_over() -> HandedOver {
-        HandedOver(HERE.take())
-    }
-
-    /// Installs it on this thread for as long as the result lives, unless it is set: then the work is not worth doing, since
-    /// the run ends with an error.
-    pub(crate) fn enter(&self) -> Option<Entered> {
-        match self.error() {
-            None => Some(self.enter_always()),
-            Some(_) => None,
-        }
-    }
-
-    /// As [`Installed::enter`], set or not.
-    pub(crate) fn enter_always(&self) -> Entered {
-        Entered(HERE.replace(self.clone()))
-    }
-
-    fn error(&self) -> Option<OpError> {
-        let mut link = self.0.as_ref();
-        while let Some(installed) = link {
-            if let Some(error) = installed.stop.error() {
-                return Some(error);
-            }
-            link = installed.around.0.as_ref();
-        }
-        None
-    }
-}
-
-/// What is installed on a thread whose work goes to others. It is not installed there until this is dropped: a thread that
-/// waits for others may do other work meanwhile, of callers who have nothing to do with it.
-#[derive(Debug)]
-pub(crate) struct HandedOver(Installed);
-
-impl Deref for HandedOver {
-    type Target = Installed;
-
-    fn deref(&self) -> &Installed {
-        &self.0
-    }
-}
-
-impl Drop for HandedOver {
-    fn drop(&mut self) {
-        HERE.set(std::mem::take(&mut self.0));
-    }
-}
-
-/// Puts back what was installed before.
-pub(crate) struct Entered(Installed);
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        HERE.set(std::mem::take(&mut self.0));
-    }
-}
-
 /// Whether the work on this thread is to end.
 pub(crate) fn is_set() -> bool {
-    HERE.with_borrow(|here| here.error().is_some())
+    check().is_err()
 }
 
 /// # Errors
 /// The work on this thread is to end.
 pub(crate) fn check() -> Result<(), OpError> {
-    HERE.with_borrow(|here| here.error().map_or(Ok(()), Err))
+    installed::with(|installed| installed.error().map_or(Ok(()), Err))
 }
 
 /// Short steps that are done between looks.
@@ -224,24 +139,6 @@ mod tests {
         outer.stop();
         outer.install(|| Stop::new().install(|| assert!(is_set())));
         assert!(!is_set());
-    }
-
-    #[test]
-    fn what_is_handed_over_is_not_here_meanwhile() {
-        let stop = Stop::new();
-        stop.stop();
-        stop.install(|| {
-            let handed = Installed::hand_over();
-            assert!(!is_set());
-            assert!(handed.enter().is_none());
-            {
-                let _entered = handed.enter_always();
-                assert!(is_set());
-            }
-            assert!(!is_set());
-            drop(handed);
-            assert!(is_set());
-        });
     }
 
     #[test]

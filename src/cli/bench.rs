@@ -16,7 +16,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use linn::Simd;
-use rayon::ThreadPoolBuildError;
 
 use self::baseline::Baseline;
 use self::noise::{Noise, Ticks};
@@ -293,15 +292,13 @@ impl Args {
 
     /// Who runs the model for each row. All threads are made first: if there cannot be so many, nothing is timed.
     fn callers(&self) -> Result<Vec<Callers>, Failure> {
-        let refused =
-            |error: ThreadPoolBuildError| Failure::Usage(format!("too many threads: {error}"));
         let count = self.concurrent.map_or(1, usize::from);
         let threads = match (self.threads_sweep.as_slice(), self.threads) {
-            ([], None) => vec![Callers::usual_threads(count).map_err(refused)?],
+            ([], None) => vec![Callers::usual_threads(count)?],
             ([], Some(threads)) => vec![threads.into()],
             (sweep, _) => sweep.iter().map(|threads| (*threads).into()).collect(),
         };
-        let callers = |threads| Callers::new(count, threads).map_err(refused);
+        let callers = |threads| Callers::new(count, threads);
         threads.into_iter().map(callers).collect()
     }
 

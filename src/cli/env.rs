@@ -11,7 +11,7 @@ use super::bench::report::size;
 use super::columns::{self, Column, table};
 use super::engine::{available_memory, usual_memory_limit};
 use super::run::Format;
-use super::{Failure, Verdict, print};
+use super::{Failure, Verdict, print, threads};
 
 /// Show what linn runs on: version, processor, threads, memory, and the variables that change them
 ///
@@ -81,7 +81,7 @@ impl Args {
         let variables = VARIABLES.map(|(name, effect)| (name, var(name).ok(), effect));
         let environment = Environment {
             cpu: machine::cpu(),
-            threads: rayon::current_num_threads(),
+            threads: threads::pool(0)?.current_num_threads(),
             threads_reason: reason(var(THREADS).ok().as_deref()),
             available: available_memory(),
             limit: usual_memory_limit(),

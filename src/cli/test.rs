@@ -21,7 +21,7 @@ use regex_lite::Regex;
 use super::colour::Colours;
 use super::engine::Engine;
 use super::progress::Progress;
-use super::{Failure, Verdict, print};
+use super::{Failure, Verdict, print, threads};
 use case::{Settings, Trouble};
 use discover::{Case, Found};
 use expectations::{Expectations, Expected};
@@ -197,14 +197,9 @@ impl Args {
             outcome
         };
         let all = || cases.into_par_iter().map(run).collect();
-        let Some(jobs) = self.jobs else {
-            return all();
-        };
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(jobs.get().min(cases.len()))
-            .build()
-            .map_err(|error| Failure::Usage(format!("--jobs {jobs}: {error}")))?
-            .install(all)
+        // As many as the machine has, for 0.
+        let jobs = self.jobs.map_or(0, |jobs| jobs.get().min(cases.len()));
+        threads::pool(jobs)?.install(all)
     }
 
     /// The files come first: they are written even if nobody reads the text to its end.

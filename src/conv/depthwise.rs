@@ -9,8 +9,9 @@ use super::sorted::{BEYOND, Sorted};
 use crate::allocate;
 use crate::buffer::{Item, SORTED, SUMS};
 use crate::gemm::{Factor, Finish, Sum};
+use crate::installed::Installed;
 use crate::simd::{Simd, dispatch};
-use crate::stop::{self, Installed};
+use crate::stop;
 
 /// Multiplications that are worth a task of their own.
 const GRAIN: usize = 1 << 17;
@@ -29,9 +30,9 @@ pub(super) fn convolve<T: Factor>(
     let planes = (GRAIN / windows.saturating_mul(taps).max(1)).max(1);
     let channels = sizes.groups * sizes.outputs;
     let level = Simd::installed();
-    let stop = Installed::hand_over();
+    let installed = Installed::hand_over();
     let run = |(first, y): (usize, &mut [T])| {
-        let Some(_entered) = stop.enter() else {
+        let Some(_entered) = installed.enter() else {
             return;
         };
         T::Sum::with_buffer::<SORTED, _>(sorted.elements() + BEYOND, |elements| {

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::product;
 use crate::allocate;
 use crate::gemm::{Factor, Finish, Sum};
-use crate::stop::Installed;
+use crate::installed::Installed;
 use crate::window::Axis;
 
 /// Elements that are read beyond the last one.
@@ -125,13 +125,13 @@ impl<'a> Sorted<'a> {
     pub(super) fn sort_all<T: Factor>(&self, x: &[T], planes: &mut [T::Sum]) {
         let each = self.elements();
         let plane = x.len() / (planes.len() / each).max(1);
-        let stop = Installed::hand_over();
+        let installed = Installed::hand_over();
         planes
             .par_chunks_exact_mut(each)
             .enumerate()
             .with_min_len((1 << 15) / each + 1)
             .for_each(|(number, elements)| {
-                let Some(_entered) = stop.enter() else {
+                let Some(_entered) = installed.enter() else {
                     return;
                 };
                 elements.fill(T::Sum::ZERO);

@@ -16,8 +16,8 @@ use crate::buffer::{Item, RIGHT, SORTED, SUMS};
 use crate::gemm::{
     Finish, Left, ROWS, Start, lay_left, left_len, matrix, multiply_laid, panel_columns,
 };
+use crate::installed::Installed;
 use crate::simd::{Simd, dispatch};
-use crate::stop::Installed;
 use crate::window::Axis;
 
 /// Outputs of a tile along an axis.
@@ -254,9 +254,9 @@ impl<'a> Tiles<'a> {
             self.sorted
                 .sort_all(x, &mut planes[..sizes.channels * each]);
             let planes = &*planes;
-            let stop = Installed::hand_over();
+            let installed = Installed::hand_over();
             let run = |(number, mut y): (usize, Vec<&mut [f32]>)| {
-                let Some(_entered) = stop.enter() else {
+                let Some(_entered) = installed.enter() else {
                     return;
                 };
                 self.block(level, number, planes, w, bias, finish, &mut y);
@@ -285,14 +285,14 @@ impl<'a> Tiles<'a> {
             dispatch!(level, s => self.transform(s, planes, first, rows, laid));
             f32::with_buffer::<SUMS, _>(PLACES * outputs * width, |products| {
                 let len = left_len(outputs, channels);
-                let stop = Installed::hand_over();
+                let installed = Installed::hand_over();
                 products
                     .par_chunks_mut(outputs * width)
                     .zip(laid.par_chunks(channels * width))
                     .zip(w.par_chunks(len))
                     .with_min_len((1 << 22) / (outputs * channels * width).max(1) + 1)
                     .for_each(|((products, laid), w)| {
-                        let Some(_entered) = stop.enter() else {
+                        let Some(_entered) = installed.enter() else {
                             return;
                         };
                         let left = Left::new(w, outputs, channels);

@@ -12,8 +12,9 @@ use super::panels::{COLUMNS, Left, ROWS, Right, panel_columns, width};
 use super::tile::{Panels, Start};
 use crate::allocate;
 use crate::buffer::RIGHT;
+use crate::installed::Installed;
 use crate::simd::dispatch;
-use crate::stop::{self, Installed};
+use crate::stop;
 
 /// Multiplications that are worth a task of their own.
 const GRAIN: usize = 1 << 20;
@@ -52,14 +53,14 @@ pub(crate) fn multiply<T: Sum>(
     if threads < 2 {
         return sweep(level, left, right, 0, start, finish, c);
     }
-    let stop = Installed::hand_over();
+    let installed = Installed::hand_over();
     let panels = columns.div_ceil(COLUMNS);
     if panels >= 2 * threads {
         // Some pieces more than threads, since those are not always at hand.
         let size = panels.div_ceil(panels.min(4 * threads)) * COLUMNS;
         let pieces: Vec<_> = c.axis_chunks_iter_mut(Axis(1), size).enumerate().collect();
         return pieces.into_par_iter().for_each(|(number, c)| {
-            if let Some(_entered) = stop.enter() {
+            if let Some(_entered) = installed.enter() {
                 sweep(level, left, right, number * size, start, finish, c);
             }
         });
@@ -76,7 +77,7 @@ pub(crate) fn multiply<T: Sum>(
         let laid = &*laid;
         let pieces: Vec<_> = c.axis_chunks_iter_mut(Axis(0), size).enumerate().collect();
         pieces.into_par_iter().for_each(|(number, c)| {
-            let Some(_entered) = stop.enter() else {
+            let Some(_entered) = installed.enter() else {
                 return;
             };
             let part = Left {

@@ -5,8 +5,9 @@ use ndarray::{ArrayView2, Axis};
 use rayon::prelude::*;
 
 use super::Sum;
+use crate::installed::Installed;
 use crate::simd::dispatch;
-use crate::stop::{self, Installed};
+use crate::stop;
 
 /// Multiplications that are worth a task of their own.
 const GRAIN: usize = 1 << 18;
@@ -33,14 +34,14 @@ pub(super) fn multiply<T: Sum>(
     if threads < 2 {
         return run(b.view(), c);
     }
-    let stop = Installed::hand_over();
+    let installed = Installed::hand_over();
     let size = c.len().div_ceil(4 * threads).next_multiple_of(LANES);
     let pieces: Vec<_> = b
         .axis_chunks_iter(Axis(1), size)
         .zip(c.chunks_mut(size))
         .collect();
     pieces.into_par_iter().for_each(|(b, c)| {
-        if let Some(_entered) = stop.enter() {
+        if let Some(_entered) = installed.enter() {
             run(b, c);
         }
     });

@@ -10,8 +10,9 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::custom::Registry;
 use crate::error::{Error, Finding, Severity};
+use crate::installed::Installed;
 use crate::simd::Simd;
-use crate::stop::Installed;
+use crate::threads;
 
 /// How a model is loaded and run.
 #[derive(Clone, Debug)]
@@ -96,7 +97,7 @@ impl Default for Options {
 #[derive(Clone, Debug, Default)]
 pub enum Threads {
     /// Those of the rayon pool that the caller is in: the pool around it, or else the global one, whose size
-    /// `RAYON_NUM_THREADS` sets.
+    /// `RAYON_NUM_THREADS` sets; loading makes it if there is none yet.
     #[default]
     Current,
     /// A pool of so many threads for this model alone. It lives as long as the model.
@@ -128,9 +129,8 @@ impl Workers {
             Threads::Pool(pool) => Some(pool.clone()),
             Threads::Count(count) => {
                 let builder = ThreadPoolBuilder::new().num_threads(count.get());
-                let made = builder.build().map_err(|error| {
-                    Error::limit(format!("{count} threads cannot be had: {error}"))
-                })?;
+                let made = builder.build();
+                let made = made.map_err(|error| Error::limit(threads::refused(&error).reason))?;
                 Some(Arc::new(made))
             }
         };
@@ -141,18 +141,26 @@ impl Workers {
     }
 
     /// Does `work` with them.
-    pub(super) fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
-        // What is installed holds for this thread, and the work may go to another.
-        let simd = self.simd.or_installed();
+    ///
+    /// # Errors
+    /// That of the work, or the system has no threads.
+    pub(super) fn install<R: Send>(
+        &self,
+        work: impl FnOnce() -> Result<R, Error> + Send,
+    ) -> Result<R, Error> {
+        let work = || self.simd.install_checked(work);
         match &self.pool {
             Some(pool) => {
-                let stop = Installed::hand_over();
+                let installed = Installed::hand_over();
                 pool.install(|| {
-                    let _entered = stop.enter_always();
-                    simd.install_checked(work)
+                    let _entered = installed.clone().enter_always();
+                    work()
                 })
             }
-            None => simd.install_checked(work),
+            None => {
+                threads::check().map_err(|error| Error::limit(error.reason))?;
+                work()
+            }
         }
     }
 }

@@ -13,7 +13,8 @@ use super::proto::{
 
 /// The most messages inside one another; the decoder itself stops at 100.
 const MOST_DEPTH: usize = 96;
-/// What messages may take in memory, beside eight times the bytes of the file.
+/// What messages may take in memory, beside four times the bytes of the file; those of exported models take once or twice
+/// that.
 const MOST_STRUCTURE: usize = 256 << 20;
 
 /// A kind of message, as far as its parts matter here.
@@ -181,7 +182,7 @@ pub(super) fn scan(
         what,
         reason: format!("broken protobuf: {reason}, at byte {at}"),
     };
-    let most = MOST_STRUCTURE.saturating_add(bytes.len().saturating_mul(8));
+    let most = MOST_STRUCTURE.saturating_add(bytes.len().saturating_mul(4));
     let (mut structure, mut data) = (0usize, 0usize);
     let start = Frame {
         kind,

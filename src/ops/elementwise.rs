@@ -1,6 +1,6 @@
 //! Loops over elements: of one tensor, or of several that broadcast; large ones in parallel.
 
-use crate::stop::Installed;
+use crate::installed::Installed;
 use rayon::prelude::*;
 use smallvec::SmallVec;
 
@@ -195,9 +195,9 @@ pub(super) fn parts<T: Send>(y: &mut [T], len: usize, run: &(dyn Fn(usize, &mut 
     if y.len() <= len {
         return run(0, y);
     }
-    let stop = Installed::hand_over();
+    let installed = Installed::hand_over();
     y.par_chunks_mut(len).enumerate().for_each(|(index, y)| {
-        if let Some(_entered) = stop.enter() {
+        if let Some(_entered) = installed.enter() {
             run(index * len, y);
         }
     });

@@ -15,8 +15,8 @@ use super::{Fact, Inputs, Known, Op, Operator, Outputs, elements, required};
 use crate::allocate;
 use crate::error::OpError;
 use crate::gemm::Sum;
+use crate::installed::Installed;
 use crate::onnx::attributes::Attributes;
-use crate::stop::Installed;
 use crate::tensor::{Element, Shape, TensorView, dispatch};
 
 pub(super) const GRID_SAMPLE: Op = Op {
@@ -164,14 +164,14 @@ impl GridSample {
         if y.is_empty() {
             return Ok(());
         }
-        let stop = Installed::hand_over();
+        let installed = Installed::hand_over();
         let (channels, plane) = (shape[1], points.sizes.iter().product::<usize>());
         for (image, y) in y.chunks_mut(channels * points.count).enumerate() {
             let taps: Vec<Vec<(usize, f64)>> = allocate::gathered(points.taps(self, image));
             y.par_chunks_mut(points.count)
                 .enumerate()
                 .for_each(|(channel, y)| {
-                    let Some(_entered) = stop.enter() else {
+                    let Some(_entered) = installed.enter() else {
                         return;
                     };
                     let x = &x[(image * channels + channel) * plane..][..plane];

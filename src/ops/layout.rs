@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use smallvec::{SmallVec, smallvec};
 
 use crate::allocate;
-use crate::stop::Installed;
+use crate::installed::Installed;
 use crate::tensor::Element;
 pub(super) use movers::{Blocks, Mover, relocate};
 
@@ -225,10 +225,10 @@ fn in_rows<T: Send>(
         return run(0, y);
     }
     let rows = (grain / width).max(1).next_multiple_of(least);
-    let stop = Installed::hand_over();
+    let installed = Installed::hand_over();
     let chunks = y.par_chunks_mut(rows * width).enumerate();
     chunks.for_each(|(chunk, y)| {
-        if let Some(_entered) = stop.enter() {
+        if let Some(_entered) = installed.enter() {
             run(chunk * rows, y);
         }
     });

@@ -10,9 +10,9 @@ use super::roi::{self, rounded};
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, fact, required};
 use crate::allocate;
 use crate::error::OpError;
+use crate::installed::Installed;
 use crate::onnx::attributes::Attributes;
 use crate::pooling::{MaxElement, SumElement};
-use crate::stop::Installed;
 use crate::tensor::{TensorView, dispatch};
 use crate::window::at_least;
 
@@ -69,12 +69,12 @@ impl MaxRoiPool {
         if y.is_empty() {
             return Ok(());
         }
-        let ([rows, columns], stop) = (self.pooled_shape, Installed::hand_over());
+        let ([rows, columns], installed) = (self.pooled_shape, Installed::hand_over());
         y.par_chunks_exact_mut(rows * columns)
             .enumerate()
             .with_min_len((roi::GRAIN / (rows * columns)).max(1))
             .for_each(|(index, y)| {
-                let Some(_entered) = stop.enter() else {
+                let Some(_entered) = installed.enter() else {
                     return;
                 };
                 let region = &regions[index / channels];

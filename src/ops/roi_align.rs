@@ -16,9 +16,9 @@ use super::roi::{self, rounded};
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, fact, required};
 use crate::allocate;
 use crate::error::{OpError, Quoted};
+use crate::installed::Installed;
 use crate::onnx::attributes::Attributes;
 use crate::pooling::SumElement;
-use crate::stop::Installed;
 use crate::tensor::dispatch;
 use taps::{Part, Span, Taps};
 
@@ -143,14 +143,14 @@ impl RoiAlign {
             y.fill(T::default());
             return Ok(());
         }
-        let stop = Installed::hand_over();
+        let installed = Installed::hand_over();
         y.par_chunks_exact_mut(plane)
             .enumerate()
             .with_min_len((roi::GRAIN / plane).max(1))
             .for_each_init(
                 || (None, Taps::default(), Taps::default()),
                 |(current, down, across), (index, y)| {
-                    let Some(_entered) = stop.enter() else {
+                    let Some(_entered) = installed.enter() else {
                         return;
                     };
                     let at = index / channels;

@@ -11,8 +11,8 @@ use rayon::prelude::*;
 use super::{Fact, Inputs, Known, Op, Operator, Outputs, axes, elements, required};
 use crate::allocate;
 use crate::error::OpError;
+use crate::installed::Installed;
 use crate::onnx::attributes::Attributes;
-use crate::stop::Installed;
 use crate::tensor::{DType, Element, dispatch};
 
 pub(super) const TOP_K: Op = Op {
@@ -64,12 +64,12 @@ impl TopK {
         outputs.check_scratch(scratch.saturating_mul(size_of::<usize>()))?;
         let mut places = allocate::filled(0usize, shape.elements());
         if !places.is_empty() {
-            let stop = Installed::hand_over();
+            let installed = Installed::hand_over();
             places
                 .par_chunks_mut(k)
                 .enumerate()
                 .for_each_init(Vec::new, |all, (row, places)| {
-                    let Some(_entered) = stop.enter() else {
+                    let Some(_entered) = installed.enter() else {
                         return;
                     };
                     let base = row / inner * size * inner + row % inner;

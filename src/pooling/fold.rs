@@ -20,7 +20,8 @@ use super::runs::Run;
 use super::sink::{IntoFolded, IntoResult, fill};
 use super::source::Folded;
 use super::whole;
-use crate::stop::{self, HandedOver};
+use crate::installed::HandedOver;
+use crate::stop;
 
 /// Elements of whole planes that are folded between looks at whether the run is to stop.
 const STOP_ELEMENTS: usize = 1 << 22;
@@ -28,7 +29,7 @@ const STOP_ELEMENTS: usize = 1 << 22;
 /// A pool, as all its parts see it.
 pub(super) struct Job<'a, T, R> {
     pub(super) level: Level,
-    pub(super) stop: HandedOver,
+    pub(super) installed: HandedOver,
     pub(super) geometry: &'a Geometry,
     pub(super) reduction: &'a R,
     pub(super) x: &'a [T],

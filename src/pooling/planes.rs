@@ -18,8 +18,8 @@ use super::settle;
 use super::strips;
 use crate::buffer::{COPIED, FOLDED, Item, SHARES, STAGED};
 use crate::error::OpError;
+use crate::installed::Installed;
 use crate::simd::Simd;
-use crate::stop::Installed;
 
 /// Bytes of input and output below which work is not parted between threads.
 const GRAIN_BYTES: usize = 256 << 10;
@@ -136,7 +136,7 @@ fn run<T: Vectored + PartialEq, R: Reduction<T>>(
         }
         let job = Job {
             level: Simd::installed(),
-            stop: Installed::hand_over(),
+            installed: Installed::hand_over(),
             geometry,
             reduction,
             x,
@@ -240,7 +240,7 @@ fn part<T: Vectored, R: Reduction<T>>(job: &Job<'_, T, R>, bands: Bands<'_, T>, 
 
 /// Folds bands on this thread.
 fn leaf<T: Vectored, R: Reduction<T>>(job: &Job<'_, T, R>, bands: Bands<'_, T>) {
-    let Some(_entered) = job.stop.enter() else {
+    let Some(_entered) = job.installed.enter() else {
         return;
     };
     let geometry = job.geometry;

@@ -162,7 +162,7 @@ fn ranked() -> Vec<u8> {
 }
 
 /// `inner` as field `field` of a message.
-fn field(field: u32, inner: &[u8]) -> Vec<u8> {
+pub(crate) fn field(field: u32, inner: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     prost::encoding::encode_varint(u64::from(field << 3 | 2), &mut bytes);
     prost::encoding::encode_varint(inner.len() as u64, &mut bytes);
@@ -171,7 +171,7 @@ fn field(field: u32, inner: &[u8]) -> Vec<u8> {
 }
 
 /// A model whose graph is `graph`.
-fn model_of(graph: &[u8]) -> Vec<u8> {
+pub(crate) fn model_of(graph: &[u8]) -> Vec<u8> {
     let mut bytes = Build::new(21).0;
     bytes.graph = None;
     let mut bytes = bytes.encode_to_vec();

@@ -269,6 +269,31 @@ fn outputs_that_find_no_space_are_errors_on_one_line() {
     assert_eq!(json.expect("the program starts").status.code(), Some(8));
 }
 
+/// Stacks as large as no system has make threads fail.
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn threads_that_cannot_be_had_are_an_error_on_one_line() {
+    let model = model(DEFAULT);
+    for (args, code) in [
+        (&["run", &model, "-i", "ones"][..], 7),
+        (&["run", &model, "-i", "ones", "--threads", "2"], 7),
+        (&["bench", &model], 8),
+        (&["test", "models"], 8),
+        (&["env"], 8),
+    ] {
+        let output = program(args)
+            .env("RUST_MIN_STACK", (1u64 << 60).to_string())
+            .output()
+            .expect("the program starts");
+        let stderr = text(output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {stderr}");
+        assert!(stderr.starts_with("error: "), "{args:?}: {stderr}");
+        assert!(stderr.contains("threads"), "{args:?}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{args:?}: {stderr}");
+        assert!(output.stdout.is_empty(), "{args:?}");
+    }
+}
+
 #[test]
 fn nothing_is_drawn_into_pipes() {
     let model = model(DEFAULT);

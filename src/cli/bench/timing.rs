@@ -3,13 +3,15 @@
 use std::sync::Barrier;
 
 use linn::{Error, Model, Tensor};
-use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use rayon::ThreadPool;
 
 use super::sampling::{Sampling, Timed};
 use super::times::Times;
+use crate::cli::Failure;
 use crate::cli::inputs::Inputs;
 use crate::cli::profile::Profiled;
 use crate::cli::progress::Progress;
+use crate::cli::threads::pool;
 
 /// What is timed.
 pub(super) struct Bench<'a> {
@@ -28,7 +30,7 @@ pub(super) struct Callers {
 
 impl Callers {
     /// So many callers, each on so many threads.
-    pub(super) fn new(callers: usize, threads: usize) -> Result<Callers, ThreadPoolBuildError> {
+    pub(super) fn new(callers: usize, threads: usize) -> Result<Callers, Failure> {
         let pools = (0..callers).map(|_| pool(threads));
         Ok(Callers {
             callers: pool(callers)?,
@@ -46,7 +48,7 @@ impl Callers {
     }
 
     /// As many threads as the machine has, shared out among callers.
-    pub(super) fn usual_threads(callers: usize) -> Result<usize, ThreadPoolBuildError> {
+    pub(super) fn usual_threads(callers: usize) -> Result<usize, Failure> {
         let all = pool(0)?.current_num_threads();
         Ok((all / callers).max(1))
     }
@@ -62,11 +64,6 @@ impl Callers {
             many => format!("{many} callers, {threads} each"),
         }
     }
-}
-
-/// So many threads, or as many as the machine has.
-fn pool(threads: usize) -> Result<ThreadPool, ThreadPoolBuildError> {
-    ThreadPoolBuilder::new().num_threads(threads).build()
 }
 
 impl Bench<'_> {

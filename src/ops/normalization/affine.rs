@@ -4,8 +4,8 @@ use fearless_simd::Simd as Vectors;
 use rayon::prelude::*;
 
 use crate::gemm::{Activation, Finish};
+use crate::installed::Installed;
 use crate::simd::{Simd, dispatch};
-use crate::stop::Installed;
 
 /// Elements that are worth a task of their own.
 const GRAIN: usize = 1 << 15;
@@ -25,7 +25,7 @@ pub(super) fn affine(
     if y.is_empty() {
         return;
     }
-    let (level, stop) = (Simd::installed(), Installed::hand_over());
+    let (level, installed) = (Simd::installed(), Installed::hand_over());
     let finish = Finish {
         activation: activation.map(|x| x as f32),
         ..Finish::NONE
@@ -35,7 +35,7 @@ pub(super) fn affine(
         .enumerate()
         .with_min_len((GRAIN / places).max(1))
         .for_each(|(plane, (y, x))| {
-            let Some(_entered) = stop.enter() else {
+            let Some(_entered) = installed.enter() else {
                 return;
             };
             let line = lines[plane % lines.len()];

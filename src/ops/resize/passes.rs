@@ -5,8 +5,8 @@ use rayon::prelude::*;
 use super::Mode;
 use super::taps::Axis;
 use crate::allocate;
+use crate::installed::Installed;
 use crate::ops::weighted::{Float, Weighted};
-use crate::stop::Installed;
 
 /// Elements of output that are worth a task of their own.
 const GRAIN: usize = 1 << 14;
@@ -84,14 +84,14 @@ fn pass<F: Float>(x: &[F], input: usize, inner: usize, table: &Table<F>, fill: F
     if y.is_empty() {
         return;
     }
-    let (width, stop) = (table.len(), Installed::hand_over());
+    let (width, installed) = (table.len(), Installed::hand_over());
     if inner == 1 {
         let rows = (GRAIN / width).max(1);
         let chunks = y
             .par_chunks_mut(rows * width)
             .zip(x.par_chunks(rows * input));
         return chunks.for_each(|(y, x)| {
-            let Some(_entered) = stop.enter() else {
+            let Some(_entered) = installed.enter() else {
                 return;
             };
             for (y, x) in y.chunks_mut(width).zip(x.chunks(input)) {
@@ -114,7 +114,7 @@ fn pass<F: Float>(x: &[F], input: usize, inner: usize, table: &Table<F>, fill: F
     y.par_chunks_mut(rows * inner)
         .enumerate()
         .for_each(|(chunk, y)| {
-            let Some(_entered) = stop.enter() else {
+            let Some(_entered) = installed.enter() else {
                 return;
             };
             for (row, y) in y.chunks_mut(inner).enumerate() {
