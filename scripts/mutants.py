@@ -3,6 +3,11 @@
 
     cargo build --release
     scripts/mutants.py --count 10000 target/release/linn
+    cargo test --release --test faults --no-run
+    scripts/mutants.py --count 1000000 --served target/release/deps/faults-...
+
+Each copy has a process of its own, the program; with --served the test program faults does many of them, a hundred times as
+fast.
 
 Each copy has one number of a node, tensor or type changed (plus and minus 1, 0, -1, the smallest and the largest), is cut
 short, or has one byte changed; some have a sound model and a damaged input. The same seed gives the same copies. A
@@ -13,15 +18,18 @@ or more than 512 MiB resident. It needs nothing but Python.
 import argparse
 import collections
 import concurrent.futures
+import contextlib
 import json
 import os
 import pathlib
 import random
+import select
 import shutil
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MEMORY = "256M"
@@ -170,8 +178,8 @@ def with_bytes(data, chance, most):
 class Case:
     """A model and its inputs, as the arguments of linn name them."""
 
-    def __init__(self, name, model, inputs):
-        self.name, self.model, self.inputs = name, model, inputs
+    def __init__(self, name, model, inputs, most=1 << 30):
+        self.name, self.model, self.inputs, self.most = name, model, inputs, most
 
     def files(self):
         """The files among the inputs; others are made by linn."""
@@ -212,26 +220,105 @@ def cases():
         inputs = sorted((model.parent / "test_data_set_0").glob("input_*.pb"))
         yield Case(model.parent.name, model, list(zip(input_names(model), inputs)))
     for model in sorted((ROOT / "models/light").glob("*.onnx")):
-        yield Case(f"light/{model.stem}", model, [(name, "zeros") for name in input_names(model)])
+        # A run of theirs takes as long as thousands of the others.
+        yield Case(f"light/{model.stem}", model, [(name, "zeros") for name in input_names(model)], 20)
 
 
-def run(linn, arguments, timeout):
-    """The exit code, what is on stderr, processor seconds and resident bytes of one run."""
-    with tempfile.TemporaryFile() as stderr:
-        child = subprocess.Popen(
-            [linn, "run", *arguments, "--max-memory", MEMORY],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=stderr,
+class Program:
+    """The program linn, a process a run."""
+
+    def __init__(self, options):
+        self.options = options
+
+    def run(self, model, inputs):
+        """The exit code, what is on stderr, processor seconds and resident bytes of one run."""
+        arguments = [str(model)]
+        for name, source in inputs:
+            arguments += ["-i", f"{name}{source}"]
+        with tempfile.TemporaryFile() as stderr:
+            child = subprocess.Popen(
+                [self.options.linn, "run", *arguments, "--max-memory", MEMORY],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+            )
+            timer = threading.Timer(self.options.timeout, child.kill)
+            timer.start()
+            _, status, used = os.wait4(child.pid, 0)
+            timer.cancel()
+            child.returncode = code = os.waitstatus_to_exitcode(status)
+            stderr.seek(0)
+            text = stderr.read().decode(errors="replace")
+        return code, text, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024
+
+    def close(self):
+        pass
+
+
+class Served:
+    """The test `served` of the test program faults: it does one after the other, until it dies of one."""
+
+    # What takes less seconds has touched little memory.
+    SHORT = 0.002
+
+    def __init__(self, options):
+        self.options = options
+        self.start()
+
+    def start(self):
+        self.child = subprocess.Popen(
+            [self.options.linn, "--exact", "served::served", "--ignored", "--nocapture"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
         )
-        timer = threading.Timer(timeout, child.kill)
-        timer.start()
-        _, status, used = os.wait4(child.pid, 0)
-        timer.cancel()
-        child.returncode = code = os.waitstatus_to_exitcode(status)
-        stderr.seek(0)
-        text = stderr.read().decode(errors="replace")
-    return code, text, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024
+        self.fresh = True
+
+    def of_process(self, file):
+        return pathlib.Path(f"/proc/{self.child.pid}/{file}").read_text()
+
+    def answer(self):
+        """The line that answers, or nothing from one that has died or takes too long."""
+        said, stdout = b"", self.child.stdout
+        while not (found := said.partition(b"served "))[1] or not found[2].endswith(b"\n"):
+            if not select.select([stdout], [], [], self.options.timeout)[0]:
+                self.child.kill()
+            part = os.read(stdout.fileno(), 1 << 16)
+            if not part:
+                return None
+            said += part
+        return found[2].decode(errors="replace").rstrip("\n")
+
+    def run(self, model, inputs):
+        """As that of the program."""
+        began = time.monotonic()
+        line = "\t".join([str(model), *(f"{name}{source}" for name, source in inputs)])
+        self.child.stdin.write(line.encode() + b"\n")
+        said = self.answer()
+        took, resident, fresh = time.monotonic() - began, 0, self.fresh
+        self.fresh = False
+        if said is None:
+            code = self.child.wait()
+            self.start()
+            return code, "", took, resident
+        if took > self.options.slow:
+            if not fresh:
+                # Others may have had the processor: once more, in a process whose time is that of this run.
+                self.close()
+                self.start()
+                return self.run(model, inputs)
+            words = self.of_process("stat").rsplit(")", 1)[1].split()
+            took = (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+        if took > self.SHORT:
+            lines = self.of_process("status").splitlines()
+            resident = sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+        code, _, message = said.partition(" ")
+        return int(code), f"error: {message}" if message else "", took, resident
+
+    def close(self):
+        self.child.stdin.close()
+        self.child.wait()
 
 
 def fault(code, text, seconds, resident, slow):
@@ -255,22 +342,21 @@ def fault(code, text, seconds, resident, slow):
 def run_case(case, options):
     """The exit codes of a case's copies, the faults, and the slowest."""
     codes, faults, slowest = collections.Counter(), [], (0.0, "")
-    with tempfile.TemporaryDirectory() as folder:
+    runner = (Served if options.served else Program)(options)
+    with contextlib.closing(runner), tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         # External data are read from beside the model, and not through links.
         for path in case.model.parent.iterdir():
             if path.is_file() and path.suffix != ".onnx":
                 shutil.copy(path, folder / path.name)
-        for words, damaged, data in case.copies(options.seed, options.most):
+        for words, damaged, data in case.copies(options.seed, min(options.most, case.most)):
             paths = {source: source for _, source in case.inputs} | {case.model: folder / "model.onnx"}
             paths[damaged] = folder / ("model.onnx" if damaged == case.model else "damaged.pb")
             if damaged != case.model:
                 shutil.copy(case.model, folder / "model.onnx")
             paths[damaged].write_bytes(data)
-            arguments = [str(paths[case.model])]
-            for name, source in case.inputs:
-                arguments += ["-i", f"{name}{paths[source]}"]
-            code, text, seconds, resident = run(options.linn, arguments, options.timeout)
+            inputs = [(name, paths[source]) for name, source in case.inputs]
+            code, text, seconds, resident = runner.run(paths[case.model], inputs)
             codes[code] += 1
             label = f"{case.name}: {damaged.name}, {words}"
             slowest = max(slowest, (seconds, label))
@@ -285,7 +371,8 @@ def run_case(case, options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("linn", help="the program")
+    parser.add_argument("linn", help="the program, or with --served the test program faults")
+    parser.add_argument("--served", action="store_true", help="one process does many")
     parser.add_argument("--count", type=int, default=10_000, help="about how many copies (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="which copies (default: %(default)s)")
     parser.add_argument("--slow", type=float, default=1.0, help="seconds of processor time (default: %(default)s)")

@@ -24,11 +24,14 @@ use ndarray::{ArrayViewMut2, Axis as NdAxis, Slice};
 use rayon::prelude::*;
 
 pub(crate) use columns::add;
+use columns::add_rows;
 use sorted::Sorted;
 use windows::Windows;
 
 use crate::allocate;
-use crate::buffer::{Item, SORTED};
+use crate::buffer::SORTED;
+use crate::error::OpError;
+use crate::gemm::parts::{self, Looks, PART};
 use crate::gemm::{
     self, Factor, Finish, Left, ROWS, Right, Start, Sum, lay_left, left_len, matrix, multiply,
     widened_bytes,
@@ -154,6 +157,15 @@ impl Sizes {
         most.min(fair).max(1)
     }
 
+    /// Windows whose columns [`transpose`] has at once: whole rows, at least two windows, and all of them unless it has
+    /// a single channel.
+    fn strip(&self, bytes: usize) -> usize {
+        let row = self.axes.last().map_or(1, |axis| axis.output).max(1);
+        let each = self.taps().saturating_mul(row).saturating_mul(bytes);
+        let rows = (TRANSPOSED_BYTES / each.max(1)).max(2usize.div_ceil(row));
+        rows.saturating_mul(row)
+    }
+
     /// Bytes that [`transpose`] takes for itself.
     pub(crate) fn transposed_scratch_bytes<T: Factor>(&self) -> usize {
         if self.is_empty() {
@@ -165,7 +177,7 @@ impl Sizes {
         let columns = self
             .channel_block(bytes)
             .saturating_mul(self.taps())
-            .saturating_mul(self.windows());
+            .saturating_mul(self.windows().min(self.strip(bytes).saturating_mul(2)));
         let each = columns.saturating_add(self.plane()).saturating_mul(bytes);
         each.saturating_mul(rayon::current_num_threads())
             .saturating_add(widened_bytes::<T>(input))
@@ -179,10 +191,20 @@ pub(crate) struct Weights<S>(Vec<[S; ROWS]>);
 
 impl<S: Sum> Weights<S> {
     /// Of `w: [groups * outputs, inner]`.
-    pub(crate) fn new(w: &[S], groups: usize, outputs: usize, inner: usize) -> Weights<S> {
+    ///
+    /// # Errors
+    /// The run is to stop.
+    pub(crate) fn new(
+        w: &[S],
+        groups: usize,
+        outputs: usize,
+        inner: usize,
+    ) -> Result<Weights<S>, OpError> {
         let len = left_len(outputs, inner);
-        let mut panels = allocate::filled([S::ZERO; ROWS], groups * len);
+        let mut panels = parts::filled([S::ZERO; ROWS], groups * len)?;
+        let mut looks = Looks::default();
         for group in 0..groups {
+            looks.check(outputs * inner)?;
             let w = matrix(
                 &w[group * outputs * inner..][..outputs * inner],
                 outputs,
@@ -191,7 +213,7 @@ impl<S: Sum> Weights<S> {
             );
             lay_left(&w, &mut panels[group * len..][..len]);
         }
-        Weights(panels)
+        Ok(Weights(panels))
     }
 
     /// Bytes that they take.
@@ -216,19 +238,28 @@ pub(crate) fn convolve<T: Factor>(
         return fill(bias, sizes.windows(), finish, y);
     }
     if sizes.is_depthwise() {
-        return depthwise::convolve(sizes, x, &T::widened(w), bias, finish, y);
+        if let Ok(w) = T::widened(w) {
+            depthwise::convolve(sizes, x, &w, bias, finish, y);
+        }
+        return;
     }
     let in_group = sizes.channels * sizes.plane();
-    let laid = lay(sizes, w, laid);
+    let Ok(laid) = lay(sizes, w, laid) else {
+        return;
+    };
     if sizes.is_pointwise() && widened_bytes::<T>(1) == 0 {
-        let x = T::widened(x);
+        let Ok(x) = T::widened(x) else {
+            return;
+        };
         return convolve_columns::<T, _>(sizes, laid.as_ref(), bias, finish, y, |at| {
             let x = &x[at * in_group..][..in_group];
             matrix(x, sizes.channels, sizes.windows(), false)
         });
     }
     let sorted = Sorted::new(&sizes.axes);
-    let offsets = allocate::collected((0..sizes.taps()).map(|tap| sorted.offset(tap)));
+    let Ok(offsets) = parts::collected((0..sizes.taps()).map(|tap| sorted.offset(tap))) else {
+        return;
+    };
     let (level, each) = (Simd::installed(), sorted.elements());
     let all = y.chunks_mut(sizes.outputs * sizes.windows()).enumerate();
     for (at, y) in all {
@@ -236,7 +267,7 @@ pub(crate) fn convolve<T: Factor>(
             return;
         }
         let x = &x[at * in_group..][..in_group];
-        T::Sum::with_buffer::<SORTED, _>(sizes.channels * each, |planes| {
+        parts::with_buffer::<T::Sum, SORTED>(sizes.channels * each, |planes| {
             sorted.sort_all(x, planes);
             let columns = |_| Windows {
                 level,
@@ -250,20 +281,20 @@ pub(crate) fn convolve<T: Factor>(
 }
 
 /// The weights as they were laid out, or are now.
+///
+/// # Errors
+/// The run is to stop.
 pub(crate) fn lay<'w, T: Factor>(
     sizes: &Sizes,
     w: &[T],
     laid: Option<&'w Weights<T::Sum>>,
-) -> Cow<'w, Weights<T::Sum>> {
-    match laid {
-        Some(laid) => Cow::Borrowed(laid),
-        None => Cow::Owned(Weights::new(
-            &T::widened(w),
-            sizes.groups,
-            sizes.outputs,
-            sizes.inner(),
-        )),
+) -> Result<Cow<'w, Weights<T::Sum>>, OpError> {
+    if let Some(laid) = laid {
+        return Ok(Cow::Borrowed(laid));
     }
+    let w = T::widened(w)?;
+    let laid = Weights::new(&w, sizes.groups, sizes.outputs, sizes.inner())?;
+    Ok(Cow::Owned(laid))
 }
 
 /// As [`convolve`], with the columns that `columns` has of group `at` of all images.
@@ -328,13 +359,24 @@ fn fill<T: Factor>(bias: Option<&[T::Sum]>, plane: usize, finish: Finish<'_, T::
     if y.is_empty() {
         return;
     }
-    let pitch = plane;
-    let mut sums = allocate::filled(T::Sum::ZERO, plane);
+    let finish = Finish {
+        pitch: plane,
+        ..finish
+    };
+    let mut looks = Looks::default();
+    let mut sums = allocate::filled(T::Sum::ZERO, plane.min(PART));
     for (channel, y) in y.chunks_mut(plane).enumerate() {
-        sums.fill(bias.map_or(T::Sum::ZERO, |bias| bias[channel % bias.len()]));
-        Finish { pitch, ..finish }.apply(channel, 0, &mut sums);
-        for (y, &sum) in y.iter_mut().zip(&sums) {
-            *y = T::narrow(sum);
+        let start = bias.map_or(T::Sum::ZERO, |bias| bias[channel % bias.len()]);
+        for (number, y) in y.chunks_mut(PART).enumerate() {
+            if looks.is_set(y.len()) {
+                return;
+            }
+            let sums = &mut sums[..y.len()];
+            sums.fill(start);
+            finish.apply(channel, number * PART, sums);
+            for (y, &sum) in y.iter_mut().zip(&*sums) {
+                *y = T::narrow(sum);
+            }
         }
     }
 }
@@ -351,9 +393,12 @@ pub(crate) fn transpose<T: Factor>(
     if sizes.is_empty() || y.is_empty() {
         return fill(bias, sizes.plane(), Finish::NONE, y);
     }
-    let (x, w) = (T::widened(x), T::widened(w));
+    let (Ok(x), Ok(w)) = (T::widened(x), T::widened(w)) else {
+        return;
+    };
     let (windows, taps, plane) = (sizes.windows(), sizes.taps(), sizes.plane());
     let block = sizes.channel_block(size_of::<T::Sum>());
+    let strip = sizes.strip(size_of::<T::Sum>());
     let (level, installed) = (Simd::installed(), Installed::hand_over());
     let count = sizes.batch * sizes.groups * sizes.outputs.div_ceil(block);
     let mut pieces = allocate::with_capacity(count);
@@ -382,24 +427,49 @@ pub(crate) fn transpose<T: Factor>(
             NdAxis(0),
             Slice::from(first * taps..(first + outputs) * taps),
         );
-        if columns.len() < outputs * taps * windows {
-            *columns = allocate::filled(T::Sum::ZERO, outputs * taps * windows);
-        }
-        let columns = &mut columns[..outputs * taps * windows];
-        let view = ArrayViewMut2::from_shape((outputs * taps, windows), &mut *columns);
-        multiply(level, &w, &x, false, &mut view.expect("it was made so"));
-        let mut sums = allocate::filled(T::Sum::ZERO, plane);
-        for (index, y) in y.chunks_mut(plane).enumerate() {
-            sums.fill(bias.map_or(T::Sum::ZERO, |bias| {
-                bias[group * sizes.outputs + first + index]
-            }));
-            let columns = &columns[index * taps * windows..][..taps * windows];
-            add(columns, &sizes.axes, &mut sums, |sum, x| {
-                sum.plus_product(x, T::Sum::ONE)
-            });
-            for (y, &sum) in y.iter_mut().zip(&sums) {
-                *y = T::narrow(sum);
+        let Ok(mut sums) = parts::filled(T::Sum::ZERO, plane) else {
+            return;
+        };
+        let mut from = 0;
+        while from < windows {
+            // What is left over goes with the last strip.
+            let to = match windows - from {
+                left if left < 2 * strip => windows,
+                _ => from + strip,
+            };
+            let x = x.slice_axis(NdAxis(1), Slice::from(from..to));
+            let (count, len) = (to - from, outputs * taps * (to - from));
+            if columns.len() < len && parts::resize(columns, len, &T::Sum::ZERO).is_err() {
+                return;
             }
+            let columns = &mut columns[..len];
+            let view = ArrayViewMut2::from_shape((outputs * taps, count), &mut *columns);
+            multiply(level, &w, &x, false, &mut view.expect("it was made so"));
+            for (index, y) in y.chunks_mut(plane).enumerate() {
+                if from == 0 {
+                    let start = bias.map_or(T::Sum::ZERO, |bias| {
+                        bias[group * sizes.outputs + first + index]
+                    });
+                    sums.fill(start);
+                }
+                let columns = &columns[index * taps * count..][..taps * count];
+                add_rows(columns, &sizes.axes, from..to, &mut sums, |sum, x| {
+                    sum.plus_product(x, T::Sum::ONE)
+                });
+                if to < windows {
+                    continue;
+                }
+                // What is stopped need not be whole.
+                let _ = parts::each(y, |start, y| {
+                    for (y, &sum) in y.iter_mut().zip(&sums[start..]) {
+                        *y = T::narrow(sum);
+                    }
+                });
+            }
+            if stop::is_set() {
+                return;
+            }
+            from = to;
         }
     };
     match pieces.len() >= ENOUGH {

@@ -11,6 +11,7 @@
 
 mod finish;
 mod panels;
+pub(crate) mod parts;
 mod plain;
 mod product;
 mod tile;
@@ -22,13 +23,16 @@ use std::borrow::Cow;
 use fearless_simd::Level;
 use fearless_simd::Simd as Vectors;
 use half::{bf16, f16};
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::{ArrayView2, ArrayViewMut2, Axis, Slice};
 
-use crate::allocate;
 use crate::buffer::{Item, LEFT};
+use crate::error::OpError;
+use crate::stop;
 use crate::tensor::Element;
 pub(crate) use finish::{Activation, Finish};
+use panels::COLUMNS;
 pub(crate) use panels::{Left, ROWS, Right, lay_left, left_len, panel_at, panel_columns};
+use product::DEPTH;
 pub(crate) use product::{block as multiply_laid, multiply as multiply_panels, scratch_bytes};
 use tile::Panels;
 pub(crate) use tile::Start;
@@ -127,7 +131,10 @@ pub(crate) trait Factor: Element + Copy {
     fn narrow(sum: Self::Sum) -> Self;
 
     /// The elements in the type of sums, copied where that is another.
-    fn widened(x: &[Self]) -> Cow<'_, [Self::Sum]>;
+    ///
+    /// # Errors
+    /// The run is to stop.
+    fn widened(x: &[Self]) -> Result<Cow<'_, [Self::Sum]>, OpError>;
 
     /// The matrix, where sums have its type.
     fn sums(
@@ -150,8 +157,8 @@ macro_rules! own_sums {
                 sum
             }
 
-            fn widened(x: &[$type]) -> Cow<'_, [$type]> {
-                Cow::Borrowed(x)
+            fn widened(x: &[$type]) -> Result<Cow<'_, [$type]>, OpError> {
+                Ok(Cow::Borrowed(x))
             }
 
             fn sums(c: ArrayViewMut2<'_, $type>) -> Result<ArrayViewMut2<'_, $type>, ArrayViewMut2<'_, $type>> {
@@ -177,8 +184,8 @@ macro_rules! f32_sums {
                 <$type>::from_f32(sum)
             }
 
-            fn widened(x: &[$type]) -> Cow<'_, [f32]> {
-                Cow::Owned(allocate::collected(x.iter().map(|x| x.to_f32())))
+            fn widened(x: &[$type]) -> Result<Cow<'_, [f32]>, OpError> {
+                parts::collected(x.iter().map(|x| x.to_f32())).map(Cow::Owned)
             }
 
             fn sums(c: ArrayViewMut2<'_, $type>) -> Result<ArrayViewMut2<'_, f32>, ArrayViewMut2<'_, $type>> {
@@ -237,12 +244,44 @@ pub(crate) fn multiply<S: Sum>(
     if let (1, Some(b), Some(c)) = (columns, b.t().as_slice(), c.as_slice_mut()) {
         return vector::multiply(level, b, &a.t(), add, c);
     }
-    S::with_buffer::<LEFT, _>(left_len(rows, a.ncols()) * ROWS, |panels| {
-        let (panels, _) = panels.as_chunks_mut::<ROWS>();
-        lay_left(a, panels);
-        let left = Left::new(panels, rows, a.ncols());
-        multiply_panels(level, left, b, start, Finish::NONE, c.view_mut());
-    });
+    let (together, depth) = left_block::<S>(rows, a.ncols(), columns);
+    let mut start = start;
+    let mut from = 0;
+    // Once also where there is nothing to sum up.
+    while from == 0 || from < a.ncols() {
+        let inner = Slice::from(from..(from + depth).min(a.ncols()));
+        let (a, b) = (a.slice_axis(Axis(1), inner), b.slice_axis(Axis(0), inner));
+        let blocks = a.axis_chunks_iter(Axis(0), together);
+        for (a, c) in blocks.zip(c.axis_chunks_iter_mut(Axis(0), together)) {
+            if stop::is_set() {
+                return;
+            }
+            S::with_buffer::<LEFT, _>(left_len(a.nrows(), a.ncols()) * ROWS, |panels| {
+                let (panels, _) = panels.as_chunks_mut::<ROWS>();
+                lay_left(&a, panels);
+                let left = Left::new(panels, a.nrows(), a.ncols());
+                multiply_panels(level, left, &b, start, Finish::NONE, c);
+            });
+        }
+        start = Start::Output;
+        from += depth;
+    }
+}
+
+/// Bytes of panels of a left matrix that are laid out at once; of a right one it may be some times as many.
+const LEFT_BYTES: usize = 4 << 20;
+const RIGHT_BYTES: usize = 4 * LEFT_BYTES;
+
+/// The rows and the columns of a left matrix that are laid out at once. The sums are taken in the same order for any
+/// columns that are a multiple of the depth of tiles.
+fn left_block<S>(rows: usize, inner: usize, columns: usize) -> (usize, usize) {
+    let most = LEFT_BYTES / size_of::<S>();
+    let together = most / inner.clamp(1, DEPTH) / ROWS * ROWS;
+    let together = together.min(rows.next_multiple_of(ROWS)).max(ROWS);
+    // Where there are fewer panels of the right matrix, all of them are laid out.
+    let beside = panel_columns(columns).clamp(1, 2 * rayon::current_num_threads() * COLUMNS);
+    let depth = (most / together).min(RIGHT_BYTES / size_of::<S>() / beside);
+    (together, (depth / DEPTH * DEPTH).max(DEPTH))
 }
 
 /// Lends `run` the matrix in the type of sums; what is narrower goes through a copy, whose elements are zero at first.
@@ -252,13 +291,19 @@ pub(crate) fn with_sums<T: Factor>(
 ) {
     match T::sums(c) {
         Ok(c) => run(c),
-        Err(mut c) => {
-            let mut sums = allocate::filled(T::Sum::ZERO, c.len());
+        Err(c) => {
+            let Ok(mut sums) = parts::filled(T::Sum::ZERO, c.len()) else {
+                return;
+            };
             let dim = c.dim();
             run(ArrayViewMut2::from_shape(dim, &mut sums).expect("as many as c has"));
-            for (c, &sum) in c.iter_mut().zip(&sums) {
-                *c = T::narrow(sum);
-            }
+            let c = c.into_slice().expect("the matrix lies in C order");
+            // What is stopped need not be whole.
+            let _ = parts::each(c, |start, c| {
+                for (c, &sum) in c.iter_mut().zip(&sums[start..]) {
+                    *c = T::narrow(sum);
+                }
+            });
         }
     }
 }
@@ -316,7 +361,8 @@ mod tests {
             &mut view,
         );
         assert_eq!(c, [1]);
-        let a = f16::widened(&[f16::from_f32(2048.0), f16::ONE, f16::ONE]).into_owned();
+        let a = [f16::from_f32(2048.0), f16::ONE, f16::ONE];
+        let a = f16::widened(&a).expect("nobody stops it").into_owned();
         let mut c = [f16::ZERO];
         let view = ArrayViewMut2::from_shape((1, 1), &mut c).expect("it fits");
         let ones = [1.0; 3];
@@ -326,5 +372,28 @@ mod tests {
             multiply(Simd::installed(), &a, &b, true, &mut sums);
         });
         assert_eq!(c[0].to_f32(), 2052.0);
+    }
+
+    #[test]
+    fn blocks_of_a_large_left_matrix_give_the_bits_of_the_whole() {
+        let (rows, inner, columns) = (2800, 900, 5);
+        let number = |at: usize| (at.wrapping_mul(7919) % 1013) as f32 / 97.0 - 5.0;
+        let a: Vec<f32> = (0..rows * inner).map(number).collect();
+        let b: Vec<f32> = (0..inner * columns).map(|at| number(3 * at)).collect();
+        assert!(left_block::<f32>(rows, inner, columns).0 < rows);
+        assert!(left_block::<f32>(rows, inner, columns).1 < inner);
+        let (a, b) = (
+            matrix(&a, rows, inner, false),
+            matrix(&b, inner, columns, false),
+        );
+        let level = Simd::installed();
+        let [mut blocks, mut whole] = [0, 1].map(|_| vec![0f32; rows * columns]);
+        let view = |c| ArrayViewMut2::from_shape((rows, columns), c).expect("it fits");
+        multiply(level, &a, &b, false, &mut view(&mut blocks));
+        let mut panels = vec![[0.0; ROWS]; left_len(rows, inner)];
+        lay_left(&a, &mut panels);
+        let left = Left::new(&panels, rows, inner);
+        multiply_panels(level, left, &b, Start::Zero, Finish::NONE, view(&mut whole));
+        assert!(blocks == whole);
     }
 }

@@ -59,6 +59,16 @@ pub use tensor::{
 };
 pub use window::{AutoPad, Axes, Axis, Window};
 
+/// A model's bytes as they are looked at and decoded before it is loaded, for fuzzing.
+#[cfg(feature = "definition")]
+#[doc(hidden)]
+pub fn decode_model(
+    bytes: impl Into<bytes::Bytes>,
+    memory_limit: usize,
+) -> Result<proto::ModelProto, Error> {
+    onnx::read(bytes.into(), memory_limit)
+}
+
 /// How messages show strings from outside; shared with the command line.
 #[doc(hidden)]
 pub mod text {

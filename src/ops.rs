@@ -82,6 +82,7 @@ mod scatter;
 mod shape;
 mod slice;
 mod softmax;
+mod sorting;
 mod split;
 mod squeeze;
 mod stack;

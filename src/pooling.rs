@@ -47,6 +47,7 @@ use ndarray::{Array, ArrayView, ArrayViewMut, Dimension};
 
 use crate::allocate::{self, attempt};
 use crate::error::OpError;
+use crate::gemm::parts;
 use crate::stop;
 use crate::tensor::{Element, Shape, Tensor, TensorView};
 use crate::threads;
@@ -384,7 +385,7 @@ fn buffer<T: Element>(plan: &Plan, more: usize) -> Result<Vec<T>, OpError> {
     let bytes = len.saturating_mul(size_of::<T>()).saturating_add(more);
     within_limit(bytes)?;
     let mut buffer = allocate::room(len)?;
-    buffer.resize(len, T::default());
+    parts::resize(&mut buffer, len, &T::default())?;
     Ok(buffer)
 }
 

@@ -8,6 +8,7 @@ mod load_structured;
 mod pictures;
 mod pool_definition;
 mod pool_plan;
+mod scan_raw;
 mod tensor_io;
 mod unpool_indices;
 
@@ -37,4 +38,4 @@ macro_rules! targets {
         })*
     };
 }
-targets!(external load_raw load_run load_structured pictures pool_definition pool_plan tensor_io unpool_indices);
+targets!(external load_raw load_run load_structured pictures pool_definition pool_plan scan_raw tensor_io unpool_indices);

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use super::product;
 use crate::allocate;
+use crate::gemm::parts::{Looks, PART};
 use crate::window::Axis;
 
 /// The rows of an input that the windows of a row of the output read.
@@ -58,13 +59,27 @@ pub(crate) fn add<T: Copy, S: Copy>(
     plus: impl Fn(S, T) -> S,
 ) {
     let windows = product(axes, |axis| axis.output);
+    add_rows(columns, axes, 0..windows, y, plus);
+}
+
+/// As [`add`], of some windows, which are whole rows.
+pub(super) fn add_rows<T: Copy, S: Copy>(
+    columns: &[T],
+    axes: &[Axis],
+    numbers: Range<usize>,
+    y: &mut [S],
+    plus: impl Fn(S, T) -> S,
+) {
+    let windows = numbers.len();
     if windows == 0 || y.is_empty() {
         return;
     }
     let rows = Rows::new(axes);
     let mut starts = allocate::with_capacity(rows.taps);
+    let mut looks = Looks::default();
+    let first = numbers.start / rows.last.output;
     for row in 0..windows / rows.last.output {
-        rows.starts(row, &mut starts);
+        rows.starts(first + row, &mut starts);
         for (outer, start) in starts.iter().enumerate() {
             let Some(start) = *start else { continue };
             for (tap, range) in rows
@@ -77,15 +92,21 @@ pub(crate) fn add<T: Copy, S: Copy>(
                 let columns = &columns[line * windows + row * rows.last.output..];
                 let columns = &columns[range.clone()];
                 let y = &mut y[start + rows.last.place(range.start, tap)..];
-                match rows.last.stride {
-                    1 => {
-                        for (y, &column) in y.iter_mut().zip(columns) {
-                            *y = plus(*y, column);
-                        }
+                for (number, columns) in columns.chunks(PART).enumerate() {
+                    if looks.is_set(columns.len()) {
+                        return;
                     }
-                    stride => {
-                        for (y, &column) in y.iter_mut().step_by(stride).zip(columns) {
-                            *y = plus(*y, column);
+                    let y = &mut y[number * PART * rows.last.stride..];
+                    match rows.last.stride {
+                        1 => {
+                            for (y, &column) in y.iter_mut().zip(columns) {
+                                *y = plus(*y, column);
+                            }
+                        }
+                        stride => {
+                            for (y, &column) in y.iter_mut().step_by(stride).zip(columns) {
+                                *y = plus(*y, column);
+                            }
                         }
                     }
                 }

@@ -6,8 +6,8 @@ use rayon::prelude::*;
 
 use super::Sizes;
 use super::sorted::{BEYOND, Sorted};
-use crate::allocate;
-use crate::buffer::{Item, SORTED, SUMS};
+use crate::buffer::{SORTED, SUMS};
+use crate::gemm::parts;
 use crate::gemm::{Factor, Finish, Sum};
 use crate::installed::Installed;
 use crate::simd::{Simd, dispatch};
@@ -15,6 +15,9 @@ use crate::stop;
 
 /// Multiplications that are worth a task of their own.
 const GRAIN: usize = 1 << 17;
+
+/// Multiplications between looks at whether the run is to stop.
+const STOP_PRODUCTS: usize = 1 << 20;
 
 pub(super) fn convolve<T: Factor>(
     sizes: &Sizes,
@@ -26,8 +29,12 @@ pub(super) fn convolve<T: Factor>(
 ) {
     let (windows, taps, plane) = (sizes.windows(), sizes.taps(), sizes.plane());
     let sorted = Sorted::new(&sizes.axes);
-    let offsets = allocate::collected((0..taps).map(|tap| sorted.offset(tap)));
+    let Ok(offsets) = parts::collected((0..taps).map(|tap| sorted.offset(tap))) else {
+        return;
+    };
     let planes = (GRAIN / windows.saturating_mul(taps).max(1)).max(1);
+    // Windows that are weighted between looks, a multiple of what vectors hold.
+    let together = (STOP_PRODUCTS / taps.max(1) + 1).next_multiple_of(BEYOND);
     let channels = sizes.groups * sizes.outputs;
     let level = Simd::installed();
     let installed = Installed::hand_over();
@@ -35,10 +42,12 @@ pub(super) fn convolve<T: Factor>(
         let Some(_entered) = installed.enter() else {
             return;
         };
-        T::Sum::with_buffer::<SORTED, _>(sorted.elements() + BEYOND, |elements| {
-            T::Sum::with_buffer::<SUMS, _>(sorted.run.next_multiple_of(BEYOND), |sums| {
+        parts::with_buffer::<T::Sum, SORTED>(sorted.elements() + BEYOND, |elements| {
+            parts::with_buffer::<T::Sum, SUMS>(sorted.run.next_multiple_of(BEYOND), |sums| {
                 // What is not on the input stays zero from plane to plane.
-                elements.fill(T::Sum::ZERO);
+                if parts::fill(elements, &T::Sum::ZERO).is_err() {
+                    return;
+                }
                 let mut input = None;
                 for (at, y) in y.chunks_mut(windows).enumerate() {
                     if stop::is_set() {
@@ -51,7 +60,13 @@ pub(super) fn convolve<T: Factor>(
                     }
                     let w = &w[channel * taps..][..taps];
                     let start = bias.map_or(T::Sum::ZERO, |bias| bias[channel]);
-                    dispatch!(level, s => T::Sum::weighted(s, elements, &offsets, w, start, sums));
+                    for (number, sums) in sums.chunks_mut(together).enumerate() {
+                        if number > 0 && stop::is_set() {
+                            return;
+                        }
+                        let elements = &elements[number * together..];
+                        dispatch!(level, s => T::Sum::weighted(s, elements, &offsets, w, start, sums));
+                    }
                     sorted.put(sums, finish.plane(first + at, windows), y);
                 }
             });

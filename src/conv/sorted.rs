@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::product;
 use crate::allocate;
+use crate::gemm::parts::{self, Looks, PART};
 use crate::gemm::{Factor, Finish, Sum};
 use crate::installed::Installed;
 use crate::window::Axis;
@@ -134,8 +135,9 @@ impl<'a> Sorted<'a> {
                 let Some(_entered) = installed.enter() else {
                     return;
                 };
-                elements.fill(T::Sum::ZERO);
-                self.sort(&x[number * plane..][..plane], elements);
+                if parts::fill(elements, &T::Sum::ZERO).is_ok() {
+                    self.sort(&x[number * plane..][..plane], elements);
+                }
             });
     }
 
@@ -146,7 +148,11 @@ impl<'a> Sorted<'a> {
             return;
         }
         let size = self.sizes[outer.len()];
+        let mut looks = Looks::default();
         for (row, x) in x.chunks(last.input).enumerate() {
+            if looks.is_set(1) {
+                return;
+            }
             let (mut row, mut phase, mut phases, mut offset) = (row, 0, stride(last), 0);
             let mut read = true;
             for (index, axis) in outer.iter().enumerate().rev() {
@@ -169,16 +175,22 @@ impl<'a> Sorted<'a> {
                 let count = (x.len() - begin).div_ceil(stride(last));
                 let count = count.min(size - first);
                 let at = (phase + own) * self.each + offset + first;
-                let y = &mut elements[at..at + count];
-                match stride(last) {
-                    1 => {
-                        for i in 0..count {
-                            y[i] = x[i].widen();
-                        }
+                for (number, y) in elements[at..at + count].chunks_mut(PART).enumerate() {
+                    if looks.is_set(y.len()) {
+                        return;
                     }
-                    step => {
-                        for i in 0..count {
-                            y[i] = x[begin + i * step].widen();
+                    let x = &x[begin + number * PART * stride(last)..];
+                    match stride(last) {
+                        1 => {
+                            let x = &x[..y.len()];
+                            for i in 0..y.len() {
+                                y[i] = x[i].widen();
+                            }
+                        }
+                        step => {
+                            for i in 0..y.len() {
+                                y[i] = x[i * step].widen();
+                            }
                         }
                     }
                 }
@@ -194,7 +206,11 @@ impl<'a> Sorted<'a> {
         y: &mut [T],
     ) {
         let (last, outer) = self.axes.split_last().expect("a window has an axis");
+        let mut looks = Looks::default();
         for (row, y) in y.chunks_mut(last.output).enumerate() {
+            if looks.is_set(y.len()) {
+                return;
+            }
             let (mut rest, mut at) = (row, 0);
             for (axis, pitch) in outer.iter().zip(&self.pitches).rev() {
                 at += rest % axis.output * pitch;

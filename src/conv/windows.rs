@@ -4,6 +4,7 @@ use fearless_simd::{Level, Simd};
 use smallvec::SmallVec;
 
 use super::sorted::Sorted;
+use crate::gemm::parts::Looks;
 use crate::gemm::{Right, Sum};
 use crate::simd::dispatch;
 
@@ -48,8 +49,12 @@ fn lay<V: Simd, S: Sum>(
 ) {
     let mut line = 0;
     let mut plane = 0;
+    let mut looks = Looks::default();
     while line < panel.len() {
         for tap in 0..offsets.len() {
+            if looks.is_set(width) {
+                return;
+            }
             let y = &mut panel[line..line + width];
             for column in count..width {
                 y[column] = S::ZERO;

@@ -13,11 +13,14 @@ use super::Sizes;
 use super::sorted::{BEYOND, Sorted};
 use crate::allocate;
 use crate::buffer::{Item, RIGHT, SORTED, SUMS};
+use crate::error::OpError;
+use crate::gemm::parts::{self, Looks};
 use crate::gemm::{
     Finish, Left, ROWS, Start, lay_left, left_len, matrix, multiply_laid, panel_columns,
 };
 use crate::installed::Installed;
 use crate::simd::{Simd, dispatch};
+use crate::stop;
 use crate::window::Axis;
 
 /// Outputs of a tile along an axis.
@@ -70,11 +73,18 @@ pub(crate) fn pays(sizes: &Sizes) -> bool {
 /// The largest number with which no product of tiles overflows where the sums do not.
 const LARGEST: f32 = 1e18;
 
+/// Numbers that are seen between looks at whether the run is to stop.
+const SEEN: usize = 1 << 18;
+
 /// Whether tiles may be used for these numbers: a transform mixes those of a whole tile, so that an infinity or NaN, or what
 /// overflows beside it, would reach windows that do not read it.
 pub(crate) fn suits(x: &[f32]) -> bool {
     let level = Simd::installed();
-    dispatch!(level, s => largest(s, x)) <= LARGEST.to_bits() as i32
+    x.chunks(SEEN).enumerate().all(|(number, x)| {
+        // What is stopped may be done in any way.
+        (number == 0 || !stop::is_set())
+            && dispatch!(level, s => largest(s, x)) <= LARGEST.to_bits() as i32
+    })
 }
 
 /// The largest absolute value as bits, which have the order of the numbers, with infinity and NaN above them.
@@ -107,13 +117,23 @@ pub(crate) struct Weights {
 
 impl Weights {
     /// Of `w: [groups * outputs, channels, 3, 3]`.
-    pub(crate) fn new(w: &[f32], groups: usize, outputs: usize, channels: usize) -> Weights {
+    ///
+    /// # Errors
+    /// The work is to stop.
+    pub(crate) fn new(
+        w: &[f32],
+        groups: usize,
+        outputs: usize,
+        channels: usize,
+    ) -> Result<Weights, OpError> {
         let len = left_len(outputs, channels);
-        let mut panels = allocate::filled([0.0; ROWS], groups * PLACES * len);
-        let mut places = allocate::filled(0.0, PLACES * outputs * channels);
+        let mut panels = parts::filled([0.0; ROWS], groups * PLACES * len)?;
+        let mut places = parts::filled(0.0, PLACES * outputs * channels)?;
+        let mut looks = Looks::default();
         for group in 0..groups {
             let w = &w[group * outputs * channels * 9..][..outputs * channels * 9];
             for (at, w) in w.chunks_exact(9).enumerate() {
+                looks.check(9 * PLACES)?;
                 for row in 0..IN {
                     for column in 0..IN {
                         let mut sum = 0.0;
@@ -129,7 +149,7 @@ impl Weights {
                 lay_left(&w, &mut panels[(group * PLACES + place) * len..][..len]);
             }
         }
-        Weights { panels }
+        Ok(Weights { panels })
     }
 
     /// Bytes that they take.
@@ -192,6 +212,9 @@ pub(crate) fn convolve(
     let plane = sizes.windows();
     let level = Simd::installed();
     for (at, y) in y.chunks_mut(sizes.outputs * plane).enumerate() {
+        if stop::is_set() {
+            return;
+        }
         let group = at % sizes.groups;
         let x = &x[at * sizes.channels * sizes.plane()..][..sizes.channels * sizes.plane()];
         let len = left_len(sizes.outputs, sizes.channels) * PLACES;
@@ -250,7 +273,7 @@ impl<'a> Tiles<'a> {
                 blocks[block].push(y);
             }
         }
-        f32::with_buffer::<SORTED, _>(sizes.channels * each + BEYOND, |planes| {
+        parts::with_buffer::<f32, SORTED>(sizes.channels * each + BEYOND, |planes| {
             self.sorted
                 .sort_all(x, &mut planes[..sizes.channels * each]);
             let planes = &*planes;

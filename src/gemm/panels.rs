@@ -3,6 +3,8 @@
 
 use ndarray::ArrayView2;
 
+use super::parts::Looks;
+
 /// Rows of a panel of a left matrix.
 pub(crate) const ROWS: usize = 8;
 /// Columns of a panel of a right matrix; the last one has fewer, a multiple of [`STEP`].
@@ -54,7 +56,11 @@ pub(crate) fn lay_left<T: Copy + Default>(a: &ArrayView2<'_, T>, panels: &mut [[
     if inner == 0 {
         return;
     }
+    let mut looks = Looks::default();
     for (number, panel) in panels.chunks_exact_mut(inner).enumerate() {
+        if looks.is_set(panel.len() * ROWS) {
+            return;
+        }
         let first = number * ROWS;
         let count = ROWS.min(rows - first);
         if count < ROWS {
@@ -90,8 +96,12 @@ pub(crate) trait Right<T>: Sync {
 /// A right matrix in memory.
 impl<T: Copy + Default + Sync> Right<T> for ArrayView2<'_, T> {
     fn lay(&self, first: usize, count: usize, width: usize, panel: &mut [T]) {
+        let mut looks = Looks::default();
         if let (Some(elements), COLUMNS) = (self.to_slice(), count) {
             for k in 0..self.nrows() {
+                if looks.is_set(COLUMNS) {
+                    return;
+                }
                 let row = &elements[k * self.ncols() + first..][..COLUMNS];
                 panel[k * COLUMNS..][..COLUMNS].copy_from_slice(row);
             }
@@ -100,6 +110,9 @@ impl<T: Copy + Default + Sync> Right<T> for ArrayView2<'_, T> {
         match *self.strides() {
             [_, 1] => {
                 for (step, row) in panel.chunks_exact_mut(width).zip(self.rows()) {
+                    if looks.is_set(width) {
+                        return;
+                    }
                     let row = row.to_slice().expect("elements of a row are neighbours");
                     step[..count].copy_from_slice(&row[first..first + count]);
                     step[count..].fill(T::default());
@@ -107,6 +120,9 @@ impl<T: Copy + Default + Sync> Right<T> for ArrayView2<'_, T> {
             }
             _ => {
                 for column in 0..count {
+                    if looks.is_set(self.nrows()) {
+                        return;
+                    }
                     let steps = panel.iter_mut().skip(column).step_by(width);
                     for (y, &x) in steps.zip(self.column(first + column)) {
                         *y = x;

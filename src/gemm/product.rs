@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use super::Sum;
 use super::finish::Finish;
 use super::panels::{COLUMNS, Left, ROWS, Right, panel_columns, width};
+use super::parts;
 use super::tile::{Panels, Start};
 use crate::allocate;
 use crate::buffer::RIGHT;
@@ -20,7 +21,7 @@ use crate::stop;
 const GRAIN: usize = 1 << 20;
 
 /// Steps of the inner dimension that are multiplied at once: a right panel of as many stays near while the left ones pass by.
-const DEPTH: usize = 384;
+pub(super) const DEPTH: usize = 384;
 
 /// Bytes of right panels that are laid out at once: as many are in the second cache.
 const LAID_BYTES: usize = 1 << 20;
@@ -65,10 +66,13 @@ pub(crate) fn multiply<T: Sum>(
             }
         });
     }
-    T::with_buffer::<RIGHT, _>(left.inner * panel_columns(columns), |laid| {
+    parts::with_buffer::<T, RIGHT>(left.inner * panel_columns(columns), |laid| {
         laid.par_chunks_mut((left.inner * COLUMNS).max(1))
             .enumerate()
             .for_each(|(number, panel)| {
+                let Some(_entered) = installed.enter() else {
+                    return;
+                };
                 let first = number * COLUMNS;
                 let count = COLUMNS.min(columns - first);
                 right.lay(first, count, width(first, columns), panel);
@@ -103,11 +107,11 @@ fn sweep<T: Sum>(
     let panel = left.inner * COLUMNS;
     let columns = (LAID_BYTES / (panel * size_of::<T>()).max(1)).max(1) * COLUMNS;
     let most = columns.min(c.ncols());
-    T::with_buffer::<RIGHT, _>(left.inner * panel_columns(most), |laid| {
+    parts::with_buffer::<T, RIGHT>(left.inner * panel_columns(most), |laid| {
         let mut done = 0;
         for c in c.axis_chunks_iter_mut(Axis(1), columns) {
             let mut at = 0;
-            while at < c.ncols() {
+            while at < c.ncols() && !stop::is_set() {
                 let width = width(at, c.ncols());
                 let count = width.min(c.ncols() - at);
                 let panel = &mut laid[at * left.inner..][..width * left.inner];

@@ -5,6 +5,7 @@ use ndarray::{ArrayView2, Axis};
 use rayon::prelude::*;
 
 use super::Sum;
+use super::parts::{Looks, PART};
 use crate::installed::Installed;
 use crate::simd::dispatch;
 use crate::stop;
@@ -52,8 +53,12 @@ fn product<S: Vectors, T: Sum>(_: S, a: &[T], b: ArrayView2<'_, T>, add: bool, c
     if !add {
         c.fill(T::ZERO);
     }
+    let mut looks = Looks::default();
     if b.strides()[1] != 1 && b.nrows() > 0 {
         for column in 0..c.len() {
+            if looks.is_set(a.len()) {
+                return;
+            }
             match b.column(column).to_slice() {
                 Some(b) => c[column] = c[column].plus(dot(a, b)),
                 None => {
@@ -66,7 +71,7 @@ fn product<S: Vectors, T: Sum>(_: S, a: &[T], b: ArrayView2<'_, T>, add: bool, c
         return;
     }
     let mut k = 0;
-    while k < a.len() && !stop::is_set() {
+    while k < a.len() && !looks.is_set(TOGETHER * c.len()) {
         let count = TOGETHER.min(a.len() - k);
         let row = |k: usize| b.index_axis(Axis(0), k).to_slice().expect("neighbours");
         if count == TOGETHER {
@@ -104,9 +109,17 @@ fn dot<T: Sum>(a: &[T], b: &[T]) -> T {
     let mut lanes = [T::ZERO; LANES];
     let (a, a_rest) = a.as_chunks::<LANES>();
     let (b, b_rest) = b.as_chunks::<LANES>();
-    for k in 0..a.len() {
-        for lane in 0..LANES {
-            lanes[lane] = lanes[lane].plus_product(a[k][lane], b[k][lane]);
+    let mut from = 0;
+    while from < a.len() {
+        let to = a.len().min(from + TOGETHER * PART / LANES);
+        for k in from..to {
+            for lane in 0..LANES {
+                lanes[lane] = lanes[lane].plus_product(a[k][lane], b[k][lane]);
+            }
+        }
+        from = to;
+        if from < a.len() && stop::is_set() {
+            return T::ZERO;
         }
     }
     for lane in 0..a_rest.len() {

@@ -6,7 +6,7 @@
 use half::{bf16, f16};
 
 use super::weighted::{Float, Weighted};
-use super::{Fact, Inputs, Known, Op, Operator, Outputs, axes, elements, required};
+use super::{Fact, Inputs, Known, Op, Operator, Outputs, axes, elements, elementwise, required};
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
 use crate::tensor::dispatch;
@@ -55,7 +55,8 @@ impl AffineGrid {
         let theta = elements::<T>(required(inputs, 0));
         let (rank, sizes) = (shape.len() - 2, &shape[1..shape.len() - 1]);
         let points: usize = sizes.iter().product();
-        for (index, y) in outputs.make::<T>(&shape)?.chunks_mut(rank).enumerate() {
+        let y = outputs.make::<T>(&shape)?;
+        elementwise::slabs(y, rank, rank * rank, |index, y| {
             let (image, mut point) = (index / points, index % points);
             // The innermost coordinate first, and a 1 behind the last.
             let mut homogeneous = [1.0; 4];
@@ -71,7 +72,7 @@ impl AffineGrid {
                     .map(|(&a, x)| a.widen().into() * x);
                 *y = T::narrow(Float::of(terms.fold(0.0, |sum, term| sum + term)));
             }
-        }
+        });
         Ok(())
     }
 }

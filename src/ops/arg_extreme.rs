@@ -11,6 +11,7 @@ use super::axes;
 use super::number::Number;
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, fact, reduce, required};
 use crate::error::OpError;
+use crate::gemm::parts::Looks;
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{DType, TensorView, dispatch};
 
@@ -67,14 +68,20 @@ impl ArgExtreme {
         let len = size * inner;
         elementwise::slabs(y, inner, len, |slab, y| {
             let x = &x[slab * len..];
+            let mut looks = Looks::default();
             for (column, y) in y.iter_mut().enumerate() {
                 let mut best = 0;
-                for index in 1..size {
-                    if wins(&x[index * inner + column], &x[best * inner + column]) {
-                        best = index;
+                let whole = elementwise::each_rows(size, 1, |rows| {
+                    for index in rows {
+                        if wins(&x[index * inner + column], &x[best * inner + column]) {
+                            best = index;
+                        }
                     }
-                }
+                });
                 *y = best as i64;
+                if !whole || looks.is_set(size) {
+                    return;
+                }
             }
         });
     }

@@ -15,7 +15,7 @@ use super::convert::Numeric;
 use super::{Fact, Inputs, Op, Operator, Outputs, elementwise, fact, required};
 use crate::allocate;
 use crate::error::OpError;
-use crate::gemm::{self, Sum};
+use crate::gemm::{self, Sum, parts};
 use crate::onnx::attributes::Attributes;
 use crate::simd::Simd;
 use crate::stop;
@@ -107,9 +107,11 @@ impl Attention {
 
         let scale = self.scale.unwrap_or(1.0 / (sizes.key_size as f64).sqrt());
         let mut queries: Vec<S> = self.heads.gather(q, None, sizes.heads)?;
-        for query in &mut queries {
-            *query = S::from_f64(query.to_f64() * scale, Rounding::default());
-        }
+        elementwise::in_chunks(&mut queries, |_, queries| {
+            for query in queries {
+                *query = S::from_f64(query.to_f64() * scale, Rounding::default());
+            }
+        });
         let keys: Vec<S> =
             self.heads
                 .gather(required(inputs, 1), past(PAST_KEY), sizes.key_heads)?;
@@ -133,10 +135,12 @@ impl Attention {
             mask: &mask,
         };
         let mixed_len = sizes.queries * sizes.value_size;
-        let mut mixed = allocate::filled(S::ZERO, sizes.batch * sizes.heads * mixed_len);
+        let mut mixed = parts::filled(S::ZERO, sizes.batch * sizes.heads * mixed_len)?;
         if mixed_len > 0 {
             elementwise::slabs(&mut mixed, mixed_len, rows, |head, mixed| {
-                let mut scores = allocate::filled(S::ZERO, rows);
+                let Ok(mut scores) = parts::filled(S::ZERO, rows) else {
+                    return;
+                };
                 self.scores(&operands, head, Stage::Softmax, sizes, &mut scores);
                 let values_len = sizes.keys * sizes.value_size;
                 let values = &values[sizes.key_head(head) * values_len..][..values_len];
@@ -154,13 +158,13 @@ impl Attention {
             0,
             q.dtype(),
             &y_shape,
-            &self.heads.scatter(mixed, sizes),
+            &self.heads.scatter(mixed, sizes)?,
             outputs,
         )?;
         if outputs.wanted(3) {
             let scores_shape = scores_shape?;
             outputs.check_scratch(scores_shape.elements().saturating_mul(size_of::<S>()))?;
-            let mut all = allocate::filled(S::ZERO, scores_shape.elements());
+            let mut all = parts::filled(S::ZERO, scores_shape.elements())?;
             if rows > 0 {
                 elementwise::slabs(&mut all, rows, rows, |head, scores| {
                     self.scores(&operands, head, self.stage, sizes, scores);
@@ -205,19 +209,29 @@ impl Attention {
             if stop::is_set() {
                 return;
             }
-            for (key, (wide, score)) in row.iter_mut().zip(&*scores).enumerate() {
-                *wide = score.to_f64();
-                if self.softcap > 0.0 {
-                    *wide = self.softcap * (*wide / self.softcap).tanh();
+            let widened = parts::each(&mut row, |first, row| {
+                for (at, (wide, score)) in row.iter_mut().zip(&scores[first..]).enumerate() {
+                    *wide = score.to_f64();
+                    if self.softcap > 0.0 {
+                        *wide = self.softcap * (*wide / self.softcap).tanh();
+                    }
+                    if stage >= Stage::Masked {
+                        *wide += mask.at(head, query, first + at);
+                    }
                 }
-                if stage >= Stage::Masked {
-                    *wide += mask.at(head, query, key);
-                }
+            });
+            if widened.is_err() {
+                return;
             }
             if stage == Stage::Softmax {
                 let max = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                for wide in &mut row {
-                    *wide = (*wide - max).exp();
+                let powers = parts::each(&mut row, |_, row| {
+                    for wide in row {
+                        *wide = (*wide - max).exp();
+                    }
+                });
+                if powers.is_err() {
+                    return;
                 }
                 let sum: f64 = row.iter().sum();
                 for wide in &mut row {
@@ -267,9 +281,11 @@ fn put<S: Numeric>(
     }
     dispatch!(dtype, T in [f32, f64, f16, bf16] => {
         let output = outputs.make_at::<T>(index, shape)?;
-        for (output, value) in output.iter_mut().zip(values) {
-            *output = <T as Numeric>::from_f64(value.to_f64(), Rounding::default());
-        }
+        elementwise::map(values, output, |values, output| {
+            for (output, value) in output.iter_mut().zip(values) {
+                *output = <T as Numeric>::from_f64(value.to_f64(), Rounding::default());
+            }
+        });
         Ok(())
     })
 }

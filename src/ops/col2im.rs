@@ -8,9 +8,9 @@ use half::{bf16, f16};
 use num_complex::Complex;
 
 use super::{Fact, Inputs, Known, Op, Operator, Outputs, axes, elements, fact, required};
-use crate::allocate;
 use crate::conv::add;
 use crate::error::OpError;
+use crate::gemm::parts;
 use crate::onnx::attributes::Attributes;
 use crate::stop;
 use crate::tensor::{Element, dispatch};
@@ -96,15 +96,17 @@ impl Col2Im {
             return Ok(());
         }
         let columns = x.len() / (shape[0] * shape[1]);
-        let mut sums = allocate::filled(T::Sum::default(), plane);
+        let mut sums = parts::filled(T::Sum::default(), plane)?;
         for (index, y) in y.chunks_mut(plane).enumerate() {
             stop::check()?;
-            sums.fill(T::Sum::default());
+            parts::fill(&mut sums, &T::Sum::default())?;
             let columns = &x[index * columns..][..columns];
             add(columns, &axes, &mut sums, T::plus);
-            for (y, &sum) in y.iter_mut().zip(&sums) {
-                *y = T::finish(sum);
-            }
+            parts::each(y, |start, y| {
+                for (y, &sum) in y.iter_mut().zip(&sums[start..]) {
+                    *y = T::finish(sum);
+                }
+            })?;
         }
         Ok(())
     }

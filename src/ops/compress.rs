@@ -3,11 +3,13 @@
 //! Specification: <https://onnx.ai/onnx/operators/onnx__Compress.html>,
 //! <https://onnx.ai/onnx/operators/onnx__NonZero.html>
 
-use super::layout::{Blocks, relocate};
-use super::{Fact, Inputs, Op, Operator, Outputs, axes, elements, required};
+use super::layout::{Slices, relocate};
+use super::{Fact, Inputs, Op, Operator, Outputs, axes, elements, elementwise, required};
 use crate::allocate;
 use crate::error::OpError;
+use crate::gemm::parts::PART;
 use crate::onnx::attributes::Attributes;
+use crate::stop;
 use crate::tensor::{DType, Element, Shape, Visitor};
 
 pub(super) const COMPRESS: Op = Op {
@@ -75,22 +77,15 @@ impl Operator for Compress {
                 format!("is true, and the axis has {size} elements"),
             ));
         }
-        let selected =
-            allocate::gathered((0..size.min(condition.len())).filter(|&at| condition[at]));
+        let selected = places(&condition[..size.min(condition.len())], &false)?;
+        outputs.check_scratch(size_of_val(&*selected))?;
         shape[axis] = selected.len();
-        let outer: usize = shape[..axis].iter().product();
-        let block: usize = shape[axis + 1..].iter().product();
-        outputs.check_scratch((outer * selected.len()).saturating_mul(size_of::<usize>()))?;
-        let row = |row: usize| selected.iter().map(move |at| (row * size + at) * block);
-        let mut starts = allocate::with_capacity(outer * selected.len());
-        starts.extend((0..outer).flat_map(row));
-        relocate(
-            input,
-            &Blocks { starts, block },
-            0,
-            &Shape::new(&shape)?,
-            outputs,
-        )
+        let slices = Slices {
+            places: selected,
+            size,
+            block: shape[axis + 1..].iter().product(),
+        };
+        relocate(input, &slices, 0, &Shape::new(&shape)?, outputs)
     }
 }
 
@@ -106,17 +101,20 @@ impl Operator for NonZero {
 
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
         let x = required(inputs, 0);
-        let count = x.visit(Count);
+        let count = x.visit(Count)?;
         outputs.check_scratch(count.saturating_mul(size_of::<usize>()))?;
-        let places = x.visit(Places);
+        let places = x.visit(Places)?;
         let rank = x.shape().len();
         let y = outputs.make::<i64>(&Shape::new(&[rank, count])?)?;
         let mut stride = 1;
         for axis in (0..rank).rev() {
             let size = x.shape()[axis];
-            for (y, place) in y[axis * count..][..count].iter_mut().zip(&places) {
-                *y = (place / stride % size) as i64;
-            }
+            let y = &mut y[axis * count..][..count];
+            elementwise::map(&places, y, |places, y| {
+                for (y, place) in y.iter_mut().zip(places) {
+                    *y = (place / stride % size) as i64;
+                }
+            });
             stride *= size;
         }
         Ok(())
@@ -126,23 +124,38 @@ impl Operator for NonZero {
 struct Count;
 
 impl Visitor for Count {
-    type Output = usize;
+    type Output = Result<usize, OpError>;
 
-    fn visit<T: Element>(self, data: &[T]) -> usize {
-        let zero = T::default();
-        data.iter().filter(|x| **x != zero).count()
+    fn visit<T: Element>(self, data: &[T]) -> Result<usize, OpError> {
+        let (zero, mut count) = (T::default(), 0);
+        for data in data.chunks(PART) {
+            stop::check()?;
+            count += data.iter().filter(|x| **x != zero).count();
+        }
+        Ok(count)
     }
 }
 
 struct Places;
 
 impl Visitor for Places {
-    type Output = Vec<usize>;
+    type Output = Result<Vec<usize>, OpError>;
 
-    fn visit<T: Element>(self, data: &[T]) -> Vec<usize> {
-        let zero = T::default();
-        allocate::gathered((0..data.len()).filter(|&at| data[at] != zero))
+    fn visit<T: Element>(self, data: &[T]) -> Result<Vec<usize>, OpError> {
+        places(data, &T::default())
     }
+}
+
+/// The places of the elements that are not `zero`.
+fn places<T: PartialEq>(data: &[T], zero: &T) -> Result<Vec<usize>, OpError> {
+    let mut places = Vec::new();
+    for (at, x) in data.iter().enumerate() {
+        stop::check_step(at)?;
+        if x != zero {
+            allocate::push(&mut places, at);
+        }
+    }
+    Ok(places)
 }
 
 #[cfg(test)]

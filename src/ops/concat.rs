@@ -4,6 +4,7 @@
 
 use super::{Fact, Inputs, Known, Op, Operator, Outputs, axes, elements, required};
 use crate::error::OpError;
+use crate::gemm::parts::{self, Looks};
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{Element, Shape, TensorView, Visitor};
 
@@ -119,13 +120,14 @@ impl Visitor for Joining<'_, '_, '_, '_, '_> {
         }
         let block = |shape: &[usize]| shape[self.axis..].iter().product::<usize>();
         let whole = block(&self.shape);
-        let mut at = 0;
+        let (mut at, mut looks) = (0, Looks::default());
         for x in self.inputs.iter().flatten() {
             let block = block(x.shape());
             if block > 0 {
                 let rows = elements::<T>(x).chunks(block);
                 for (y, x) in y.chunks_mut(whole).zip(rows) {
-                    y[at..at + block].clone_from_slice(x);
+                    looks.check(block)?;
+                    parts::copy(x, &mut y[at..at + block])?;
                 }
             }
             at += block;

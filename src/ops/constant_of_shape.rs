@@ -5,8 +5,9 @@
 
 use super::convert::{Numeric, dispatch_numeric};
 use super::fact::{self, Dims};
-use super::{Fact, Inputs, Op, Operator, Outputs, elements, required};
+use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
 use crate::error::OpError;
+use crate::stop;
 use crate::tensor::{DType, Element, Shape, Tensor, Visitor};
 
 pub(super) const CONSTANT_OF_SHAPE: Op = Op {
@@ -99,7 +100,7 @@ impl Visitor for Fill<'_, '_, '_> {
         let [value] = data else {
             unreachable!("the value has one element");
         };
-        self.outputs.make(&self.shape)?.fill(value.clone());
+        elementwise::fill(self.outputs.make(&self.shape)?, value);
         Ok(())
     }
 }
@@ -120,11 +121,12 @@ impl EyeLike {
         outputs: &mut Outputs<'_, '_>,
     ) -> Result<(), OpError> {
         let y = outputs.make::<T>(shape)?;
-        y.fill(T::from_i64(0));
+        elementwise::fill(y, &T::from_i64(0));
         let [rows, columns] = shape[..] else {
             unreachable!("the rank is checked");
         };
         for row in 0..rows {
+            stop::check_step(row)?;
             let column = (row as i64)
                 .checked_add(self.diagonal)
                 .and_then(|column| usize::try_from(column).ok());

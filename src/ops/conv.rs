@@ -9,11 +9,13 @@ use half::{bf16, f16};
 
 use super::convolution::{Convolution, check_each};
 use super::number::Float;
-use super::{Absorbed, Fact, Follow, Inputs, Known, Op, Operator, Outputs, elements, required};
+use super::{
+    Absorbed, Fact, Follow, Inputs, Known, Op, Operator, Outputs, elements, elementwise, required,
+};
 use crate::allocate;
 use crate::conv::{Sizes, Weights, convolve, winograd};
 use crate::error::OpError;
-use crate::gemm::{Activation, Factor, Finish};
+use crate::gemm::{Activation, Factor, Finish, parts};
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{DType, Tensor, dispatch};
 
@@ -67,6 +69,7 @@ impl Conv {
         outputs.check_scratch(scratch_bytes(&sizes))?;
         let given = |index: usize| inputs.get(index).and_then(Option::as_ref);
         let bias = given(2).map(|bias| T::widened(elements::<T>(bias)));
+        let bias = bias.transpose()?;
         let plus = given(3).filter(|_| self.plus);
         if let Some(plus) = plus.filter(|plus| plus.shape() != &shape) {
             let plus = Fact::from(plus);
@@ -74,6 +77,7 @@ impl Conv {
             return Err(OpError::invalid("what is added", reason));
         }
         let plus = plus.map(|plus| T::widened(elements::<T>(plus)));
+        let plus = plus.transpose()?;
         let finish = Finish {
             plus: plus.as_deref(),
             pitch: 0,
@@ -92,8 +96,8 @@ impl Conv {
             return None;
         }
         let view = w.as_view();
-        let weights = T::widened(elements::<T>(&view));
-        let laid = Weights::new(&weights, groups, outputs / groups, inner);
+        let weights = T::widened(elements::<T>(&view)).ok()?;
+        let laid = Weights::new(&weights, groups, outputs / groups, inner).ok()?;
         let bytes = laid.bytes();
         Some((Arc::new(laid), bytes))
     }
@@ -117,13 +121,14 @@ impl Conv {
         if [factors.len(), summands.len(), bias.len()] != [outputs; 3] {
             return None;
         }
-        let mut weights = w.as_slice::<f32>().map(allocate::copied)?;
+        let mut weights = w.as_slice::<f32>().map(parts::copied)?.ok()?;
         let each = (weights.len() / outputs.max(1)).max(1);
-        for (weights, factor) in weights.chunks_mut(each).zip(factors) {
+        elementwise::in_planes(&mut weights, each, |start, weights| {
+            let factor = factors[start / each];
             for weight in weights {
                 *weight = (f64::from(*weight) * factor) as f32;
             }
-        }
+        });
         let moved = bias.iter().zip(factors).zip(summands);
         let bias = moved.map(|((bias, factor), summand)| f64::from(*bias) * factor + summand);
         let bias: Vec<f32> = bias.map(|bias| bias as f32).collect();
@@ -190,7 +195,7 @@ impl Operator for Conv {
                 channels,
                 ..
             } = sizes;
-            let tiled = winograd::Weights::new(weights, groups, outputs, channels);
+            let tiled = winograd::Weights::new(weights, groups, outputs, channels).ok()?;
             let bytes = tiled.bytes();
             operator.tiled = Some(Arc::new(tiled));
             return Some((Arc::new(operator), bytes));

@@ -7,11 +7,11 @@
 use std::borrow::Cow;
 
 use super::convolution::{Convolution, check_each};
-use super::{Fact, Inputs, Known, Op, Operator, Outputs, axes, elements, required};
+use super::{Fact, Inputs, Known, Op, Operator, Outputs, axes, elements, elementwise, required};
 use crate::allocate;
 use crate::conv::convolve;
 use crate::error::OpError;
-use crate::gemm::Finish;
+use crate::gemm::{Finish, parts};
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{DType, Element, Shape, TensorView, dispatch};
 
@@ -46,26 +46,30 @@ impl QLinearConv {
 }
 
 /// The elements of 8-bit integers.
-fn bytes(x: &TensorView<'_>) -> Vec<i32> {
+fn bytes(x: &TensorView<'_>) -> Result<Vec<i32>, OpError> {
     match x.as_slice::<u8>() {
-        Some(x) => allocate::collected(x.iter().copied().map(i32::from)),
-        None => allocate::collected(elements::<i8>(x).iter().copied().map(i32::from)),
+        Some(x) => parts::collected(x.iter().copied().map(i32::from)),
+        None => parts::collected(elements::<i8>(x).iter().copied().map(i32::from)),
     }
 }
 
 /// The elements of 8-bit integers less their zero point: one for all, or one for each of the first axis.
-fn less_zero_point(x: &TensorView<'_>, zero_point: Option<&TensorView<'_>>) -> Vec<i32> {
-    let mut values = bytes(x);
-    let zero_points = zero_point.map_or(Vec::new(), bytes);
+fn less_zero_point(
+    x: &TensorView<'_>,
+    zero_point: Option<&TensorView<'_>>,
+) -> Result<Vec<i32>, OpError> {
+    let mut values = bytes(x)?;
+    let zero_points = zero_point.map_or(Ok(Vec::new()), bytes)?;
     if !zero_points.is_empty() && !values.is_empty() {
         let each = values.len() / zero_points.len();
-        for (values, zero_point) in values.chunks_mut(each).zip(&zero_points) {
+        elementwise::in_planes(&mut values, each, |start, values| {
+            let zero_point = zero_points[start / each];
             for value in values {
                 *value -= zero_point;
             }
-        }
+        });
     }
-    values
+    Ok(values)
 }
 
 /// Checks the scale and zero point of the input or the output: one element each.
@@ -100,14 +104,14 @@ impl Convolution {
             scratch = scratch.saturating_add(shape.elements().saturating_mul(4));
         }
         outputs.check_scratch(scratch.saturating_add(sizes.scratch_bytes::<i32>()))?;
-        let x = less_zero_point(x, x_zero_point);
-        let w = less_zero_point(w, w_zero_point);
+        let x = less_zero_point(x, x_zero_point)?;
+        let w = less_zero_point(w, w_zero_point)?;
         if kept {
             let y = outputs.make::<i32>(shape)?;
             convolve(&sizes, &x, &w, None, bias, Finish::NONE, y);
             return Ok(Cow::Borrowed(y));
         }
-        let mut y = allocate::filled(0, shape.elements());
+        let mut y = parts::filled(0, shape.elements())?;
         convolve(&sizes, &x, &w, None, bias, Finish::NONE, &mut y);
         Ok(Cow::Owned(y))
     }
@@ -182,7 +186,7 @@ impl Operator for QLinearConv {
                 .iter()
                 .map(|&scale| f64::from(scale) * factor),
         );
-        let zero_point = f64::from(bytes(y_zero_point)[0]);
+        let zero_point = f64::from(bytes(y_zero_point)?[0]);
         dispatch!(y_zero_point.dtype(), T in [u8, i8] => {
             let y = outputs.make::<T>(&shape)?;
             quantize(&sums, &shape, &factors, y, |value| (value.round_ties_even() + zero_point) as T);
@@ -197,18 +201,18 @@ fn quantize<T: Element>(
     shape: &[usize],
     factors: &[f64],
     y: &mut [T],
-    finish: impl Fn(f64) -> T,
+    finish: impl Fn(f64) -> T + Sync,
 ) {
     let (channels, plane) = (shape[1], shape[2..].iter().product::<usize>());
     if y.is_empty() {
         return;
     }
-    for (at, (sums, y)) in sums.chunks(plane).zip(y.chunks_mut(plane)).enumerate() {
-        let factor = factors[at % channels % factors.len()];
-        for (y, &sum) in y.iter_mut().zip(sums) {
+    elementwise::in_planes(y, plane, |start, y| {
+        let factor = factors[start / plane % channels % factors.len()];
+        for (y, &sum) in y.iter_mut().zip(&sums[start..]) {
             *y = finish(f64::from(sum) * factor);
         }
-    }
+    });
 }
 
 #[cfg(test)]

@@ -110,6 +110,7 @@ impl ConvTranspose {
         outputs.check_scratch(sizes.transposed_scratch_bytes::<T>())?;
         let bias = inputs.get(2).and_then(Option::as_ref);
         let bias = bias.map(|bias| T::widened(elements::<T>(bias)));
+        let bias = bias.transpose()?;
         let y = outputs.make::<T>(&shape)?;
         transpose::<T>(&sizes, elements(x), elements(w), bias.as_deref(), y);
         Ok(())

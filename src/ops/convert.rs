@@ -11,8 +11,9 @@ mod numeric;
 
 use super::number::BLOCK;
 use super::{Outputs, elements, elementwise};
-use crate::allocate;
 use crate::error::{OpError, Quoted};
+use crate::gemm::parts;
+use crate::stop;
 use crate::tensor::{DType, Rounding, Scalar, Shape, TensorView};
 use numeric::Kind;
 pub(super) use numeric::Numeric;
@@ -101,9 +102,11 @@ pub(super) fn convert(
     }
     if dtype == DType::String {
         let texts = outputs.make::<String>(x.shape())?;
-        for (text, scalar) in texts.iter_mut().zip(x.scalars()) {
-            *text = written(scalar);
-        }
+        elementwise::in_chunks(texts, |start, texts| {
+            for (at, text) in (start..).zip(texts) {
+                *text = x.scalar(at).map(written).unwrap_or_default();
+            }
+        });
         return Ok(());
     }
     if let Some(texts) = x.as_slice::<String>() {
@@ -136,6 +139,7 @@ fn parse<T: Numeric>(
 ) -> Result<(), OpError> {
     let y = outputs.make::<T>(shape)?;
     for (index, (y, text)) in y.iter_mut().zip(texts).enumerate() {
+        stop::check_step(index)?;
         let text = text.trim();
         *y = if let Ok(int) = text.parse() {
             T::from_i64(int)
@@ -181,8 +185,9 @@ pub(super) fn widened(
 ) -> Result<Vec<f64>, OpError> {
     let len = x.shape().elements();
     outputs.check_scratch(len.saturating_mul(size_of::<f64>()))?;
-    let mut values = allocate::filled(0.0, len);
-    wide(x)?(0, &mut values);
+    let mut values = parts::filled(0.0, len)?;
+    let read = wide(x)?;
+    elementwise::in_chunks(&mut values, |start, values| read(start, values));
     Ok(values)
 }
 
@@ -199,9 +204,11 @@ pub(super) fn put(
     }
     dispatch_numeric!(dtype, T => {
         let output = outputs.make_at::<T>(index, shape)?;
-        for (output, value) in output.iter_mut().zip(values) {
-            *output = <T as Numeric>::from_f64(*value, Rounding::default());
-        }
+        elementwise::map(values, output, |values, output| {
+            for (output, value) in output.iter_mut().zip(values) {
+                *output = <T as Numeric>::from_f64(*value, Rounding::default());
+            }
+        });
         Ok(())
     })
 }

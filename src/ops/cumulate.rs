@@ -101,20 +101,25 @@ impl Cumulate {
         let x = elements::<T>(x);
         elementwise::slabs(y, len, len, |slab, y| {
             let x = &x[slab * len..];
-            let mut accs = allocate::filled(steps.start, inner);
-            for index in 0..size {
-                let row = if self.reverse {
-                    size - 1 - index
-                } else {
-                    index
-                } * inner;
-                let columns = accs.iter_mut().zip(&x[row..]).zip(&mut y[row..]);
-                for ((acc, x), y) in columns {
-                    let with = (steps.join)(*acc, (steps.widen)(x));
-                    *y = (steps.narrow)(if self.exclusive { *acc } else { with });
-                    *acc = with;
-                }
-            }
+            elementwise::columns(inner, |columns| {
+                let mut accs = allocate::filled(steps.start, columns.len());
+                elementwise::each_rows(size, accs.len(), |rows| {
+                    for index in rows {
+                        let row = if self.reverse {
+                            size - 1 - index
+                        } else {
+                            index
+                        };
+                        let first = row * inner + columns.start;
+                        let columns = accs.iter_mut().zip(&x[first..]).zip(&mut y[first..]);
+                        for ((acc, x), y) in columns {
+                            let with = (steps.join)(*acc, (steps.widen)(x));
+                            *y = (steps.narrow)(if self.exclusive { *acc } else { with });
+                            *acc = with;
+                        }
+                    }
+                })
+            });
         });
         Ok(())
     }

@@ -97,7 +97,8 @@ impl DeformConv {
         outputs.check_output(shape.elements().saturating_mul(size_of::<T>()))?;
         outputs.check_scratch(sizes.block_scratch_bytes::<T>())?;
         let bias = given(3).map(|bias| T::widened(elements::<T>(bias)));
-        let w = lay(&sizes, elements::<T>(w), None);
+        let bias = bias.transpose()?;
+        let w = lay(&sizes, elements::<T>(w), None)?;
         let sampler = Sampler {
             sizes: &sizes,
             offset_group: self.offset_group,

@@ -10,8 +10,9 @@ mod twister;
 use half::{bf16, f16};
 
 use super::convert::{Numeric, dispatch_numeric, one};
-use super::{Fact, Inputs, Op, Operator, Outputs, elements, required};
+use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
 use crate::error::OpError;
+use crate::stop;
 use crate::tensor::{DType, Rounding, TensorView, dispatch};
 use twister::Twister;
 
@@ -85,11 +86,9 @@ fn drop<T: Numeric>(
 ) -> Result<(), OpError> {
     let kept = 1.0 / (1.0 - ratio);
     let mut random = Twister::new(seed);
-    for (y, x) in outputs
-        .make(data.shape())?
-        .iter_mut()
-        .zip(elements::<T>(data))
-    {
+    let y = outputs.make(data.shape())?;
+    for (index, (y, x)) in y.iter_mut().zip(elements::<T>(data)).enumerate() {
+        stop::check_step(index)?;
         let factor = if random.unit() >= ratio { kept } else { 0.0 };
         *y = T::from_f64(x.to_f64() * factor, Rounding::default());
     }
@@ -124,16 +123,19 @@ impl Operator for Dropout {
             Mask::Truths => {
                 let mask = outputs.make_at::<bool>(1, data.shape())?;
                 match ratio {
-                    None => mask.fill(true),
+                    None => elementwise::fill(mask, &true),
                     Some(ratio) => {
                         let mut random = Twister::new(self.seed);
-                        mask.fill_with(|| random.unit() >= ratio);
+                        for (index, kept) in mask.iter_mut().enumerate() {
+                            stop::check_step(index)?;
+                            *kept = random.unit() >= ratio;
+                        }
                     }
                 }
                 Ok(())
             }
             Mask::Numbers => dispatch!(data.dtype(), T in [f32, f64, f16, bf16] => {
-                outputs.make_at::<T>(1, data.shape())?.fill(T::from_i64(1));
+                elementwise::fill(outputs.make_at::<T>(1, data.shape())?, &T::from_i64(1));
                 Ok(())
             }),
         }

@@ -4,6 +4,8 @@
 
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
 use crate::error::OpError;
+use crate::gemm::parts::PART;
+use crate::stop;
 use crate::tensor::{DType, Shape};
 
 pub(super) const DYNAMIC_QUANTIZE_LINEAR: Op = Op {
@@ -32,8 +34,12 @@ impl Operator for DynamicQuantize {
         let input = required(inputs, 0);
         let x = elements::<f32>(input);
         // The range always holds 0, which has to be represented exactly.
-        let low = x.iter().copied().fold(0f32, f32::min);
-        let high = x.iter().copied().fold(0f32, f32::max);
+        let (mut low, mut high) = (0f32, 0f32);
+        for x in x.chunks(PART) {
+            stop::check()?;
+            low = x.iter().copied().fold(low, f32::min);
+            high = x.iter().copied().fold(high, f32::max);
+        }
         let scale = match (high - low) / 255.0 {
             // Zeros alone: any scale will do.
             0.0 => 1.0,

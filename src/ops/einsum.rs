@@ -10,9 +10,9 @@ mod operand;
 
 use half::{bf16, f16};
 
-use super::{Fact, Inputs, Known, Op, Operator, Outputs, required};
+use super::{Fact, Inputs, Known, Op, Operator, Outputs, elementwise, required};
 use crate::error::OpError;
-use crate::gemm::Sum;
+use crate::gemm::{Sum, parts};
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{Element, Shape, dispatch};
 use equation::{Equation, Label};
@@ -118,7 +118,7 @@ impl Einsum {
                         .iter()
                         .any(|other| other.contains(label))
             };
-            let operand = Operand::of::<T>(x, labels);
+            let operand = Operand::of::<T>(x, labels)?;
             so_far = Some(match so_far {
                 None => {
                     // What only this operand has is summed up at once.
@@ -148,12 +148,7 @@ impl Einsum {
                     let all = operand.arranged(&wanted, outputs)?;
                     let data = match summed.is_empty() {
                         true => all,
-                        false => (0..rows)
-                            .map(|row| {
-                                let terms = all[row * columns..][..columns].iter();
-                                terms.fold(T::Sum::ZERO, |sum, &x| sum.plus_product(x, T::Sum::ONE))
-                            })
-                            .collect(),
+                        false => sums(&all, rows, columns)?,
                     };
                     Operand {
                         data,
@@ -168,11 +163,26 @@ impl Einsum {
         let wanted: Vec<(Label, usize)> =
             output.iter().map(|&label| (label, size(label))).collect();
         let result = result.arranged(&wanted, outputs)?;
-        for (y, sum) in outputs.make::<T>(&shape)?.iter_mut().zip(result) {
-            *y = T::narrow(sum);
-        }
+        elementwise::map(&result, outputs.make::<T>(&shape)?, |sums, y| {
+            for (y, &sum) in y.iter_mut().zip(sums) {
+                *y = T::narrow(sum);
+            }
+        });
         Ok(())
     }
+}
+
+/// The sums of rows.
+fn sums<S: Sum>(all: &[S], rows: usize, columns: usize) -> Result<Vec<S>, OpError> {
+    let mut sums = parts::filled(S::ZERO, rows)?;
+    elementwise::slabs(&mut sums, 1, columns, |row, sum| {
+        let row = &all[row * columns..][..columns];
+        let add = |sum: S, x: &S| sum.plus_product(*x, S::ONE);
+        elementwise::each_rows(columns, 1, |range| {
+            sum[0] = row[range].iter().fold(sum[0], add);
+        });
+    });
+    Ok(sums)
 }
 
 /// An element type of Einsum.

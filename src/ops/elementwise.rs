@@ -1,8 +1,13 @@
 //! Loops over elements: of one tensor, or of several that broadcast; large ones in parallel.
 
-use crate::installed::Installed;
+use std::ops::Range;
+
 use rayon::prelude::*;
 use smallvec::SmallVec;
+
+use crate::gemm::parts;
+use crate::installed::Installed;
+use crate::stop;
 
 /// Bytes of output that are worth a task of their own.
 const GRAIN: usize = 1 << 17;
@@ -28,6 +33,16 @@ pub(super) fn map_in_place<T: Copy + Default + Send>(
             run(x, y);
         }
     });
+}
+
+/// Copies `x` to `y`, which is as long.
+pub(super) fn copy<T: Clone + Send + Sync>(x: &[T], y: &mut [T]) {
+    map(x, y, |x, y| y.clone_from_slice(x));
+}
+
+/// Fills `y`.
+pub(super) fn fill<T: Clone + Send + Sync>(y: &mut [T], value: &T) {
+    in_chunks(y, |_, y| y.fill(value.clone()));
 }
 
 /// What a row of the output reads of one input: an element again and again, or one after the other.
@@ -187,6 +202,45 @@ pub(super) fn slabs<T: Send>(
             run(start / len + index, y);
         }
     });
+}
+
+/// Calls `run` with the parts of `y` that lie in one plane of `len` elements, and where each starts.
+pub(super) fn in_planes<T: Send>(y: &mut [T], len: usize, run: impl Fn(usize, &mut [T]) + Sync) {
+    in_chunks(y, |mut start, mut y| {
+        while !y.is_empty() {
+            let (part, rest) = y.split_at_mut(y.len().min(len - start % len));
+            let next = start + part.len();
+            run(start, part);
+            (start, y) = (next, rest);
+        }
+    });
+}
+
+/// Columns of a slab that are worked on together, so that what is kept for each is small.
+const COLUMNS: usize = 1 << 14;
+
+/// Calls `run` with the columns of a slab of rows of `inner` columns, some at a time, until it is false; it looks between
+/// them.
+pub(super) fn columns(inner: usize, mut run: impl FnMut(Range<usize>) -> bool) {
+    for first in (0..inner).step_by(COLUMNS) {
+        if (first > 0 && stop::is_set()) || !run(first..inner.min(first + COLUMNS)) {
+            return;
+        }
+    }
+}
+
+/// Calls `run` with ranges of `rows` rows of `len` elements each, and looks between them: whether it came to the end.
+pub(super) fn each_rows(rows: usize, len: usize, mut run: impl FnMut(Range<usize>)) -> bool {
+    let together = parts::rows(len);
+    let mut first = 0;
+    while first < rows {
+        if first > 0 && stop::is_set() {
+            return false;
+        }
+        run(first..rows.min(first + together));
+        first += together;
+    }
+    true
 }
 
 /// Calls `run` with parts of `y` of `len` elements and where they start; in parallel if there are several. Not

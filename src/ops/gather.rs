@@ -8,11 +8,12 @@
 use std::borrow::Cow;
 
 use super::indices::{Elements, Tuples, integers};
-use super::layout::{Axis, Blocks, Layout, Run, relocate, strides};
+use super::layout::{Blocks, Slices, relocate};
 use super::{Fact, Inputs, Known, Op, Operator, Outputs, axes, required};
 use crate::allocate;
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
+use crate::stop;
 
 pub(super) const GATHER: Op = Op {
     domain: "ai.onnx",
@@ -68,18 +69,21 @@ impl Operator for Gather {
         let (data, indices) = (required(inputs, 0), required(inputs, 1));
         let shape = Known::of(inputs, &[]).shape(self)?;
         let axis = axes::axis("axis", self.axis, data.shape().len())?;
-        let stride = strides(data.shape())[axis];
         outputs.check_output(shape.elements().saturating_mul(data.dtype().bytes()))?;
-        let indices = integers(indices);
-        outputs.check_scratch(indices.len().saturating_mul(size_of::<Run>()))?;
-        let mut runs = Axis::from_vec(allocate::with_capacity(indices.len()));
+        let indices = integers(indices)?;
+        outputs.check_scratch(indices.len().saturating_mul(size_of::<usize>()))?;
+        let size = data.shape()[axis];
+        let mut places = allocate::with_capacity(indices.len());
         for (at, &index) in indices.iter().enumerate() {
-            let place = axes::place("indices", at, index, data.shape()[axis])?;
-            runs.push(Run::new(1, place * stride, 0));
+            stop::check_step(at)?;
+            places.push(axes::place("indices", at, index, size)?);
         }
-        let mut layout = Layout::of(data.shape());
-        layout.axes[axis] = runs;
-        relocate(data, &layout, 0, &shape, outputs)
+        let slices = Slices {
+            places,
+            size,
+            block: data.shape()[axis + 1..].iter().product(),
+        };
+        relocate(data, &slices, 0, &shape, outputs)
     }
 }
 
@@ -114,7 +118,7 @@ impl Operator for GatherElements {
             shape: indices.shape(),
             axis,
         };
-        let starts = elements.places(&integers(indices), outputs)?;
+        let starts = elements.places(&integers(indices)?, outputs)?;
         relocate(data, &Blocks { starts, block: 1 }, 0, &shape, outputs)
     }
 }
@@ -152,7 +156,7 @@ impl Operator for GatherNd {
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
         let (data, indices) = (required(inputs, 0), required(inputs, 1));
         let shape = Known::of(inputs, &[]).shape(self)?;
-        let values: Cow<'_, [i64]> = integers(indices);
+        let values: Cow<'_, [i64]> = integers(indices)?;
         let tuples = Tuples {
             data: data.shape(),
             shape: indices.shape(),

@@ -6,7 +6,7 @@
 use half::{bf16, f16};
 use ndarray::ArrayViewMut2;
 
-use super::{Fact, Inputs, Known, Op, Operator, Outputs, elements, required};
+use super::{Fact, Inputs, Known, Op, Operator, Outputs, elements, elementwise, required};
 use crate::error::OpError;
 use crate::gemm::{self, Factor, Sum, matrix, multiply, widened_bytes};
 use crate::onnx::attributes::Attributes;
@@ -56,7 +56,7 @@ impl Gemm {
         let all = a.shape().elements() + b.shape().elements() + shape.elements();
         outputs.check_scratch(widened_bytes::<T>(all))?;
         let y = outputs.make::<T>(&shape)?;
-        let (a, b) = (T::widened(elements::<T>(a)), T::widened(elements::<T>(b)));
+        let (a, b) = (T::widened(elements::<T>(a))?, T::widened(elements::<T>(b))?);
         let finish = |index: usize, sum: T::Sum| {
             let c = match c {
                 None => None,
@@ -86,9 +86,12 @@ impl Gemm {
         gemm::with_sums::<T>(view.expect("Y has that shape"), |mut sums| {
             multiply(Simd::installed(), &a, &b, false, &mut sums);
             if (self.alpha, self.beta) != (1.0, 1.0) || c.is_some() {
-                for (index, sum) in sums.iter_mut().enumerate() {
-                    *sum = finish(index, *sum);
-                }
+                let sums = sums.as_slice_mut().expect("Y lies in C order");
+                elementwise::in_chunks(sums, |start, sums| {
+                    for (index, sum) in (start..).zip(sums) {
+                        *sum = finish(index, *sum);
+                    }
+                });
             }
         });
         Ok(())

@@ -6,16 +6,15 @@
 //! Means of integers are cut off and saturate.
 
 use half::{bf16, f16};
-use rayon::prelude::*;
 
 use super::layout::{Mover, relocate, strides};
 use super::resize::{choice, cubic};
-use super::weighted::{Float, Weighted};
-use super::{Fact, Inputs, Known, Op, Operator, Outputs, elements, required};
+use super::weighted::{Float, Taps, Weighted};
+use super::{Fact, Inputs, Known, Op, Operator, Outputs, elements, elementwise, required};
 use crate::allocate;
 use crate::error::OpError;
 use crate::gemm::Sum;
-use crate::installed::Installed;
+use crate::gemm::parts::{self, Looks};
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{Element, Shape, TensorView, dispatch};
 
@@ -50,6 +49,9 @@ enum Padding {
     Border,
     Reflection,
 }
+
+/// A point takes as long to find as so many elements to sum up.
+const COSTLY: usize = 64;
 
 /// The parameter of the cubic convolution.
 const CUBIC_COEFF_A: f64 = -0.75;
@@ -156,33 +158,32 @@ impl GridSample {
         let per_axis: usize = if self.mode == Mode::Cubic { 4 } else { 2 };
         let taps = per_axis.saturating_pow(points.sizes.len() as u32);
         let taps = taps
-            .saturating_mul(points.count)
-            .saturating_mul(size_of::<(usize, f64)>());
+            .saturating_mul(size_of::<(usize, f64)>())
+            .saturating_add(size_of::<usize>())
+            .saturating_mul(points.count);
         outputs.check_output(shape.elements().saturating_mul(size_of::<T>()))?;
         outputs.check_scratch(taps)?;
         let (x, y) = (elements::<T>(x), outputs.make::<T>(shape)?);
         if y.is_empty() {
             return Ok(());
         }
-        let installed = Installed::hand_over();
         let (channels, plane) = (shape[1], points.sizes.iter().product::<usize>());
         for (image, y) in y.chunks_mut(channels * points.count).enumerate() {
-            let taps: Vec<Vec<(usize, f64)>> = allocate::gathered(points.taps(self, image));
-            y.par_chunks_mut(points.count)
-                .enumerate()
-                .for_each(|(channel, y)| {
-                    let Some(_entered) = installed.enter() else {
-                        return;
-                    };
-                    let x = &x[(image * channels + channel) * plane..][..plane];
-                    for (y, taps) in y.iter_mut().zip(&taps) {
-                        let mut sum = T::Float::default();
-                        for &(place, weight) in taps {
-                            sum = sum.plus_product(x[place].widen(), T::Float::of(weight));
-                        }
-                        *y = T::narrow(sum);
+            let taps = Taps::new(points.count, |point| {
+                let taps = points.taps(self, image * points.count + point).into_iter();
+                Ok(taps.map(|(place, weight)| (place, T::Float::of(weight))))
+            })?;
+            elementwise::in_planes(y, points.count, |start, y| {
+                let (channel, point) = (start / points.count, start % points.count);
+                let x = &x[(image * channels + channel) * plane..][..plane];
+                for (y, taps) in y.iter_mut().zip(taps.from(point)) {
+                    let mut sum = T::Float::default();
+                    for &(place, weight) in taps {
+                        sum = sum.plus_product(x[place].widen(), weight);
                     }
-                });
+                    *y = T::narrow(sum);
+                }
+            });
         }
         Ok(())
     }
@@ -199,13 +200,11 @@ struct Points<'a> {
 }
 
 impl Points<'_> {
-    /// The taps of all points for one image.
-    fn taps(&self, sampler: &GridSample, image: usize) -> impl Iterator<Item = Vec<(usize, f64)>> {
+    /// The taps of a point, counted over all images.
+    fn taps(&self, sampler: &GridSample, point: usize) -> Vec<(usize, f64)> {
         let rank = self.sizes.len();
-        let points = &self.coordinates[image * self.count * rank..][..self.count * rank];
-        points
-            .chunks(rank)
-            .map(|point| sampler.taps(point.iter().copied(), self.sizes, &self.strides))
+        let point = self.coordinates[point * rank..][..rank].iter();
+        sampler.taps(point.copied(), self.sizes, &self.strides)
     }
 }
 
@@ -223,13 +222,14 @@ impl Mover for Picked {
         if y.is_empty() {
             return;
         }
-        for (index, y) in y.chunks_mut(self.count).enumerate() {
+        elementwise::in_planes(y, self.count, |start, y| {
+            let (index, point) = (start / self.count, start % self.count);
             let x = &x[index * self.plane..][..self.plane];
-            let places = &self.places[index / self.channels * self.count..];
+            let places = &self.places[index / self.channels * self.count + point..];
             for (y, place) in y.iter_mut().zip(places) {
                 *y = place.map_or(T::default(), |place| x[place].clone());
             }
-        }
+        });
     }
 }
 
@@ -280,11 +280,8 @@ impl Operator for GridSample {
         let shape = Known::of(inputs, &[]).shape(self)?;
         let sizes = &x.shape()[2..];
         outputs.check_scratch(grid.shape().elements().saturating_mul(2 * size_of::<f64>()))?;
-        let mut coordinates: Vec<f64> = allocate::with_capacity(grid.shape().elements());
-        coordinates.extend(
-            grid.scalars()
-                .map(|value| value.to_f64().unwrap_or(f64::NAN)),
-        );
+        let numbers = grid.scalars().map(|x| x.to_f64().unwrap_or(f64::NAN));
+        let coordinates: Vec<f64> = parts::collected(numbers)?;
         let points = Points {
             coordinates: &coordinates,
             count: shape[2..].iter().product(),
@@ -292,9 +289,15 @@ impl Operator for GridSample {
             strides: strides(sizes),
         };
         if self.mode == Mode::Nearest {
-            let images = (0..shape[0]).flat_map(|image| points.taps(self, image));
+            let count = shape[0].saturating_mul(points.count);
+            let mut places = allocate::with_capacity(count);
+            let mut looks = Looks::default();
+            for point in 0..count {
+                looks.check(COSTLY)?;
+                places.push(points.taps(self, point).first().map(|tap| tap.0));
+            }
             let picked = Picked {
-                places: allocate::gathered(images.map(|taps| taps.first().map(|tap| tap.0))),
+                places,
                 count: points.count,
                 channels: shape[1],
                 plane: sizes.iter().product(),

@@ -6,14 +6,15 @@ use super::layout::strides;
 use super::{Fact, Outputs, axes, elements};
 use crate::allocate;
 use crate::error::OpError;
+use crate::gemm::parts;
 use crate::stop;
 use crate::tensor::TensorView;
 
 /// The elements of a tensor of i32 or i64.
-pub(super) fn integers<'b>(x: &'b TensorView<'_>) -> Cow<'b, [i64]> {
+pub(super) fn integers<'b>(x: &'b TensorView<'_>) -> Result<Cow<'b, [i64]>, OpError> {
     match x.as_slice::<i32>() {
-        Some(values) => Cow::Owned(allocate::collected(values.iter().copied().map(i64::from))),
-        None => Cow::Borrowed(elements::<i64>(x)),
+        Some(values) => parts::collected(values.iter().copied().map(i64::from)).map(Cow::Owned),
+        None => Ok(Cow::Borrowed(elements::<i64>(x))),
     }
 }
 

@@ -6,13 +6,18 @@
 
 mod movers;
 
+use std::borrow::Cow;
+
 use rayon::prelude::*;
 use smallvec::{SmallVec, smallvec};
 
 use crate::allocate;
+use crate::error::OpError;
+use crate::gemm::parts::{self, Looks, PART};
 use crate::installed::Installed;
+use crate::stop;
 use crate::tensor::Element;
-pub(super) use movers::{Blocks, Mover, relocate};
+pub(super) use movers::{Blocks, Mover, Slices, relocate};
 
 /// Bytes of output that are worth a task of their own.
 const GRAIN: usize = 1 << 17;
@@ -62,9 +67,13 @@ pub(super) type Axis = SmallVec<[Run; 1]>;
 const LISTED: usize = 16;
 
 /// The axis whose positions read `places`, or take the fill, in as few runs as that is easily done.
-pub(super) fn axis_of(places: impl Iterator<Item = Option<usize>>) -> Axis {
+///
+/// # Errors
+/// The run is to stop.
+pub(super) fn axis_of(places: impl Iterator<Item = Option<usize>>) -> Result<Axis, OpError> {
     let mut axis = Axis::new();
-    for place in places {
+    for (number, place) in places.enumerate() {
+        stop::check_step(number)?;
         match (axis.last_mut(), place) {
             (Some(run), None) if run.start.is_none() => run.len += 1,
             (Some(run), Some(place)) if run.len == 1 && run.start.is_some() => {
@@ -76,7 +85,7 @@ pub(super) fn axis_of(places: impl Iterator<Item = Option<usize>>) -> Axis {
             (_, Some(place)) => axis.push(Run::new(1, place, 0)),
         }
     }
-    axis
+    Ok(axis)
 }
 
 /// Where each element of an output comes from; the axes outermost first.
@@ -112,36 +121,42 @@ impl Layout {
 
     /// The same with as few axes as possible, at least one, and where the first element is;
     /// `None` if every element is a fill.
-    fn simplified(&self) -> Option<(usize, Vec<Axis>)> {
+    fn simplified(&self) -> Option<(usize, Vec<Cow<'_, [Run]>>)> {
         let mut first = 0;
-        let mut axes: Vec<Axis> = Vec::new();
+        let mut axes: Vec<Cow<'_, [Run]>> = Vec::new();
         for axis in &self.axes {
-            let runs = axis.iter().copied().filter(|run| run.len > 0);
-            let mut runs: Axis = match axis.len() {
-                0..=LISTED => runs.collect(),
-                _ => Axis::from_vec(allocate::gathered(runs)),
+            let runs = match axis.len() {
+                0..=LISTED => {
+                    let runs = axis.iter().copied().filter(|run| run.len > 0);
+                    Cow::Owned(runs.collect::<Vec<Run>>())
+                }
+                _ if axis.iter().all(|run| run.len > 0) => Cow::Borrowed(axis.as_slice()),
+                _ => {
+                    let runs = axis.iter().copied().filter(|run| run.len > 0);
+                    Cow::Owned(allocate::gathered(runs))
+                }
             };
-            match runs.as_mut_slice() {
+            match *runs {
                 [Run { start: None, .. }] => return None,
-                [run] => {
-                    first += run.start.take().unwrap_or(0);
-                    run.start = Some(0);
+                [mut run] => {
+                    first += run.start.replace(0).unwrap_or(0);
                     if run.len == 1 {
                         continue;
                     }
-                    if let Some([outer]) = axes.last_mut().map(SmallVec::as_mut_slice)
+                    if let Some(Cow::Owned(outer)) = axes.last_mut()
+                        && let [outer] = outer.as_mut_slice()
                         && outer.step == run.step * run.len as isize
                     {
                         (outer.len, outer.step) = (outer.len * run.len, run.step);
                         continue;
                     }
+                    axes.push(Cow::Owned(vec![run]));
                 }
-                _ => {}
+                _ => axes.push(runs),
             }
-            axes.push(runs);
         }
         if axes.is_empty() {
-            axes.push(smallvec![Run::new(1, 0, 1)]);
+            axes.push(Cow::Owned(vec![Run::new(1, 0, 1)]));
         }
         Some((first, axes))
     }
@@ -152,16 +167,14 @@ impl Layout {
             return;
         }
         let Some((first, axes)) = self.simplified() else {
-            return y.fill(fill.clone());
+            return in_rows(y, 1, 1, &|_, y| y.fill(fill.clone()));
         };
-        let size = |axis: &Axis| axis.iter().map(|run| run.len).sum::<usize>();
+        let size = |axis: &[Run]| axis.iter().map(|run| run.len).sum::<usize>();
         let (inner, outer) = axes.split_last().expect("there is at least one axis");
         let width = size(inner);
         if let ([inner], Some(([rows], outer))) = (
-            inner.as_slice(),
-            outer
-                .split_last()
-                .map(|(axis, outer)| (axis.as_slice(), outer)),
+            &**inner,
+            outer.split_last().map(|(axis, outer)| (&**axis, outer)),
         ) && rows.step == 1
         {
             // Two axes at once, of which the outer one is contiguous in the source.
@@ -173,20 +186,25 @@ impl Layout {
                             let first = first.wrapping_add(offset).wrapping_add(row);
                             transpose(x, first, *inner, y);
                         }),
-                        None => plane.fill(fill.clone()),
+                        None => in_rows(plane, 1, 1, &|_, y| y.fill(fill.clone())),
                     }
                     place.next();
                 }
             });
             return;
         }
-        // Many short runs are read faster from a list.
-        let list: Option<Vec<usize>> = match inner.len() > 4 && inner.len() > width / 8 {
+        // Many short runs are read faster from a list, unless some take the fill.
+        let short = inner.len() > 4 && inner.len() > width / 8;
+        let list: Option<Vec<usize>> = match short && inner.iter().all(|run| run.start.is_some()) {
             true => {
-                let places = inner
-                    .iter()
-                    .flat_map(|run| (0..run.len).map(|index| run.at(index)));
-                Some(allocate::gathered(places.map_while(|place| place)))
+                let mut places = allocate::with_capacity(width);
+                for (number, run) in inner.iter().enumerate() {
+                    if number > 0 && stop::check_step(number).is_err() {
+                        return;
+                    }
+                    places.extend((0..run.len).filter_map(|index| run.at(index)));
+                }
+                Some(places)
             }
             false => None,
         };
@@ -195,15 +213,23 @@ impl Layout {
             for row in y.chunks_mut(width) {
                 if let (Some(list), Some(offset)) = (&list, place.offset()) {
                     let x = &x[first.wrapping_add(offset)..];
-                    for (y, &place) in row.iter_mut().zip(list) {
-                        y.clone_from(&x[place]);
+                    let picked = parts::each(row, |start, y| {
+                        for (y, &place) in y.iter_mut().zip(&list[start..]) {
+                            y.clone_from(&x[place]);
+                        }
+                    });
+                    if picked.is_err() {
+                        return;
                     }
                     place.next();
                     continue;
                 }
-                match place.offset() {
+                let done = match place.offset() {
                     Some(offset) => copy_row(x, first.wrapping_add(offset), inner, fill, row),
-                    None => row.fill(fill.clone()),
+                    None => parts::fill(row, fill),
+                };
+                if done.is_err() {
+                    return;
                 }
                 place.next();
             }
@@ -239,6 +265,9 @@ fn transpose<T: Clone>(x: &[T], first: usize, inner: Run, y: &mut [T]) {
     for (band, y) in y.chunks_mut(TILE * inner.len).enumerate() {
         let first = first.wrapping_add(band * TILE);
         for left in (0..inner.len).step_by(TILE) {
+            if left > 0 && left.is_multiple_of(PART) && stop::is_set() {
+                return;
+            }
             let right = (left + TILE).min(inner.len);
             for (row, y) in y.chunks_mut(inner.len).enumerate() {
                 let mut from = (first + row).wrapping_add_signed(left as isize * inner.step);
@@ -251,36 +280,47 @@ fn transpose<T: Clone>(x: &[T], first: usize, inner: Run, y: &mut [T]) {
     }
 }
 
-fn copy_row<T: Clone>(x: &[T], first: usize, runs: &Axis, fill: &T, mut y: &mut [T]) {
+/// # Errors
+/// The run is to stop.
+fn copy_row<T: Clone>(
+    x: &[T],
+    first: usize,
+    runs: &[Run],
+    fill: &T,
+    mut y: &mut [T],
+) -> Result<(), OpError> {
+    let mut looks = Looks::default();
     for run in runs {
         let (these, rest) = y.split_at_mut(run.len);
         y = rest;
         match (run.start, run.step) {
-            (None, _) => these.fill(fill.clone()),
-            (Some(start), 1) => {
-                these.clone_from_slice(&x[first.wrapping_add(start)..][..run.len]);
-            }
-            (Some(start), 0) => these.fill(x[first.wrapping_add(start)].clone()),
+            (None, _) => parts::fill(these, fill)?,
+            (Some(start), 1) => parts::copy(&x[first.wrapping_add(start)..][..run.len], these)?,
+            (Some(start), 0) => parts::fill(these, &x[first.wrapping_add(start)])?,
             (Some(start), step) => {
                 let mut from = first.wrapping_add(start);
-                for y in these {
-                    y.clone_from(&x[from]);
-                    from = from.wrapping_add_signed(step);
-                }
+                parts::each(these, |_, these| {
+                    for y in these {
+                        y.clone_from(&x[from]);
+                        from = from.wrapping_add_signed(step);
+                    }
+                })?;
             }
         }
+        looks.check(run.len)?;
     }
+    Ok(())
 }
 
 /// A position in some axes, and what it adds to the place in the source.
 struct Place<'a> {
-    axes: &'a [Axis],
+    axes: &'a [Cow<'a, [Run]>],
     /// The run and the position in it, for each axis.
     at: SmallVec<[(usize, usize); 6]>,
 }
 
 impl<'a> Place<'a> {
-    fn new(axes: &'a [Axis], mut index: usize) -> Place<'a> {
+    fn new(axes: &'a [Cow<'a, [Run]>], mut index: usize) -> Place<'a> {
         let mut at: SmallVec<[(usize, usize); 6]> = smallvec![(0, 0); axes.len()];
         for (axis, at) in axes.iter().zip(&mut at).rev() {
             let size: usize = axis.iter().map(|run| run.len).sum();
@@ -391,5 +431,39 @@ mod tests {
         }
         check(&Layout { axes: vec![] }, &x);
         check(&Layout { axes: vec![empty] }, &x);
+        // Many short runs, without fills and with some, and one that has no elements.
+        let short = |at: usize| Run::new(2, at * 5 % 11, 0);
+        let read: Axis = (0..40).map(short).collect();
+        let mut filled = read.clone();
+        filled[0] = Run::fill(1);
+        filled[20] = Run::fill(3);
+        let mut lacking = filled.clone();
+        lacking[7] = Run::new(0, 0, 1);
+        for runs in [read, filled, lacking] {
+            for axes in [vec![runs.clone()], vec![runs, smallvec![Run::new(2, 0, 1)]]] {
+                check(&Layout { axes }, &[&x[..], &[12]].concat());
+            }
+        }
+    }
+
+    #[test]
+    fn slices_are_taken_in_any_order() {
+        let x: Vec<i32> = (0..24).collect();
+        let slices = Slices {
+            places: vec![2, 0, 2],
+            size: 3,
+            block: 4,
+        };
+        let mut y = vec![0; 24];
+        slices.fill(&x, &mut y);
+        let plainly = [0, 3].map(|outer| {
+            [2, 0, 2].map(|place| {
+                (0..4)
+                    .map(move |at| (outer + place) * 4 + at)
+                    .collect::<Vec<_>>()
+            })
+        });
+        assert_eq!(y, plainly.concat().concat());
+        slices.fill(&x, &mut []);
     }
 }

@@ -3,6 +3,8 @@
 //! Specification: <https://onnx.ai/onnx/operators/onnx__LpNormalization.html>
 //! The text does not say: where the norm is 0, all elements are, and stay so.
 
+use std::ops::Range;
+
 use half::{bf16, f16};
 
 use super::around::Around;
@@ -56,25 +58,35 @@ impl LpNormalization {
         let x = elements::<T>(x);
         elementwise::slabs(y, len, len, |slab, y| {
             let x = &x[slab * len..(slab + 1) * len];
-            let mut norms = allocate::filled(0.0, inner);
-            for x in x.chunks(inner) {
-                for (norm, x) in norms.iter_mut().zip(x) {
-                    let x = x.to_f64();
-                    *norm += if self.squares { x * x } else { x.abs() };
+            elementwise::columns(inner, |columns| {
+                let mut norms = allocate::filled(0.0, columns.len());
+                let added = elementwise::each_rows(size, norms.len(), |rows| {
+                    for row in rows {
+                        let x = &x[row * inner + columns.start..];
+                        for (norm, x) in norms.iter_mut().zip(x) {
+                            let x = x.to_f64();
+                            *norm += if self.squares { x * x } else { x.abs() };
+                        }
+                    }
+                });
+                for norm in &mut norms {
+                    *norm = match (self.squares, *norm) {
+                        (_, 0.0) => 1.0,
+                        (true, sum) => sum.sqrt(),
+                        (false, sum) => sum,
+                    };
                 }
-            }
-            for norm in &mut norms {
-                *norm = match (self.squares, *norm) {
-                    (_, 0.0) => 1.0,
-                    (true, sum) => sum.sqrt(),
-                    (false, sum) => sum,
+                let divide = |rows: Range<usize>| {
+                    for row in rows {
+                        let first = row * inner + columns.start;
+                        let columns = y[first..].iter_mut().zip(&x[first..]).zip(&norms);
+                        for ((y, x), norm) in columns {
+                            *y = T::from_f64(x.to_f64() / norm, Rounding::default());
+                        }
+                    }
                 };
-            }
-            for (x, y) in x.chunks(inner).zip(y.chunks_mut(inner)) {
-                for ((y, x), norm) in y.iter_mut().zip(x).zip(&norms) {
-                    *y = T::from_f64(x.to_f64() / norm, Rounding::default());
-                }
-            }
+                added && elementwise::each_rows(size, norms.len(), divide)
+            });
         });
         Ok(())
     }

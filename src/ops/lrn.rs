@@ -54,18 +54,24 @@ impl Lrn {
             return Ok(());
         }
         let (before, after) = ((self.size - 1) / 2, self.size / 2);
-        let work = plane.saturating_mul(self.size.min(channels));
-        elementwise::slabs(y, plane, work, |index, y| {
+        elementwise::in_planes(y, plane, |start, y| {
+            let (index, place) = (start / plane, start % plane);
             let channel = index % channels;
             let first = index - channel.min(before);
             let last = index + after.min(channels - 1 - channel);
-            let mut sums = allocate::filled(0.0, plane);
-            for x in x[first * plane..(last + 1) * plane].chunks(plane) {
-                for (sum, x) in sums.iter_mut().zip(x) {
-                    *sum += x.to_f64() * x.to_f64();
+            let mut sums = allocate::filled(0.0, y.len());
+            let whole = elementwise::each_rows(last + 1 - first, y.len(), |around| {
+                for other in around {
+                    let x = &x[(first + other) * plane + place..];
+                    for (sum, x) in sums.iter_mut().zip(x) {
+                        *sum += x.to_f64() * x.to_f64();
+                    }
                 }
+            });
+            if !whole {
+                return;
             }
-            let x = &x[index * plane..];
+            let x = &x[start..];
             let part = self.alpha / self.size as f64;
             for ((y, x), sum) in y.iter_mut().zip(x).zip(sums) {
                 let base = self.bias + part * sum;

@@ -165,7 +165,7 @@ impl Stack {
             .saturating_mul(matrices.min(rayon::current_num_threads()));
         outputs.check_scratch(widened_bytes::<T>(count).saturating_add(panels))?;
         let y = outputs.make::<T>(&self.shape)?;
-        let (a, b) = (T::widened(elements(a)), T::widened(elements(b)));
+        let (a, b) = (T::widened(elements(a))?, T::widened(elements(b))?);
         self.multiply::<T>(&a, &b, y);
         Ok(())
     }

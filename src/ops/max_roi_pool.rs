@@ -10,9 +10,11 @@ use super::roi::{self, rounded};
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, fact, required};
 use crate::allocate;
 use crate::error::OpError;
+use crate::gemm::parts::{Looks, PART};
 use crate::installed::Installed;
 use crate::onnx::attributes::Attributes;
 use crate::pooling::{MaxElement, SumElement};
+use crate::stop;
 use crate::tensor::{TensorView, dispatch};
 use crate::window::at_least;
 
@@ -80,16 +82,22 @@ impl MaxRoiPool {
                 let region = &regions[index / channels];
                 let plane = (region.batch * channels + index % channels) * height * width;
                 let plane = &x[plane..][..height * width];
+                let mut looks = Looks::default();
                 for (row, y) in y.chunks_exact_mut(columns).enumerate() {
                     let (top, bottom) = region.y.part::<T>(row, rows, height);
                     for (column, y) in y.iter_mut().enumerate() {
                         let (left, right) = region.x.part::<T>(column, columns, width);
                         *y = match top < bottom && left < right {
-                            true => (top..bottom)
-                                .flat_map(|row| &plane[row * width..][left..right])
-                                .fold(T::LEAST, |most, &x| if x.beats(most) { x } else { most }),
+                            true => {
+                                let rows = (top..bottom).map(|row| &plane[row * width..]);
+                                largest(rows.map(|row| &row[left..right]))
+                            }
                             false => T::default(),
                         };
+                        let seen = bottom.saturating_sub(top) * right.saturating_sub(left);
+                        if looks.is_set(seen) {
+                            return;
+                        }
                     }
                 }
             });
@@ -102,6 +110,7 @@ impl MaxRoiPool {
         row: &[f64; 5],
         batch: usize,
     ) -> Result<Region, OpError> {
+        stop::check_step(at)?;
         let index = row[0].trunc();
         if !(0.0..batch as f64).contains(&index) {
             return Err(OpError::run(
@@ -124,6 +133,19 @@ impl MaxRoiPool {
             y: span(row[2], row[4]),
         })
     }
+}
+
+/// The largest element of rows; any one if the run is to stop.
+fn largest<'x, T: MaxElement>(rows: impl Iterator<Item = &'x [T]>) -> T {
+    let (mut most, mut looks) = (T::LEAST, Looks::default());
+    for part in rows.flat_map(|row| row.chunks(PART)) {
+        let larger = |most: T, &x: &T| if x.beats(most) { x } else { most };
+        most = part.iter().fold(most, larger);
+        if looks.is_set(part.len()) {
+            break;
+        }
+    }
+    most
 }
 
 /// A region in pixels.

@@ -7,9 +7,11 @@
 use half::{bf16, f16};
 
 use super::fact::{self, Dims};
-use super::{Fact, Inputs, Op, Operator, Outputs, elements, required, window};
+use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required, window};
 use crate::error::OpError;
+use crate::gemm::parts::PART;
 use crate::pooling::check_rank;
+use crate::stop;
 use crate::tensor::{Element, dispatch};
 use crate::window::Window;
 
@@ -103,7 +105,16 @@ impl MaxUnpool {
         let indices = elements::<i64>(indices);
         let len = shape.elements();
         let inside = |index: i64| usize::try_from(index).is_ok_and(|index| index < len);
-        if let Some(at) = indices.iter().position(|&index| !inside(index)) {
+        let mut wrong = None;
+        for (number, part) in indices.chunks(PART).enumerate() {
+            stop::check()?;
+            wrong = part.iter().position(|&index| !inside(index));
+            wrong = wrong.map(|at| number * PART + at);
+            if wrong.is_some() {
+                break;
+            }
+        }
+        if let Some(at) = wrong {
             return Err(OpError::run(
                 format!("the index I[{at}]"),
                 format!(
@@ -113,8 +124,9 @@ impl MaxUnpool {
             ));
         }
         let y = outputs.make(&shape)?;
-        y.fill(T::default());
-        for (&x, &index) in elements::<T>(x).iter().zip(indices) {
+        elementwise::fill(y, &T::default());
+        for (at, (&x, &index)) in elements::<T>(x).iter().zip(indices).enumerate() {
+            stop::check_step(at)?;
             y[index as usize] = x;
         }
         Ok(())

@@ -3,9 +3,10 @@
 //! Specification: <https://onnx.ai/onnx/operators/onnx__NonMaxSuppression.html>
 //! Of equal scores the first counts more; a box with a score of NaN is never taken.
 
-use super::{Fact, Inputs, Op, Operator, Outputs, axes, elements, required};
+use super::{Fact, Inputs, Op, Operator, Outputs, axes, elements, required, sorting};
 use crate::allocate;
 use crate::error::OpError;
+use crate::gemm::parts::{self, Looks, PART};
 use crate::onnx::attributes::Attributes;
 use crate::stop;
 use crate::tensor::{DType, Shape};
@@ -134,26 +135,38 @@ impl Operator for NonMaxSuppression {
         outputs.check_scratch(
             results
                 .saturating_mul(24)
-                .saturating_add(count.saturating_mul(32)),
+                .saturating_add(count.saturating_mul(32))
+                .saturating_add(sorting::scratch_bytes::<usize>(count)),
         )?;
         let mut selected: Vec<i64> = Vec::new();
         for image in 0..images {
             let boxes = boxes[image * count * 4..][..count * 4].chunks(4);
             let corners: Vec<Corners> =
-                allocate::collected(boxes.map(|numbers| self.corners(numbers)));
+                parts::collected(boxes.map(|numbers| self.corners(numbers)))?;
             for class in 0..classes {
+                stop::check()?;
                 let scores = &scores[(image * classes + class) * count..][..count];
                 let passes = |&index: &usize| match score_threshold {
                     Some(threshold) => scores[index] > threshold,
                     None => !scores[index].is_nan(),
                 };
-                let mut order: Vec<usize> = allocate::gathered((0..count).filter(passes));
-                order.sort_unstable_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
+                let mut order: Vec<usize> = Vec::new();
+                for first in (0..count).step_by(PART) {
+                    stop::check()?;
+                    for index in (first..count.min(first + PART)).filter(passes) {
+                        allocate::push(&mut order, index);
+                    }
+                }
+                sorting::sort(&mut order, 1, |&a, &b| {
+                    scores[b].total_cmp(&scores[a]).then(a.cmp(&b))
+                })?;
                 let mut taken: Vec<usize> = Vec::new();
+                let mut looks = Looks::default();
                 for index in order {
-                    if taken.len() >= most || stop::is_set() {
+                    if taken.len() >= most {
                         break;
                     }
+                    looks.check(taken.len() + 1)?;
                     let apart =
                         |&other: &usize| corners[index].overlap(&corners[other]) <= iou_threshold;
                     if taken.iter().all(apart) {

@@ -12,7 +12,8 @@ mod mean_variance;
 
 use super::convert::{Numeric, Wide};
 use super::elementwise;
-use crate::allocate;
+use crate::gemm::parts::{self, Looks, PART};
+use crate::stop;
 use crate::tensor::Rounding;
 
 pub(super) use batch::BATCH_NORMALIZATION;
@@ -48,9 +49,14 @@ impl Cycle {
 #[inline(always)]
 fn sum(x: &[f64], f: impl Fn(f64) -> f64) -> f64 {
     let mut lanes = [0.0; 8];
-    for x in x.chunks(lanes.len()) {
-        for (lane, x) in lanes.iter_mut().zip(x) {
-            *lane += f(*x);
+    for (number, x) in x.chunks(PART).enumerate() {
+        if number > 0 && stop::is_set() {
+            break;
+        }
+        for x in x.chunks(lanes.len()) {
+            for (lane, x) in lanes.iter_mut().zip(x) {
+                *lane += f(*x);
+            }
         }
     }
     lanes.iter().sum()
@@ -96,17 +102,27 @@ fn normalize<Y: Numeric>(
     let piece = scale.piece.min(bias.piece).min(len);
     let together = len.saturating_mul((GRAIN / len).max(1));
     elementwise::parts(y, together, &|start, y| {
-        let mut wide = allocate::filled(0.0, len);
+        let Ok(mut wide) = parts::filled(0.0, len) else {
+            return;
+        };
+        let mut looks = Looks::default();
         for (index, y) in y.chunks_mut(len).enumerate() {
             let start = start + index * len;
-            read(start, &mut wide);
+            if parts::each(&mut wide, |first, wide| read(start + first, wide)).is_err() {
+                return;
+            }
             let Statistics { mean, factor } = measure(start / len, &wide);
             let pieces = wide.chunks(piece).zip(y.chunks_mut(piece));
             for (index, (x, y)) in pieces.enumerate() {
                 let at = start + index * piece;
                 let (factor, bias) = (factor * scale.at(at), bias.at(at));
-                for (y, x) in y.iter_mut().zip(x) {
-                    *y = Y::from_f64((x - mean) * factor + bias, Rounding::default());
+                for (y, x) in y.chunks_mut(PART).zip(x.chunks(PART)) {
+                    for (y, x) in y.iter_mut().zip(x) {
+                        *y = Y::from_f64((x - mean) * factor + bias, Rounding::default());
+                    }
+                    if looks.is_set(y.len()) {
+                        return;
+                    }
                 }
             }
         }

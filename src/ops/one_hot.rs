@@ -3,7 +3,7 @@
 //! Specification: <https://onnx.ai/onnx/operators/onnx__OneHot.html>
 //! Indices that are not integers are cut off; those outside the depth switch nothing on.
 
-use super::{Fact, Inputs, Known, Op, Operator, Outputs, axes, required};
+use super::{Fact, Inputs, Known, Op, Operator, Outputs, axes, elementwise, required};
 use crate::allocate;
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
@@ -114,8 +114,9 @@ impl Visitor for Switching<'_, '_, '_> {
 
     fn visit<T: Element>(self, values: &[T]) -> Result<(), OpError> {
         let y = self.outputs.make::<T>(&self.shape)?;
-        y.fill(values[0].clone());
-        for place in self.hot {
+        elementwise::fill(y, &values[0]);
+        for (number, place) in self.hot.into_iter().enumerate() {
+            stop::check_step(number)?;
             y[place].clone_from(&values[1]);
         }
         Ok(())

@@ -1,8 +1,9 @@
 //! Where an operator puts its outputs, and the memory of a run.
 
-use super::{Inputs, required};
+use super::{Inputs, elementwise, required};
 use crate::allocate::Refused;
 use crate::error::{Class, OpError, Remedy};
+use crate::gemm::parts;
 use crate::stop;
 use crate::tensor::{Data, Element, Shape, Tensor, TensorView, TensorViewMut, Visitor};
 
@@ -115,7 +116,7 @@ impl Memory {
         {
             return Err(Refused::new::<T>(len).into());
         }
-        data.resize(len, T::default());
+        parts::resize(&mut data, len, &T::default())?;
         self.used += bytes;
         Ok(Tensor::from_parts(shape.clone(), T::wrap(data)))
     }
@@ -362,7 +363,7 @@ impl Visitor for Copy<'_, '_> {
 
     fn visit<T: Element>(self, data: &[T]) -> Result<(), OpError> {
         let made = self.slot.make::<T>(self.shape, self.memory)?;
-        made.clone_from_slice(data);
+        elementwise::copy(data, made);
         Ok(())
     }
 }

@@ -203,10 +203,9 @@ impl Operator for Pad {
         });
         outputs.check_scratch(runs.saturating_mul(size_of::<Run>()))?;
         let axes = axes().zip(strides(data.shape()));
+        let axes = axes.map(|((&size, &pads), stride)| self.axis(size, stride, pads));
         let layout = Layout {
-            axes: axes
-                .map(|((&size, &pads), stride)| self.axis(size, stride, pads))
-                .collect(),
+            axes: axes.collect::<Result<_, OpError>>()?,
         };
         let given = inputs.get(2).and_then(Option::as_ref);
         let attribute = match &self.attributes {

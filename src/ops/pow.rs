@@ -11,8 +11,8 @@ use super::convert;
 use super::elementwise::{self, Run, Zip, rows};
 use super::number::{Float, Integer, is_float};
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, required};
-use crate::allocate;
 use crate::error::OpError;
+use crate::gemm::parts;
 use crate::tensor::{DType, Element, TensorView, dispatch};
 
 pub(super) const POW: Op = Op {
@@ -54,7 +54,7 @@ impl Pow {
 fn to_i128(y: &TensorView<'_>, outputs: &mut Outputs<'_, '_>) -> Result<Vec<i128>, OpError> {
     outputs.check_scratch(y.shape().elements().saturating_mul(size_of::<i128>()))?;
     dispatch!(y.dtype(), T in [i8, i16, i32, i64, u8, u16, u32, u64] =>
-        Ok(allocate::collected(elements::<T>(y).iter().map(|y| y.to_i128()))))
+        parts::collected(elements::<T>(y).iter().map(|y| y.to_i128())))
 }
 
 macro_rules! float_rows {

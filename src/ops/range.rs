@@ -6,7 +6,7 @@ use half::{bf16, f16};
 
 use super::convert::{Numeric, one};
 use super::number::{Float, Integer};
-use super::{Fact, Inputs, Op, Operator, Outputs, required};
+use super::{Fact, Inputs, Op, Operator, Outputs, elementwise, required};
 use crate::error::OpError;
 use crate::tensor::{DType, Element, Shape, Tensor, dispatch};
 
@@ -49,7 +49,7 @@ fn is_zero() -> OpError {
 
 fn floats<T: Float + Numeric>(
     [start, limit, delta]: [T; 3],
-) -> Result<(usize, impl Fn(usize) -> T), OpError> {
+) -> Result<(usize, impl Fn(usize) -> T + Sync), OpError> {
     let [start, limit, delta] = [start, limit, delta].map(Float::to_f64);
     if delta == 0.0 {
         return Err(is_zero());
@@ -61,7 +61,7 @@ fn floats<T: Float + Numeric>(
 
 fn integers<T: Integer>(
     [start, limit, delta]: [T; 3],
-) -> Result<(usize, impl Fn(usize) -> T), OpError> {
+) -> Result<(usize, impl Fn(usize) -> T + Sync), OpError> {
     let [start, limit, delta] = [start, limit, delta].map(Integer::to_i128);
     if delta == 0 {
         return Err(is_zero());
@@ -79,12 +79,15 @@ fn numbers<T: Numeric>(inputs: Inputs<'_, '_>) -> Result<[T; 3], OpError> {
 }
 
 fn fill<T: Element>(
-    (count, element): (usize, impl Fn(usize) -> T),
+    (count, element): (usize, impl Fn(usize) -> T + Sync),
     outputs: &mut Outputs<'_, '_>,
 ) -> Result<(), OpError> {
-    for (index, y) in outputs.make(&Shape::new(&[count])?)?.iter_mut().enumerate() {
-        *y = element(index);
-    }
+    let y = outputs.make(&Shape::new(&[count])?)?;
+    elementwise::in_chunks(y, |start, y| {
+        for (index, y) in (start..).zip(y) {
+            *y = element(index);
+        }
+    });
     Ok(())
 }
 

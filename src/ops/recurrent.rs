@@ -10,13 +10,15 @@ mod cells;
 
 use half::{bf16, f16};
 
+use super::resize::choice;
 use super::weighted::Float;
-use super::{Fact, Inputs, Known, Op, Operator, Outputs, elements, fact, required, resize::choice};
+use super::{Fact, Inputs, Known, Op, Operator, Outputs, elements, elementwise, fact, required};
 use crate::allocate;
 use crate::error::OpError;
+use crate::gemm::parts::{self, Looks};
 use crate::gemm::{Factor, Sum};
 use crate::onnx::attributes::Attributes;
-use crate::tensor::{Shape, dispatch};
+use crate::tensor::{Shape, TensorView, dispatch};
 use activation::Activation;
 use cells::{Cell, Direction, Sizes};
 
@@ -181,7 +183,7 @@ impl Recurrent {
             return Ok(());
         }
         let lengths: Vec<usize> = match given(4) {
-            None => allocate::filled(time, batch),
+            None => parts::filled(time, batch)?,
             Some(lens) => {
                 let lens = elements::<i32>(lens).iter().enumerate();
                 let length = |(at, &len): (usize, &i32)| match usize::try_from(len) {
@@ -206,33 +208,39 @@ impl Recurrent {
             .map(|view| view.shape().elements());
         let all = all.saturating_add(gemm_copies::<T>(weights.sum()));
         outputs.check_scratch(all.saturating_mul(size_of::<T::Sum>()))?;
-        let copied = |index: usize| given(index).map(|view| T::widened(elements::<T>(view)));
-        let (w, r) = (copied(1).unwrap_or_default(), copied(2).unwrap_or_default());
-        let (b, p) = (copied(3).unwrap_or_default(), copied(7).unwrap_or_default());
+        let copied = |index: usize| {
+            let view = given(index).map(|view| T::widened(elements::<T>(view)));
+            view.transpose().map(Option::unwrap_or_default)
+        };
+        let (w, r, b, p) = (copied(1)?, copied(2)?, copied(3)?, copied(7)?);
         // Time before batch, states by direction.
-        let arranged = |index: usize, outer: usize, inner: usize| -> Option<Vec<T::Sum>> {
-            let values = elements::<T>(given(index)?);
+        let arranged = |x: &TensorView<'_>, outer: usize, inner: usize| {
+            let values = elements::<T>(x);
             let place = |at: usize| match self.batch_first {
                 true => (at % batch * outer + at / batch) * inner,
                 false => at * inner,
             };
-            let rows = (0..outer * batch).flat_map(|at| &values[place(at)..][..inner]);
             let mut arranged = allocate::with_capacity(outer * batch * inner);
-            arranged.extend(rows.map(|x| x.widen()));
-            Some(arranged)
+            let mut looks = Looks::default();
+            for at in 0..outer * batch {
+                looks.check(inner)?;
+                let row = &values[place(at)..][..inner];
+                arranged.extend(row.iter().map(|x| x.widen()));
+            }
+            Ok::<Vec<T::Sum>, OpError>(arranged)
         };
-        let x = arranged(0, time, input).unwrap_or_default();
-        let state = |index: usize| {
-            let zeros = || allocate::filled(T::Sum::ZERO, directions * batch * hidden);
-            arranged(index, directions, hidden).unwrap_or_else(zeros)
+        let x = arranged(x, time, input)?;
+        let state = |index: usize| match given(index) {
+            Some(state) => arranged(state, directions, hidden),
+            None => parts::filled(T::Sum::ZERO, directions * batch * hidden),
         };
-        let (mut h, mut c) = (state(5), state(6));
+        let (mut h, mut c) = (state(5)?, state(6)?);
         let elements = if outputs.wanted(0) {
             shapes[0].elements()
         } else {
             0
         };
-        let mut y = allocate::filled(T::Sum::ZERO, elements);
+        let mut y = parts::filled(T::Sum::ZERO, elements)?;
         let states = batch * hidden;
         for (direction, &backward) in self.backward.iter().enumerate() {
             let part = |values: &'_ [T::Sum]| {
@@ -267,18 +275,19 @@ impl Recurrent {
             });
         }
         if outputs.wanted(0) {
-            for (out, &y) in outputs.make_at::<T>(0, &shapes[0])?.iter_mut().zip(&y) {
-                *out = T::narrow(y);
-            }
+            let out = outputs.make_at::<T>(0, &shapes[0])?;
+            elementwise::map(&y, out, |y, out| {
+                for (out, &y) in out.iter_mut().zip(y) {
+                    *out = T::narrow(y);
+                }
+            });
         }
         for (index, state) in [(1, &h), (2, &c)] {
             if !outputs.wanted(index) {
                 continue;
             }
-            let rows = outputs
-                .make_at::<T>(index, &shapes[index])?
-                .chunks_mut(hidden);
-            for (at, out) in rows.enumerate() {
+            let out = outputs.make_at::<T>(index, &shapes[index])?;
+            elementwise::slabs(out, hidden, hidden, |at, out| {
                 let row = match self.batch_first {
                     true => at % directions * batch + at / directions,
                     false => at,
@@ -286,7 +295,7 @@ impl Recurrent {
                 for (out, &state) in out.iter_mut().zip(&state[row * hidden..]) {
                     *out = T::narrow(state);
                 }
-            }
+            });
         }
         Ok(())
     }

@@ -63,8 +63,7 @@ impl Resize {
     ) -> Result<(), OpError> {
         outputs.check_output(shape.elements().saturating_mul(size_of::<T>()))?;
         outputs.check_scratch(passes::scratch_bytes::<T>(all, &self.mode))?;
-        passes::resize(all, &self.mode, elements::<T>(x), outputs.make::<T>(shape)?);
-        Ok(())
+        passes::resize(all, &self.mode, elements::<T>(x), outputs.make::<T>(shape)?)
     }
 
     /// Takes the nearest elements.
@@ -86,11 +85,10 @@ impl Resize {
             });
             axis_of(places)
         });
+        let axes = axes.collect::<Result<_, OpError>>()?;
         let value = scalar(x.dtype(), self.mode.extrapolation_value);
         let padded = Padded {
-            layout: Layout {
-                axes: axes.collect(),
-            },
+            layout: Layout { axes },
             value: value.as_ref().map(Tensor::as_view),
         };
         relocate(x, &padded, 0, shape, outputs)
@@ -183,6 +181,21 @@ mod tests {
             .run(&[Some(&iota(&[1, 1, 1, 2]))])
             .expect("it runs");
         assert_eq!(y[0], tensor(&[1, 1, 1, 4], vec![0.0f32, 0.5, 1.0, 1.0]));
+    }
+
+    #[test]
+    fn what_lies_outside_of_a_crop_is_filled() {
+        let crop = node("Resize", 13)
+            .string("coordinate_transformation_mode", "tf_crop_and_resize")
+            .float("extrapolation_value", 7.0);
+        let (roi, size) = (tensor(&[2], vec![-0.5f32, 1.5]), tensor(&[1], vec![13i64]));
+        let inputs = iota(&[7]);
+        let y = crop.run(&[Some(&inputs), Some(&roi), None, Some(&size)]);
+        let y = y.expect("it runs");
+        let wanted = [
+            7.0f32, 7.0, 7.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 7.0, 7.0,
+        ];
+        assert_eq!(y[0], tensor(&[13], wanted.to_vec()));
     }
 
     #[test]

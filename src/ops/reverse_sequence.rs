@@ -7,6 +7,7 @@ use super::{Fact, Inputs, Op, Operator, Outputs, elements, required};
 use crate::allocate;
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
+use crate::stop;
 
 pub(super) const REVERSE_SEQUENCE: Op = Op {
     domain: "ai.onnx",
@@ -84,6 +85,7 @@ impl Operator for ReverseSequence {
         outputs.check_scratch(blocks.saturating_mul(size_of::<usize>()))?;
         let mut starts = allocate::with_capacity(blocks);
         for index in 0..blocks {
+            stop::check_step(index)?;
             let place = [index / shape[1], index % shape[1]];
             let (at, len) = (place[time], lens[place[batch]] as usize);
             let from = if at < len { len - 1 - at } else { at };

@@ -1,9 +1,10 @@
 //! What RoiAlign and MaxRoiPool share: regions of interest, and the precision they are computed in.
 
 use super::{Fact, elements};
-use crate::allocate;
 use crate::error::OpError;
+use crate::gemm::parts;
 use crate::pooling::SumElement;
+use crate::stop;
 use crate::tensor::TensorView;
 
 /// Outputs that are worth a task of their own.
@@ -65,8 +66,9 @@ pub(super) fn rows<const COLUMNS: usize, T: SumElement>(
     rois: &TensorView<'_>,
 ) -> Result<Vec<[f64; COLUMNS]>, OpError> {
     let (rows, _) = elements::<T>(rois).as_chunks();
-    let rows: Vec<[f64; COLUMNS]> = allocate::collected(rows.iter().map(|row| row.map(T::to_f64)));
+    let rows: Vec<[f64; COLUMNS]> = parts::collected(rows.iter().map(|row| row.map(T::to_f64)))?;
     for (at, row) in rows.iter().enumerate() {
+        stop::check_step(at)?;
         if let Some(column) = row.iter().position(|x| !x.is_finite()) {
             return Err(OpError::run(
                 format!("rois[{at},{column}]"),

@@ -13,12 +13,14 @@ use half::{bf16, f16};
 use rayon::prelude::*;
 
 use super::roi::{self, rounded};
-use super::{Fact, Inputs, Op, Operator, Outputs, elements, fact, required};
+use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, fact, required};
 use crate::allocate;
 use crate::error::{OpError, Quoted};
+use crate::gemm::parts::{Looks, PART};
 use crate::installed::Installed;
 use crate::onnx::attributes::Attributes;
 use crate::pooling::SumElement;
+use crate::stop;
 use crate::tensor::dispatch;
 use taps::{Part, Span, Taps};
 
@@ -140,7 +142,7 @@ impl RoiAlign {
         let x = elements::<T>(x);
         let y = outputs.make(&shape)?;
         if y.is_empty() || height == 0 || width == 0 {
-            y.fill(T::default());
+            elementwise::fill(y, &T::default());
             return Ok(());
         }
         let installed = Installed::hand_over();
@@ -158,10 +160,15 @@ impl RoiAlign {
                     if *current != Some(at) {
                         down.fill::<T>(&region.y, rows, height);
                         across.fill::<T>(&region.x, columns, width);
+                        // What is stopped is not whole.
+                        if stop::is_set() {
+                            return;
+                        }
                         *current = Some(at);
                     }
                     let image = (region.batch * channels + index % channels) * height * width;
                     let image = &x[image..][..height * width];
+                    let mut looks = Looks::default();
                     for (row, y) in y.chunks_exact_mut(columns).enumerate() {
                         for (column, y) in y.iter_mut().enumerate() {
                             let (down, across) = (down.part(row), across.part(column));
@@ -169,6 +176,9 @@ impl RoiAlign {
                                 Mode::Average => average(image, width, &down, &across),
                                 Mode::Max => max(image, width, &down, &across),
                             };
+                            if looks.is_set(down.taps.len() * across.taps.len()) {
+                                return;
+                            }
                         }
                     }
                 },
@@ -183,6 +193,7 @@ impl RoiAlign {
         index: i64,
         batch: usize,
     ) -> Result<Region, OpError> {
+        stop::check_step(at)?;
         let r = rounded::<T>;
         let batch = usize::try_from(index)
             .ok()
@@ -242,14 +253,20 @@ struct Region {
 fn average<T: SumElement>(image: &[T], width: usize, down: &Part<'_>, across: &Part<'_>) -> T {
     // A sum, and what its rounding lost so far (Knuth, TAOCP 4.2.2, theorem B).
     let (mut sum, mut lost) = (0.0, 0.0);
+    let mut looks = Looks::default();
     for row in down.taps {
         let line = &image[row.at * width..][..width];
-        for column in across.taps {
-            let term = row.sum * column.sum * line[column.at].to_f64();
-            let next = sum + term;
-            let part = next - sum;
-            lost += (sum - (next - part)) + (term - part);
-            sum = next;
+        for taps in across.taps.chunks(PART) {
+            for column in taps {
+                let term = row.sum * column.sum * line[column.at].to_f64();
+                let next = sum + term;
+                let part = next - sum;
+                lost += (sum - (next - part)) + (term - part);
+                sum = next;
+            }
+            if looks.is_set(taps.len()) {
+                return T::default();
+            }
         }
     }
     let count = down.samples as f64 * across.samples as f64;
@@ -267,15 +284,21 @@ fn max<T: SumElement>(image: &[T], width: usize, down: &Part<'_>, across: &Part<
         true => 0.0,
         false => f64::NEG_INFINITY,
     };
+    let mut looks = Looks::default();
     for row in down.taps {
         let line = &image[row.at * width..][..width];
-        for column in across.taps {
-            let x = line[column.at].to_f64();
-            // Weights are not negative: one of the extreme ones gives the largest product.
-            for product in [row.most * column.most * x, row.least * column.least * x] {
-                if product > most || product.is_nan() {
-                    most = product;
+        for taps in across.taps.chunks(PART) {
+            for column in taps {
+                let x = line[column.at].to_f64();
+                // Weights are not negative: one of the extreme ones gives the largest product.
+                for product in [row.most * column.most * x, row.least * column.least * x] {
+                    if product > most || product.is_nan() {
+                        most = product;
+                    }
                 }
+            }
+            if looks.is_set(taps.len()) {
+                return T::default();
             }
         }
     }

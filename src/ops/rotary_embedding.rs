@@ -8,7 +8,9 @@ use super::convert::{self, Numeric};
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
 use crate::allocate;
 use crate::error::OpError;
+use crate::gemm::parts;
 use crate::onnx::attributes::Attributes;
+use crate::stop;
 use crate::tensor::{Rounding, TensorView, dispatch};
 
 pub(super) const ROTARY_EMBEDDING: Op = Op {
@@ -104,7 +106,7 @@ impl Rotary {
         }
         let Some(places) = inputs.get(3).and_then(Option::as_ref) else {
             return match cos.shape()[..] == [sizes.batch, sizes.length, half] {
-                true => Ok(allocate::collected((0..count).map(|row| row * half))),
+                true => parts::collected((0..count).map(|row| row * half)),
                 false => Err(OpError::invalid(
                     "cos_cache",
                     format!(
@@ -130,17 +132,13 @@ impl Rotary {
             ));
         }
         let row = |(index, place): (usize, &i64)| match usize::try_from(*place) {
-            Ok(place) if place < most => Ok(place * half),
+            Ok(place) if place < most => stop::check_step(index).map(|()| place * half),
             _ => Err(OpError::run(
                 "position_ids",
                 format!("is {place} at {index}, must be in 0..{most}"),
             )),
         };
-        elements::<i64>(places)
-            .iter()
-            .enumerate()
-            .map(row)
-            .collect()
+        allocate::collected_or(elements::<i64>(places).iter().enumerate().map(row))
     }
 
     fn run<T: Numeric>(
@@ -168,17 +166,21 @@ impl Rotary {
             };
             let row = rows[batch * sizes.length + place];
             let x = &x[index * sizes.size..][..sizes.size];
-            y.copy_from_slice(x);
-            for pair in 0..half {
-                let (first, second) = match self.interleaved {
-                    true => (2 * pair, 2 * pair + 1),
-                    false => (pair, pair + half),
-                };
-                let (cos, sin) = (cos[row + pair], sin[row + pair]);
-                let (a, b) = (x[first].to_f64(), x[second].to_f64());
-                y[first] = T::from_f64(cos * a - sin * b, Rounding::default());
-                y[second] = T::from_f64(sin * a + cos * b, Rounding::default());
+            if parts::copy(x, y).is_err() {
+                return;
             }
+            elementwise::each_rows(half, 2, |pairs| {
+                for pair in pairs {
+                    let (first, second) = match self.interleaved {
+                        true => (2 * pair, 2 * pair + 1),
+                        false => (pair, pair + half),
+                    };
+                    let (cos, sin) = (cos[row + pair], sin[row + pair]);
+                    let (a, b) = (x[first].to_f64(), x[second].to_f64());
+                    y[first] = T::from_f64(cos * a - sin * b, Rounding::default());
+                    y[second] = T::from_f64(sin * a + cos * b, Rounding::default());
+                }
+            });
         });
         Ok(())
     }

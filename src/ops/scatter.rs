@@ -10,10 +10,10 @@ use half::{bf16, f16};
 use num_complex::Complex;
 
 use super::indices::{Elements, Tuples, integers};
-use super::{Fact, Inputs, Op, Operator, Outputs, axes, elements, required};
+use super::{Fact, Inputs, Op, Operator, Outputs, axes, elements, elementwise, required};
 use crate::error::{OpError, Quoted};
+use crate::gemm::parts::{self, Looks};
 use crate::onnx::attributes::Attributes;
-use crate::stop;
 use crate::tensor::{Element, TensorView, Visitor, dispatch};
 
 pub(super) const SCATTER: Op = Op {
@@ -133,13 +133,16 @@ impl Scatter {
             Reduction::Min => T::min,
         };
         let y = outputs.make::<T>(data.shape())?;
-        y.copy_from_slice(elements::<T>(data));
+        elementwise::copy(elements::<T>(data), y);
         let updates = elements::<T>(updates).chunks(block.max(1));
-        for (index, (updates, &place)) in updates.zip(places).enumerate() {
-            stop::check_step(index)?;
-            for (y, update) in y[place..].iter_mut().zip(updates) {
-                *y = combine(*y, *update);
-            }
+        let mut looks = Looks::default();
+        for (updates, &place) in updates.zip(places) {
+            looks.check(block)?;
+            parts::each(&mut y[place..][..updates.len()], |start, y| {
+                for (y, update) in y.iter_mut().zip(&updates[start..]) {
+                    *y = combine(*y, *update);
+                }
+            })?;
         }
         Ok(())
     }
@@ -157,7 +160,7 @@ impl Operator for Scatter {
         let (data, indices) = (required(inputs, 0), required(inputs, 1));
         let updates = required(inputs, 2);
         self.check(&data.into(), &indices.into(), &updates.into())?;
-        let values = integers(indices);
+        let values = integers(indices)?;
         let (places, block) = match self.axis {
             Some(axis) => {
                 let elements = Elements {
@@ -218,11 +221,12 @@ impl Visitor for Replacement<'_, '_, '_, '_> {
 
     fn visit<T: Element>(self, data: &[T]) -> Result<(), OpError> {
         let y = self.outputs.make::<T>(self.data.shape())?;
-        y.clone_from_slice(data);
+        elementwise::copy(data, y);
         let updates = elements::<T>(self.updates).chunks(self.block.max(1));
-        for (index, (updates, &place)) in updates.zip(self.places).enumerate() {
-            stop::check_step(index)?;
-            y[place..][..updates.len()].clone_from_slice(updates);
+        let mut looks = Looks::default();
+        for (updates, &place) in updates.zip(self.places) {
+            looks.check(self.block)?;
+            parts::copy(updates, &mut y[place..][..updates.len()])?;
         }
         Ok(())
     }

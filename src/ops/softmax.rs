@@ -13,6 +13,7 @@ use super::axes;
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
 use crate::allocate;
 use crate::error::OpError;
+use crate::gemm::parts;
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{DType, Element, TensorView};
 
@@ -89,42 +90,57 @@ impl Softmax {
 macro_rules! slab {
     ($($name:ident $type:ident)*) => {
         $(
-            /// One slab of `size` rows, each of as many columns; the columns are apart from each other.
+            /// One slab of rows of `inner` columns; the columns are apart from each other.
             fn $name(kind: Kind, x: &[$type], y: &mut [$type], inner: usize) {
-                let mut max = allocate::filled($type::NEG_INFINITY, inner);
-                for x in x.chunks(inner) {
-                    for (max, x) in max.iter_mut().zip(x) {
-                        *max = if *x > *max || x.is_nan() { *x } else { *max };
-                    }
-                }
-                if let Kind::Hardmax = kind {
-                    let mut found = allocate::filled(false, inner);
-                    for (x, y) in x.chunks(inner).zip(y.chunks_mut(inner)) {
-                        for (column, y) in y.iter_mut().enumerate() {
-                            let is_max = x[column] == max[column] || x[column].is_nan();
-                            *y = if is_max && !found[column] { 1.0 } else { 0.0 };
-                            found[column] |= is_max;
+                let rows = x.len() / inner;
+                elementwise::columns(inner, |columns| {
+                    let (first, width) = (columns.start, columns.len());
+                    let mut max = allocate::filled($type::NEG_INFINITY, width);
+                    let found = elementwise::each_rows(rows, width, |rows| {
+                        for row in rows {
+                            for (max, x) in max.iter_mut().zip(&x[row * inner + first..]) {
+                                *max = if *x > *max || x.is_nan() { *x } else { *max };
+                            }
                         }
+                    });
+                    if let Kind::Hardmax = kind {
+                        let mut seen = allocate::filled(false, width);
+                        return found && elementwise::each_rows(rows, width, |rows| {
+                            for row in rows {
+                                let row = row * inner + first;
+                                let (x, y) = (&x[row..][..width], &mut y[row..][..width]);
+                                for (column, y) in y.iter_mut().enumerate() {
+                                    let is_max = x[column] == max[column] || x[column].is_nan();
+                                    *y = if is_max && !seen[column] { 1.0 } else { 0.0 };
+                                    seen[column] |= is_max;
+                                }
+                            }
+                        });
                     }
-                    return;
-                }
-                let mut sum = allocate::filled(0f64, inner);
-                for (x, y) in x.chunks(inner).zip(y.chunks_mut(inner)) {
-                    for (column, y) in y.iter_mut().enumerate() {
-                        let below = x[column] - max[column];
-                        let part = below.exp();
-                        sum[column] += f64::from(part);
-                        *y = if let Kind::LogSoftmax = kind { below } else { part };
-                    }
-                }
-                for y in y.chunks_mut(inner) {
-                    for (y, sum) in y.iter_mut().zip(&sum) {
-                        *y = match kind {
-                            Kind::LogSoftmax => (f64::from(*y) - sum.ln()) as $type,
-                            _ => (f64::from(*y) / sum) as $type,
-                        };
-                    }
-                }
+                    let mut sum = allocate::filled(0f64, width);
+                    let summed = found && elementwise::each_rows(rows, width, |rows| {
+                        for row in rows {
+                            let row = row * inner + first;
+                            let (x, y) = (&x[row..][..width], &mut y[row..][..width]);
+                            for (column, y) in y.iter_mut().enumerate() {
+                                let below = x[column] - max[column];
+                                let part = below.exp();
+                                sum[column] += f64::from(part);
+                                *y = if let Kind::LogSoftmax = kind { below } else { part };
+                            }
+                        }
+                    });
+                    summed && elementwise::each_rows(rows, width, |rows| {
+                        for row in rows {
+                            for (y, sum) in y[row * inner + first..].iter_mut().zip(&sum) {
+                                *y = match kind {
+                                    Kind::LogSoftmax => (f64::from(*y) - sum.ln()) as $type,
+                                    _ => (f64::from(*y) / sum) as $type,
+                                };
+                            }
+                        }
+                    })
+                });
             }
         )*
     };
@@ -134,10 +150,21 @@ slab! { f32_slab f32 f64_slab f64 }
 macro_rules! half_slab {
     ($($name:ident $type:ident)*) => {
         $(fn $name(kind: Kind, x: &[$type], y: &mut [$type], inner: usize) {
-            let (mut wide_x, mut wide_y) = (allocate::filled(0.0, x.len()), allocate::filled(0.0, x.len()));
-            x.convert_to_f32_slice(&mut wide_x);
+            let wide = || parts::filled(0.0, x.len());
+            let (Ok(mut wide_x), Ok(mut wide_y)) = (wide(), wide()) else {
+                return;
+            };
+            let widened = parts::each(&mut wide_x, |start, wide| {
+                x[start..start + wide.len()].convert_to_f32_slice(wide);
+            });
+            if widened.is_err() {
+                return;
+            }
             f32_slab(kind, &wide_x, &mut wide_y, inner);
-            y.convert_from_f32_slice(&wide_y);
+            // What is stopped need not be whole.
+            let _ = parts::each(y, |start, y| {
+                y.convert_from_f32_slice(&wide_y[start..start + y.len()]);
+            });
         })*
     };
 }

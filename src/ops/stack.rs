@@ -1,8 +1,9 @@
 //! What operators with a body share: results of many rounds as one tensor, and the checks of a body.
 
-use super::{Fact, Memory};
+use super::{Fact, Memory, elementwise};
 use crate::allocate::Refused;
 use crate::error::OpError;
+use crate::gemm::parts;
 use crate::model::Body;
 use crate::tensor::{DType, Data, Element, Shape, Tensor, TensorView, Visitor};
 
@@ -96,34 +97,45 @@ fn zeros(
     shape: &[usize],
     memory: &mut Memory,
 ) -> Result<Tensor, OpError> {
-    let shape = Shape::new(&[outer, shape].concat())?;
-    memory.take(shape.elements().saturating_mul(dtype.bytes()))?;
-    Ok(Tensor::zeros(dtype, shape))
+    let shape = &Shape::new(&[outer, shape].concat())?;
+    let one = Tensor::zeros(dtype, Shape::new(&[1])?);
+    one.as_view().visit(Zeros { shape, memory })
+}
+
+/// Makes a tensor of the zero that it visits.
+struct Zeros<'o> {
+    shape: &'o Shape,
+    memory: &'o mut Memory,
+}
+
+impl Visitor for Zeros<'_> {
+    type Output = Result<Tensor, OpError>;
+
+    fn visit<T: Element>(self, zero: &[T]) -> Result<Tensor, OpError> {
+        let mut made = self.memory.make::<T>(self.shape)?;
+        let y = made.as_mut_slice::<T>().expect("it was made so");
+        elementwise::fill(y, &zero[0]);
+        Ok(made)
+    }
 }
 
 /// Adds the elements of `x` to others of its type.
 fn append(data: &mut Data, x: &Tensor, memory: &mut Memory) -> Result<(), OpError> {
     memory.take(x.bytes())?;
-    match x.as_view().visit(Append(data)) {
-        true => Ok(()),
-        false => Err(Refused::new::<u8>(x.bytes()).into()),
-    }
+    x.as_view().visit(Append(data))
 }
 
 struct Append<'d>(&'d mut Data);
 
 impl Visitor for Append<'_> {
-    type Output = bool;
+    type Output = Result<(), OpError>;
 
-    fn visit<T: Element>(self, x: &[T]) -> bool {
-        let Some(data) = T::vec_mut(self.0) else {
-            return false;
-        };
-        let room = data.try_reserve(x.len()).is_ok();
-        if room {
-            data.extend_from_slice(x);
+    fn visit<T: Element>(self, x: &[T]) -> Result<(), OpError> {
+        let data = T::vec_mut(self.0).expect("they are of one type");
+        if data.try_reserve(x.len()).is_err() {
+            return Err(Refused::new::<T>(x.len()).into());
         }
-        room
+        parts::extend(data, &mut x.iter().cloned())
     }
 }
 
@@ -162,12 +174,13 @@ impl Visitor for Exchange<'_> {
             return Ok(made);
         }
         let inner = x.len() / (a * b);
-        for (place, y) in y.chunks_mut(inner).enumerate() {
+        elementwise::slabs(y, inner, inner, |place, y| {
             let (column, row) = (place / a, place % a);
             let row = if self.back { a - 1 - row } else { row };
             let start = (row * b + column) * inner;
-            y.clone_from_slice(&x[start..][..inner]);
-        }
+            // What is stopped need not be whole.
+            let _ = parts::copy(&x[start..], y);
+        });
         Ok(made)
     }
 }

@@ -8,9 +8,11 @@ use std::cmp::Ordering;
 use half::{bf16, f16};
 use rayon::prelude::*;
 
-use super::{Fact, Inputs, Known, Op, Operator, Outputs, axes, elements, required};
-use crate::allocate;
+use super::{
+    Fact, Inputs, Known, Op, Operator, Outputs, axes, elements, elementwise, required, sorting,
+};
 use crate::error::OpError;
+use crate::gemm::parts;
 use crate::installed::Installed;
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{DType, Element, dispatch};
@@ -60,9 +62,9 @@ impl TopK {
         outputs.check_output(shape.elements().saturating_mul(each))?;
         // The places of the results, row by row, and those among which each thread chooses.
         let threads = size.saturating_mul(rayon::current_num_threads());
-        let scratch = shape.elements().saturating_add(threads);
+        let scratch = shape.elements().saturating_add(threads.saturating_mul(2));
         outputs.check_scratch(scratch.saturating_mul(size_of::<usize>()))?;
-        let mut places = allocate::filled(0usize, shape.elements());
+        let mut places = parts::filled(0usize, shape.elements())?;
         if !places.is_empty() {
             let installed = Installed::hand_over();
             places
@@ -78,17 +80,9 @@ impl TopK {
                         let order = if self.largest { y.order(x) } else { x.order(y) };
                         order.then(a.cmp(b))
                     };
-                    if all.capacity() < size {
-                        *all = allocate::with_capacity(size);
+                    if sorting::first(k, size, all, order).is_ok() {
+                        places.copy_from_slice(all);
                     }
-                    all.clear();
-                    all.extend(0..size);
-                    if k < size {
-                        all.select_nth_unstable_by(k, order);
-                    }
-                    let best = &mut all[..k];
-                    best.sort_unstable_by(order);
-                    places.copy_from_slice(best);
                 });
         }
         // Of output element `index`, its row, and its place in the input.
@@ -98,14 +92,18 @@ impl TopK {
             (along, (outer * size + along) * inner + in_row)
         };
         if outputs.wanted(0) {
-            for (index, y) in outputs.make_at::<T>(0, &shape)?.iter_mut().enumerate() {
-                *y = data[find(index).1];
-            }
+            elementwise::in_chunks(outputs.make_at::<T>(0, &shape)?, |start, y| {
+                for (index, y) in (start..).zip(y) {
+                    *y = data[find(index).1];
+                }
+            });
         }
         if outputs.wanted(1) {
-            for (index, y) in outputs.make_at::<i64>(1, &shape)?.iter_mut().enumerate() {
-                *y = find(index).0 as i64;
-            }
+            elementwise::in_chunks(outputs.make_at::<i64>(1, &shape)?, |start, y| {
+                for (index, y) in (start..).zip(y) {
+                    *y = find(index).0 as i64;
+                }
+            });
         }
         Ok(())
     }

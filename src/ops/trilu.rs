@@ -5,6 +5,7 @@
 use super::layout::{Mover, relocate};
 use super::{Fact, Inputs, Op, Operator, Outputs, axes, elements, required};
 use crate::error::OpError;
+use crate::gemm::parts::{self, Looks};
 use crate::onnx::attributes::Attributes;
 use crate::tensor::Element;
 
@@ -44,6 +45,7 @@ impl Mover for Triangle {
             return;
         }
         let rows = x.chunks(self.columns).zip(y.chunks_mut(self.columns));
+        let mut looks = Looks::default();
         for (row, (x, y)) in rows.enumerate() {
             // The column of the diagonal, or the one behind it.
             let first = (row % self.rows) as i64 + i64::from(!self.upper);
@@ -58,8 +60,12 @@ impl Mover for Triangle {
             } else {
                 edge..self.columns
             };
-            y[kept.clone()].clone_from_slice(&x[kept]);
-            y[dropped].fill(T::default());
+            let done = parts::copy(&x[kept.clone()], &mut y[kept])
+                .and_then(|()| parts::fill(&mut y[dropped], &T::default()))
+                .and_then(|()| looks.check(self.columns));
+            if done.is_err() {
+                return;
+            }
         }
     }
 }

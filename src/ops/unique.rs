@@ -5,10 +5,11 @@
 
 use std::cmp::Ordering;
 
-use super::layout::{Layout, Run, relocate, strides};
-use super::{Fact, Inputs, Op, Operator, Outputs, axes, required};
+use super::layout::{Slices, relocate};
+use super::{Fact, Inputs, Op, Operator, Outputs, axes, elementwise, required, sorting};
 use crate::allocate;
 use crate::error::OpError;
+use crate::gemm::parts::{self, Looks, PART};
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{DType, Element, Scalar, Shape, Visitor};
 
@@ -62,28 +63,70 @@ struct Grouping {
     inner: usize,
 }
 
-impl Visitor for Grouping {
-    /// The slices that are alike, by their places; the groups ascending, the places in each as well.
-    type Output = Vec<Vec<usize>>;
+/// The slices that are alike, by their places.
+struct Groups {
+    /// The groups ascending, the places in each as well.
+    places: Vec<usize>,
+    /// Where each group begins.
+    starts: Vec<usize>,
+}
 
-    fn visit<T: Element>(self, data: &[T]) -> Vec<Vec<usize>> {
-        let order = |a: &usize, b: &usize| {
-            for outer in 0..self.outer {
-                let slice =
-                    |at: usize| &data[(outer * self.size + at) * self.inner..][..self.inner];
-                for (a, b) in slice(*a).iter().zip(slice(*b)) {
+impl Groups {
+    fn of(&self, group: usize) -> &[usize] {
+        let end = self.starts.get(group + 1).copied();
+        &self.places[self.starts[group]..end.unwrap_or(self.places.len())]
+    }
+
+    /// The groups, in ascending order or in that of their first places.
+    fn order(&self, sorted: bool) -> Result<Vec<usize>, OpError> {
+        let mut order = parts::collected(0..self.starts.len())?;
+        if !sorted {
+            let first = |group: &usize| self.of(*group)[0];
+            sorting::sort(&mut order, 1, |a, b| first(a).cmp(&first(b)))?;
+        }
+        Ok(order)
+    }
+}
+
+impl Grouping {
+    /// The order of two slices; equal ones if the run is to stop, which is looked at in long slices alone.
+    fn compare<T: Element>(&self, data: &[T], a: usize, b: usize) -> Ordering {
+        let mut looks = Looks::default();
+        for outer in 0..self.outer {
+            let slice = |at: usize| &data[(outer * self.size + at) * self.inner..][..self.inner];
+            for (a, b) in slice(a).chunks(PART).zip(slice(b).chunks(PART)) {
+                for (a, b) in a.iter().zip(b) {
                     let order = compare(a.scalar(), b.scalar());
                     if order != Ordering::Equal {
                         return order;
                     }
                 }
+                if looks.is_set(a.len()) {
+                    return Ordering::Equal;
+                }
             }
-            Ordering::Equal
-        };
-        let mut places: Vec<usize> = allocate::collected(0..self.size);
-        places.sort_unstable_by(|a, b| order(a, b).then(a.cmp(b)));
-        let groups = places.chunk_by(|a, b| order(a, b) == Ordering::Equal);
-        allocate::gathered(groups.map(allocate::copied))
+        }
+        Ordering::Equal
+    }
+}
+
+impl Visitor for Grouping {
+    type Output = Result<Groups, OpError>;
+
+    fn visit<T: Element>(self, data: &[T]) -> Result<Groups, OpError> {
+        let len = self.outer.saturating_mul(self.inner);
+        let mut places = parts::collected(0..self.size)?;
+        sorting::sort(&mut places, len, |a, b| {
+            self.compare(data, *a, *b).then(a.cmp(b))
+        })?;
+        let (mut starts, mut looks) = (Vec::new(), Looks::default());
+        for at in 0..places.len() {
+            looks.check(len.max(1))?;
+            if at == 0 || self.compare(data, places[at - 1], places[at]) != Ordering::Equal {
+                allocate::push(&mut starts, at);
+            }
+        }
+        Ok(Groups { places, starts })
     }
 }
 
@@ -117,42 +160,44 @@ impl Operator for Unique {
         };
         let axis = axes::axis("axis", self.axis.unwrap_or(0), shape.len())?;
         let size = shape[axis];
-        outputs
-            .check_scratch(size.saturating_mul(size_of::<Vec<usize>>() + 3 * size_of::<usize>()))?;
-        let mut groups = x.visit(Grouping {
+        // Places and groups, each while they are sorted too, where groups begin, and the slices that are taken.
+        outputs.check_scratch(size.saturating_mul(6 * size_of::<usize>()))?;
+        let inner = shape[axis + 1..].iter().product();
+        let groups = x.visit(Grouping {
             outer: shape[..axis].iter().product(),
             size,
-            inner: shape[axis + 1..].iter().product(),
-        });
-        if !self.sorted {
-            groups.sort_unstable_by_key(|group| group[0]);
-        }
-        let mut layout = Layout::of(&shape);
-        let stride = strides(&shape)[axis];
-        let runs = groups.iter().map(|group| Run::new(1, group[0] * stride, 0));
-        layout.axes[axis] = smallvec::SmallVec::from_vec(allocate::collected(runs));
-        shape[axis] = groups.len();
-        relocate(x, &layout, 0, &Shape::new(&shape)?, outputs)?;
-        let list = Shape::new(&[groups.len()])?;
+            inner,
+        })?;
+        let order = groups.order(self.sorted)?;
+        shape[axis] = order.len();
+        let slices = Slices {
+            places: parts::collected(order.iter().map(|&group| groups.of(group)[0]))?,
+            size,
+            block: inner,
+        };
+        relocate(x, &slices, 0, &Shape::new(&shape)?, outputs)?;
+        let list = Shape::new(&[order.len()])?;
         for (output, value) in [
             (1, (|group| group[0] as i64) as fn(&[usize]) -> i64),
             (3, |group| group.len() as i64),
         ] {
             if outputs.wanted(output) {
-                for (y, group) in outputs
-                    .make_at::<i64>(output, &list)?
-                    .iter_mut()
-                    .zip(&groups)
-                {
-                    *y = value(group);
-                }
+                elementwise::map(&order, outputs.make_at(output, &list)?, |order, y| {
+                    for (y, &group) in y.iter_mut().zip(order) {
+                        *y = value(groups.of(group));
+                    }
+                });
             }
         }
         if outputs.wanted(2) {
             let inverse = outputs.make_at::<i64>(2, &Shape::new(&[size])?)?;
-            for (group, places) in groups.iter().enumerate() {
-                for &place in places {
-                    inverse[place] = group as i64;
+            let mut looks = Looks::default();
+            for (at, &group) in order.iter().enumerate() {
+                for places in groups.of(group).chunks(PART) {
+                    looks.check(places.len())?;
+                    for &place in places {
+                        inverse[place] = at as i64;
+                    }
                 }
             }
         }

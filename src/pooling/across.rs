@@ -8,6 +8,10 @@ use super::runs::Run;
 use super::sink::Sink;
 use super::source::{Source, absent};
 use crate::simd::dispatch;
+use crate::stop;
+
+/// Windows that are folded between looks at whether the run is to stop; a multiple of the lanes of any vector.
+const STOP_WINDOWS: usize = 1 << 16;
 
 /// An axis to fold: blocks of rows of `unit` accumulators.
 #[derive(Clone, Copy)]
@@ -110,7 +114,29 @@ fn blocks<S: Simd, T: Vectored, R: Reduction<T>>(
                         },
                         columns: stage.columns,
                     };
-                    windows_of_run(s, reduction, source, taps, sink, windows);
+                    let mut done = 0;
+                    while done < len {
+                        let column = if R::DIVIDES && done > 0 {
+                            (windows.column + done) % stage.columns
+                        } else {
+                            windows.column
+                        };
+                        let part = Windows {
+                            at: windows.at + done,
+                            len: STOP_WINDOWS.min(len - done),
+                            column,
+                            ..windows
+                        };
+                        let taps = Taps {
+                            first: taps.first + done,
+                            ..taps
+                        };
+                        windows_of_run(s, reduction, source, taps, sink, part);
+                        done += part.len;
+                        if done < len && stop::is_set() {
+                            return;
+                        }
+                    }
                 }
             }
         }

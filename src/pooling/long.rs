@@ -12,6 +12,7 @@ use super::reduce::{Places, Reduction};
 use super::runs::Run;
 use super::sink::{Sink, store_first};
 use crate::simd::dispatch;
+use crate::stop;
 
 /// The most runs that are folded into one at a time.
 const MOST: usize = 8;
@@ -19,6 +20,9 @@ const MOST: usize = 8;
 /// The vectors of windows that are folded at a time, where there are as many, and their elements are not so small that
 /// each vector makes several of accumulators.
 const BLOCK: usize = 4;
+
+/// Items that are folded between looks at whether the run is to stop; a multiple of those of any block.
+const STOP_ITEMS: usize = 1 << 16;
 
 /// The taps of windows: `count`, `step` items apart.
 #[derive(Clone, Copy)]
@@ -194,6 +198,9 @@ fn lengthen<S: Simd, T: Vectored, R: Reduction<T>>(
         // Ascending, so that what lies behind a run is not lengthened yet.
         if const { size_of::<T>() >= 4 } {
             while at + BLOCK * len <= end {
+                if (at - first).is_multiple_of(STOP_ITEMS) && at > first && stop::is_set() {
+                    return;
+                }
                 let accs = gather::<S, T, R, BLOCK>(s, reduction, source, offsets, single, at);
                 let (items, part) = (
                     &mut source.runs.items[source.runs.at + at..],

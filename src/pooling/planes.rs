@@ -16,8 +16,9 @@ use super::reduce::{
 use super::rows;
 use super::settle;
 use super::strips;
-use crate::buffer::{COPIED, FOLDED, Item, SHARES, STAGED};
+use crate::buffer::{COPIED, FOLDED, SHARES, STAGED};
 use crate::error::OpError;
+use crate::gemm::parts::{self, Looks};
 use crate::installed::Installed;
 use crate::simd::Simd;
 
@@ -91,17 +92,16 @@ pub(crate) fn pool_with_indices<T: MaxElement>(
         (Some(x), Some(values)) => {
             Prepared::new::<T::Float>(plan, &MaxWithIndex).pool_with_places(x, values, places);
         }
-        _ => T::Float::with_buffer::<COPIED, _>(x.len() + values.len(), |floats| {
+        _ => parts::with_buffer::<T::Float, COPIED>(x.len() + values.len(), |floats| {
             let (from, to) = floats.split_at_mut(x.len());
-            for (float, x) in from.iter_mut().zip(x) {
-                *float = x.to_float();
+            if convert(x, from, |x| x.to_float()).is_err() {
+                return;
             }
             let to = &mut to[..values.len()];
             let pool = Prepared::new::<T::Float>(plan, &MaxWithIndex);
             pool.pool_with_places(from, to, places);
-            for (value, float) in values.iter_mut().zip(to) {
-                *value = T::from_float(*float);
-            }
+            // What is stopped need not be whole.
+            let _ = convert(to, values, |float| T::from_float(*float));
         }),
     }
     if order == StorageOrder::ColumnMajor {
@@ -109,6 +109,18 @@ pub(crate) fn pool_with_indices<T: MaxElement>(
         column_major(places, &sizes);
     }
     Ok(())
+}
+
+/// `y[i] = f(x[i])`.
+///
+/// # Errors
+/// The run is to stop.
+fn convert<X, Y>(x: &[X], y: &mut [Y], f: impl Fn(&X) -> Y) -> Result<(), OpError> {
+    parts::each(y, |start, y| {
+        for (y, x) in y.iter_mut().zip(&x[start..]) {
+            *y = f(x);
+        }
+    })
 }
 
 fn run<T: Vectored + PartialEq, R: Reduction<T>>(
@@ -120,8 +132,8 @@ fn run<T: Vectored + PartialEq, R: Reduction<T>>(
 ) {
     if x.is_empty() {
         // All windows lie on padding alone.
-        values.fill(reduction.nothing());
-        places.fill(-1);
+        let _ = parts::fill(values, &reduction.nothing());
+        let _ = parts::fill(places, &-1);
         return;
     }
     let words = if R::DIVIDES {
@@ -129,7 +141,7 @@ fn run<T: Vectored + PartialEq, R: Reduction<T>>(
     } else {
         (0, 0)
     };
-    f64::with_buffer::<SHARES, _>(words.0 + words.1, |shares| {
+    parts::with_buffer::<f64, SHARES>(words.0 + words.1, |shares| {
         let (columns, middle) = shares[..words.0 + words.1].split_at_mut(words.0);
         if R::DIVIDES {
             fill_shares(geometry, reduction, columns, middle);
@@ -183,7 +195,11 @@ fn fill_shares<T: Vectored, R: Reduction<T>>(
     let axis = &geometry.axes[rank - 1];
     let full = axis.full_windows();
     let mut share = 1.0;
+    let mut looks = Looks::default();
     for o in 0..axis.output {
+        if looks.is_set(geometry.inner) {
+            return;
+        }
         // Windows that have all their taps have equal shares.
         if !full.contains(&o) || o == full.start {
             share = reduction.share(axis, o);
@@ -194,6 +210,9 @@ fn fill_shares<T: Vectored, R: Reduction<T>>(
         columns[index] = columns[index - geometry.columns()];
     }
     for (row, share) in middle.iter_mut().enumerate() {
+        if looks.is_set(1) {
+            return;
+        }
         let mut rest = row;
         *share = 1.0;
         for axis in geometry.axes[1..rank - 1].iter().rev() {
@@ -272,14 +291,15 @@ fn leaf<T: Vectored, R: Reduction<T>>(job: &Job<'_, T, R>, bands: Bands<'_, T>) 
         _ => 0,
     };
     let carry = geometry.carried(windows);
-    R::Item::with_buffer::<FOLDED, _>(first + second + runs + picked + carry, |items| {
+    let all = first + second + runs + picked + carry;
+    parts::with_buffer::<R::Item, FOLDED>(all, |items| {
         let (first, rest) = items.split_at_mut(first);
         let (second, rest) = rest.split_at_mut(second);
         let (runs, rest) = rest.split_at_mut(runs);
         let (picked, rest) = rest.split_at_mut(picked);
         let carry = &mut rest[..carry];
-        T::with_buffer::<STAGED, _>(row, |row| {
-            u64::with_buffer::<STAGED, _>(words, |edges| {
+        parts::with_buffer::<T, STAGED>(row, |row| {
+            parts::with_buffer::<u64, STAGED>(words, |edges| {
                 let buffers = Buffers {
                     first,
                     second,
@@ -301,16 +321,15 @@ pub(crate) fn pool_norms<T: SumElement>(plan: &Plan, power: Power, x: &[T], valu
         return Prepared::new::<T>(plan, &PowerSum(power)).pool(x, values);
     }
     // High powers are rare enough to be computed in one type only.
-    f64::with_buffer::<COPIED, _>(x.len() + values.len(), |doubles| {
+    parts::with_buffer::<f64, COPIED>(x.len() + values.len(), |doubles| {
         let (from, to) = doubles.split_at_mut(x.len());
-        for (double, x) in from.iter_mut().zip(x) {
-            *double = x.to_f64();
+        if convert(x, from, |x| x.to_f64()).is_err() {
+            return;
         }
         let to = &mut to[..values.len()];
         Prepared::new::<f64>(plan, &ScaledPowerSum(power)).pool(from, to);
-        for (value, double) in values.iter_mut().zip(to) {
-            *value = T::from_f64(*double);
-        }
+        // What is stopped need not be whole.
+        let _ = convert(to, values, |double| T::from_f64(*double));
     });
 }
 

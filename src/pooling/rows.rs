@@ -11,6 +11,7 @@ use super::reduce::{Places, Reduction};
 use super::source::{absent, copy_present};
 use super::taps::{span, window_at};
 use crate::simd::dispatch;
+use crate::stop;
 use crate::window::Axis;
 
 /// The most taps that are folded one by one.
@@ -23,6 +24,9 @@ pub(super) fn suits(axis: &Axis) -> bool {
         (1, 1..=FEW, _) | (2, 2..=3, 1) | (4, 4, 1)
     )
 }
+
+/// Vectors that are folded between looks at whether the run is to stop; a multiple of the lanes of any.
+const STOP_VECTORS: usize = 1 << 13;
 
 /// Elements that [`fold`] takes to spare, for vectors that reach beyond the tensor.
 pub(super) const SPARE: usize = 4 * (MOST_LANES + 1);
@@ -233,7 +237,9 @@ fn vectors<
             .checked_sub(span)
             .and_then(|end| end.checked_sub(piece.from))
         {
-            Some(room) => (room / step.max(1) + 1).min(piece.vectors),
+            Some(room) => (room / step.max(1) + 1)
+                .min(piece.vectors)
+                .min(STOP_VECTORS),
             None => 0,
         };
         let (mut rest, count) = match inside {
@@ -264,6 +270,9 @@ fn vectors<
         }
         piece = piece.behind(count);
         piece.vectors -= count;
+        if count == STOP_VECTORS && stop::is_set() {
+            return;
+        }
     }
 }
 
@@ -288,6 +297,9 @@ fn sparse<S: Simd, T: Vectored, R: Reduction<T>>(
         let into = at + stretch * rows.len;
         let mut i = 0;
         while i < rows.len {
+            if i > 0 && i.is_multiple_of(STOP_VECTORS) && stop::is_set() {
+                return;
+            }
             let bits = edges.at(column);
             let mut acc = absent;
             let mut offset = stretch * rows.pitch + i;

@@ -3,6 +3,8 @@
 use super::geometry::Geometry;
 use super::lanes::Vectored;
 use super::reduce::Reduction;
+use crate::gemm::parts::{Looks, PART};
+use crate::stop;
 use crate::window::Axis;
 
 /// Settles the results of all planes.
@@ -16,7 +18,11 @@ pub(super) fn settle<T: Vectored + PartialEq, R: Reduction<T>>(
     let (axis, outer) = (&geometry.axes[last], &geometry.axes[..last]);
     let columns = geometry.columns();
     let unsettled = |value: T| R::PLACES && geometry.bordered && reduction.settles(value);
+    let mut looks = Looks::default();
     for row in 0..values.len() / columns {
+        if looks.is_set(columns) {
+            return;
+        }
         let values = &mut values[row * columns..(row + 1) * columns];
         let first = first_row(outer, row);
         if first.is_none() {
@@ -35,6 +41,9 @@ pub(super) fn settle<T: Vectored + PartialEq, R: Reduction<T>>(
             }
         }
         for at in 0..columns {
+            if at > 0 && at.is_multiple_of(PART) && stop::is_set() {
+                return;
+            }
             if unsettled(values[at]) {
                 let (column, count) = axis.real_taps(at / geometry.inner);
                 let place = first.map(|row| (row * axis.input + column) * geometry.inner);

@@ -12,6 +12,7 @@ use super::lanes::{MOST_LANES, Vectored, lanes};
 use super::reduce::Reduction;
 use super::runs::Run;
 use super::sink::Sink;
+use crate::gemm::parts::Looks;
 use crate::simd::dispatch;
 use crate::window::Axis;
 use down::{Strip, Windows, down};
@@ -181,7 +182,11 @@ fn strips<S: Simd, T: Vectored, R: Reduction<T>, const SIZE: usize, const STRIDE
     // one before.
     let last = columns.output.saturating_sub(len);
     let mut column = 0;
+    let mut looks = Looks::default();
     while column < columns.output {
+        if looks.is_set(2 * len * strip.height) {
+            return;
+        }
         strip.column = column.min(last);
         strip.start = columns.start(strip.column) as isize;
         // Of windows that read much more than they yield, one vector at a time is faster.

@@ -6,11 +6,14 @@ use super::lanes::{Accumulator, MOST_LANES, Vectored, lanes};
 use super::reduce::{Places, Reduction};
 use super::source::{absent, copy_present};
 use crate::simd::dispatch;
+use crate::stop;
 
 /// Bytes of elements that are folded side by side, whatever the vectors: sums are the same for all of them.
 const ABREAST: usize = 128;
 /// The most vectors that makes.
 const MOST_VECTORS: usize = ABREAST / 16;
+/// Vectors side by side that are folded between looks at whether the run is to stop.
+const STOP_CHUNKS: usize = 1 << 13;
 
 /// Folds each plane of `size` elements, from `first` on in `x`, into one of `values`.
 pub(super) fn fold<T: Vectored, R: Reduction<T>>(
@@ -102,13 +105,21 @@ fn plane<S: Simd, T: Vectored, R: Reduction<T>>(
     let chunk = vectors * len + len / 2;
     let nowhere = Places { first: 0, step: 0 };
     let mut accs = [absent(s, reduction); MOST_VECTORS];
-    for _ in 0..chunks {
-        let x = &elements[..chunk];
-        for v in 0..vectors {
-            let next = reduction.start_from(s, &x[v * len..v * len + len + len / 2], nowhere);
-            accs[v] = reduction.fold(s, accs[v], next);
+    let mut left = chunks;
+    while left > 0 {
+        let count = left.min(STOP_CHUNKS);
+        for _ in 0..count {
+            let x = &elements[..chunk];
+            for v in 0..vectors {
+                let next = reduction.start_from(s, &x[v * len..v * len + len + len / 2], nowhere);
+                accs[v] = reduction.fold(s, accs[v], next);
+            }
+            elements = &elements[vectors * len..];
         }
-        elements = &elements[vectors * len..];
+        left -= count;
+        if left > 0 && stop::is_set() {
+            return accs;
+        }
     }
     let x = &elements[..chunk];
     for v in 0..vectors {
@@ -138,6 +149,9 @@ fn last_plane<S: Simd, T: Vectored, R: Reduction<T>>(
     let mut accs = [absent(s, reduction); MOST_VECTORS];
     let mut from = 0;
     while from < size {
+        if from > 0 && from.is_multiple_of(STOP_CHUNKS * abreast) && stop::is_set() {
+            return accs;
+        }
         for v in 0..abreast / len {
             if from < size {
                 let raw = match elements.get(from..from + len) {

@@ -16,7 +16,14 @@ const FILE: usize = 64 << 20;
 pub(crate) fn case(root: &Path, name: &str) -> Value {
     let file = format!("{name}.onnx");
     fs::write(root.join(&file), bytes(name)).expect("a file");
-    let words = json!(["memory", "limit", "protobuf", "'y'", "is missing", "no output"]);
+    let words = json!([
+        "memory",
+        "limit",
+        "protobuf",
+        "'y'",
+        "is missing",
+        "no output"
+    ]);
     json!({
         "name": name, "file": file, "accept": ["load_error", "run_error", "valid"],
         "mention": words, "inputs": [], "outputs": [],

@@ -11,7 +11,9 @@ mod callers;
 mod functions;
 mod growth;
 mod memory;
+mod served;
 mod soak;
+mod stop;
 #[path = "../support/mod.rs"]
 mod support;
 

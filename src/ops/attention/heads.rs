@@ -4,6 +4,7 @@ use super::PAST_KEY;
 use crate::allocate;
 use crate::error::OpError;
 use crate::gemm::Sum;
+use crate::gemm::parts::{Looks, PART};
 use crate::onnx::attributes::Attributes;
 use crate::ops::convert::{self, Numeric};
 use crate::ops::fact::Dims;
@@ -211,42 +212,54 @@ impl Heads {
         };
         let before = past.map_or(0, |past| past.shape()[2]);
         let mut gathered = allocate::with_capacity(batch * heads * (before + length) * size);
-        let mut row = allocate::filled(0.0, size);
+        let mut part = allocate::filled(0.0, size.min(PART));
+        let mut looks = Looks::default();
         let (read, read_past) = (convert::wide(x)?, past.map(convert::wide).transpose()?);
         for head in 0..batch * heads {
             for place in 0..before + length {
-                match (&read_past, place.checked_sub(before)) {
-                    (Some(read), None) => read((head * before + place) * size, &mut row),
+                let (read, at) = match (&read_past, place.checked_sub(before)) {
+                    (Some(read), None) => (read, head * before + place),
                     (_, place) => {
                         let place = place.unwrap_or_default();
                         let at = match heads_last {
                             true => (head / heads * length + place) * heads + head % heads,
                             false => head * length + place,
                         };
-                        read(at * size, &mut row);
+                        (&read, at)
                     }
+                };
+                for first in (0..size).step_by(PART) {
+                    let part = &mut part[..PART.min(size - first)];
+                    looks.check(part.len())?;
+                    read(at * size + first, part);
+                    let row = part.iter();
+                    gathered.extend(row.map(|x| S::from_f64(*x, Rounding::default())));
                 }
-                gathered.extend(row.iter().map(|x| S::from_f64(*x, Rounding::default())));
             }
         }
         Ok(gathered)
     }
 
     /// `[N, heads, L, size]` as the output has it.
-    pub(super) fn scatter<S: Sum>(&self, mixed: Vec<S>, sizes: Sizes) -> Vec<S> {
+    ///
+    /// # Errors
+    /// The run is to stop.
+    pub(super) fn scatter<S: Sum>(&self, mixed: Vec<S>, sizes: Sizes) -> Result<Vec<S>, OpError> {
         if !sizes.heads_last {
-            return mixed;
+            return Ok(mixed);
         }
+        let mut looks = Looks::default();
         let mut scattered = allocate::with_capacity(mixed.len());
         for batch in 0..sizes.batch {
             for place in 0..sizes.queries {
                 for head in 0..sizes.heads {
                     let row = (batch * sizes.heads + head) * sizes.queries + place;
                     let start = row * sizes.value_size;
+                    looks.check(sizes.value_size)?;
                     scattered.extend_from_slice(&mixed[start..start + sizes.value_size]);
                 }
             }
         }
-        scattered
+        Ok(scattered)
     }
 }

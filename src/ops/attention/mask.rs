@@ -3,7 +3,7 @@
 use super::heads::Sizes;
 use crate::allocate;
 use crate::error::OpError;
-use crate::ops::{Inputs, Outputs, convert, elements};
+use crate::ops::{Inputs, Outputs, convert, elements, elementwise};
 use crate::tensor::TensorView;
 
 pub(super) struct Mask {
@@ -59,13 +59,15 @@ impl Mask {
             let steps = steps(given, sizes)?;
             let mut values = convert::widened(given, outputs)?;
             if given.as_slice::<bool>().is_some() {
-                for value in &mut values {
-                    *value = if *value == 0.0 {
-                        f64::NEG_INFINITY
-                    } else {
-                        0.0
-                    };
-                }
+                elementwise::in_chunks(&mut values, |_, values| {
+                    for value in values {
+                        *value = if *value == 0.0 {
+                            f64::NEG_INFINITY
+                        } else {
+                            0.0
+                        };
+                    }
+                });
             }
             if steps[3] > 0 {
                 mask.reach = given.shape().last().copied().unwrap_or(0);

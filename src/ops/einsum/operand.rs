@@ -4,8 +4,8 @@ use ndarray::ArrayViewMut2;
 
 use super::Term;
 use super::equation::Label;
-use crate::allocate;
 use crate::error::OpError;
+use crate::gemm::parts::{self, Looks};
 use crate::gemm::{self, Sum, matrix};
 use crate::ops::layout::{Axis, Layout, Run, strides};
 use crate::ops::{Outputs, elements};
@@ -20,12 +20,15 @@ pub(super) struct Operand<S> {
 }
 
 impl<S: Sum> Operand<S> {
-    pub(super) fn of<T: Term<Sum = S>>(x: &TensorView<'_>, labels: &[Label]) -> Operand<S> {
-        Operand {
-            data: allocate::collected(elements::<T>(x).iter().map(|x| x.widen())),
+    pub(super) fn of<T: Term<Sum = S>>(
+        x: &TensorView<'_>,
+        labels: &[Label],
+    ) -> Result<Operand<S>, OpError> {
+        Ok(Operand {
+            data: parts::collected(elements::<T>(x).iter().map(|x| x.widen()))?,
             sizes: x.shape().to_vec(),
             labels: labels.to_vec(),
-        }
+        })
     }
 
     /// The elements with these axes, in their order: diagonals where a label is there more than once,
@@ -45,7 +48,7 @@ impl<S: Sum> Operand<S> {
         let sizes: Vec<usize> = wanted.iter().map(|(_, size)| *size).collect();
         let len = Shape::new(&sizes)?.elements();
         outputs.check_scratch(len.saturating_mul(size_of::<S>()))?;
-        let mut arranged = allocate::filled(S::ZERO, len);
+        let mut arranged = parts::filled(S::ZERO, len)?;
         let layout = Layout {
             axes: wanted.iter().map(axis).collect(),
         };
@@ -101,8 +104,11 @@ impl<S: Sum> Operand<S> {
         let labels = [&batch[..], &rows, &columns].concat();
         let len = count(&labels)?;
         outputs.check_scratch(len.saturating_mul(size_of::<S>()))?;
-        let mut data = allocate::filled(S::ZERO, len);
+        let mut data = parts::filled(S::ZERO, len)?;
+        // Each is worth as much as some elements.
+        let (work, mut looks) = ((m * n).saturating_mul(k).max(64), Looks::default());
         for index in 0..if len == 0 { 0 } else { batches } {
+            looks.check(work)?;
             let c = ArrayViewMut2::from_shape((m, n), &mut data[index * m * n..][..m * n]);
             gemm::multiply(
                 Simd::installed(),

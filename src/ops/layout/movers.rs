@@ -1,8 +1,8 @@
 //! Outputs that are filled with elements of an input, whatever their type.
 
 use super::{Layout, in_rows};
-use crate::allocate;
 use crate::error::OpError;
+use crate::gemm::parts;
 use crate::ops::Outputs;
 use crate::tensor::{Element, Shape, TensorView, Visitor};
 
@@ -37,7 +37,40 @@ impl Mover for Blocks {
                 return;
             }
             for (y, &start) in y.chunks_mut(self.block).zip(starts) {
-                y.clone_from_slice(&x[start..][..self.block]);
+                if parts::copy(&x[start..], y).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+}
+
+/// Slices along an axis, in any order.
+pub(in crate::ops) struct Slices {
+    pub(in crate::ops) places: Vec<usize>,
+    /// The size of the axis.
+    pub(in crate::ops) size: usize,
+    /// The elements of a slice that are neighbours.
+    pub(in crate::ops) block: usize,
+}
+
+impl Mover for Slices {
+    fn fill<T: Element>(&self, x: &[T], y: &mut [T]) {
+        if y.is_empty() {
+            return;
+        }
+        let count = self.places.len();
+        in_rows(y, self.block, 1, &|first, y| {
+            let (mut outer, mut at) = (first / count, first % count);
+            for y in y.chunks_mut(self.block) {
+                let start = (outer * self.size + self.places[at]) * self.block;
+                if parts::copy(&x[start..], y).is_err() {
+                    return;
+                }
+                at += 1;
+                if at == count {
+                    (outer, at) = (outer + 1, 0);
+                }
             }
         });
     }
@@ -55,8 +88,8 @@ pub(in crate::ops) fn relocate(
         // Strings are copied with their text, which may be repeated.
         let bytes = shape.elements().saturating_mul(size_of::<String>());
         outputs.check_output(bytes)?;
-        let lengths: Vec<u64> = allocate::collected(strings.iter().map(|text| text.len() as u64));
-        let mut copied = allocate::filled(0u64, shape.elements());
+        let lengths: Vec<u64> = parts::collected(strings.iter().map(|text| text.len() as u64))?;
+        let mut copied = parts::filled(0u64, shape.elements())?;
         mover.fill(&lengths, &mut copied);
         let text = copied
             .iter()

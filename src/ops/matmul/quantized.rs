@@ -1,10 +1,10 @@
 //! MatMulInteger, QLinearMatMul: products of quantized matrices.
 
 use super::{Stack, dims};
-use crate::allocate;
 use crate::error::OpError;
+use crate::gemm::parts;
 use crate::ops::convert::{self, Numeric};
-use crate::ops::{Fact, Inputs, Op, Operator, Outputs, quantize, required};
+use crate::ops::{Fact, Inputs, Op, Operator, Outputs, elementwise, quantize, required};
 use crate::tensor::{
     DType, F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, Rounding, TensorView, dispatch,
 };
@@ -108,15 +108,19 @@ impl Quantized<'_, '_> {
         let mut values = convert::widened(self.x, outputs)?;
         if let Some(zero) = self.zero {
             let zeros = Parameters::new(zero, self.x.shape(), along, outputs)?;
-            for (index, value) in values.iter_mut().enumerate() {
-                *value -= zeros.at(index);
-            }
+            elementwise::in_chunks(&mut values, |start, values| {
+                for (index, value) in (start..).zip(values) {
+                    *value -= zeros.at(index);
+                }
+            });
         }
         if let Some(scale) = self.scale {
             let scales = Parameters::new(scale, self.x.shape(), along, outputs)?;
-            for (index, value) in values.iter_mut().enumerate() {
-                *value *= scales.at(index);
-            }
+            elementwise::in_chunks(&mut values, |start, values| {
+                for (index, value) in (start..).zip(values) {
+                    *value *= scales.at(index);
+                }
+            });
         }
         Ok(values)
     }
@@ -135,7 +139,7 @@ fn product(
         a.widened(Along::Rows, outputs)?,
         b.widened(Along::Columns, outputs)?,
     );
-    let mut y = allocate::filled(0.0, stack.shape.elements());
+    let mut y = parts::filled(0.0, stack.shape.elements())?;
     stack.multiply::<f64>(&a, &b, &mut y);
     Ok(y)
 }
@@ -164,9 +168,11 @@ impl Operator for MatMulInteger {
             zero: zero(3, "b_zero_point"),
         };
         let wide = product(&stack, &a, &b, outputs)?;
-        for (y, wide) in outputs.make::<i32>(&stack.shape)?.iter_mut().zip(wide) {
-            *y = wide as i64 as i32;
-        }
+        elementwise::map(&wide, outputs.make::<i32>(&stack.shape)?, |wide, y| {
+            for (y, wide) in y.iter_mut().zip(wide) {
+                *y = *wide as i64 as i32;
+            }
+        });
         Ok(())
     }
 }
@@ -201,10 +207,13 @@ impl Operator for QLinearMatMul {
         let range = quantize::range(dtype);
         dispatch!(dtype, T in [u8, i8, F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ] => {
             let y = outputs.make::<T>(&stack.shape)?;
-            for (index, (y, wide)) in y.iter_mut().zip(wide).enumerate() {
-                let number = quantize::place(wide / scales.at(index), zeros.at(index), range);
-                *y = <T as Numeric>::from_f64(number, Rounding::default());
-            }
+            elementwise::in_chunks(y, |start, y| {
+                for (index, y) in (start..).zip(y) {
+                    let quotient = wide[index] / scales.at(index);
+                    let number = quantize::place(quotient, zeros.at(index), range);
+                    *y = <T as Numeric>::from_f64(number, Rounding::default());
+                }
+            });
             Ok(())
         })
     }

@@ -3,9 +3,11 @@
 use fearless_simd::Simd as Vectors;
 use rayon::prelude::*;
 
+use crate::gemm::parts::PART;
 use crate::gemm::{Activation, Finish};
 use crate::installed::Installed;
 use crate::simd::{Simd, dispatch};
+use crate::stop;
 
 /// Elements that are worth a task of their own.
 const GRAIN: usize = 1 << 15;
@@ -39,7 +41,12 @@ pub(super) fn affine(
                 return;
             };
             let line = lines[plane % lines.len()];
-            dispatch!(level, s => plane_of(s, x, line, finish, y));
+            for (number, (y, x)) in y.chunks_mut(PART).zip(x.chunks(PART)).enumerate() {
+                if number > 0 && stop::is_set() {
+                    return;
+                }
+                dispatch!(level, s => plane_of(s, x, line, finish, y));
+            }
         });
 }
 

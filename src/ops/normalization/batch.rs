@@ -13,9 +13,10 @@ use super::{Cycle, Statistics, normalize};
 use crate::allocate;
 use crate::error::OpError;
 use crate::gemm::Activation;
+use crate::gemm::parts::{self, Looks};
 use crate::onnx::attributes::Attributes;
 use crate::ops::convert::{self, Numeric};
-use crate::ops::{Absorbed, Fact, Follow, Inputs, Op, Operator, Outputs, required};
+use crate::ops::{Absorbed, Fact, Follow, Inputs, Op, Operator, Outputs, elementwise, required};
 use crate::tensor::{DType, TensorView, dispatch};
 
 pub(in crate::ops) const BATCH_NORMALIZATION: Op = Op {
@@ -149,16 +150,23 @@ impl Batch {
         );
         if self.training {
             outputs.check_scratch(shape.elements().saturating_mul(size_of::<f64>()))?;
-            let mut data = allocate::filled(0.0, shape.elements());
-            read(0, &mut data);
-            let measured = (0..channels).map(|channel| measure(&data, channel, channels, places));
-            let (own_means, own_variances): (Vec<f64>, Vec<f64>) = measured.unzip();
+            let mut data = parts::filled(0.0, shape.elements())?;
+            elementwise::in_chunks(&mut data, |start, data| read(start, data));
+            let room = || allocate::with_capacity(channels);
+            let (mut own_means, mut own_variances): (Vec<f64>, Vec<f64>) = (room(), room());
+            let mut looks = Looks::default();
+            for channel in 0..channels {
+                looks.check(data.len() / channels)?;
+                let (mean, variance) = measure(&data, channel, channels, places);
+                own_means.push(mean);
+                own_variances.push(variance);
+            }
             for (index, output, own) in [(1, mean, &own_means), (2, variance, &own_variances)] {
                 let given = if index == 1 { &means } else { &variances };
                 let mix = |(given, own): (&f64, &f64)| {
                     given * self.momentum + own * (1.0 - self.momentum)
                 };
-                let mixed: Vec<f64> = allocate::collected(given.iter().zip(own).map(mix));
+                let mixed: Vec<f64> = parts::collected(given.iter().zip(own).map(mix))?;
                 convert::put(index, output.dtype(), output.shape(), &mixed, outputs)?;
             }
             (means, variances) = (own_means, own_variances);
@@ -166,22 +174,18 @@ impl Batch {
             convert::put(1, mean.dtype(), mean.shape(), &means, outputs)?;
             convert::put(2, variance.dtype(), variance.shape(), &variances, outputs)?;
         }
-        let statistics: Vec<Statistics> = means
-            .iter()
-            .zip(variances)
-            .map(|(mean, variance)| Statistics {
+        let both = means.iter().zip(variances);
+        let statistics: Vec<Statistics> =
+            parts::collected(both.map(|(mean, variance)| Statistics {
                 mean: *mean,
                 factor: 1.0 / (variance + self.epsilon).sqrt(),
-            })
-            .collect();
+            }))?;
         if let (Some(x), false) = (x.as_slice::<f32>(), self.training) {
             let numbers = statistics.iter().zip(scale.iter().zip(&*bias));
-            let lines: Vec<Line> = numbers
-                .map(|(of, (scale, bias))| {
-                    let factor = of.factor * scale;
-                    (factor, bias - of.mean * factor)
-                })
-                .collect();
+            let lines: Vec<Line> = parts::collected(numbers.map(|(of, (scale, bias))| {
+                let factor = of.factor * scale;
+                (factor, bias - of.mean * factor)
+            }))?;
             // A variance of 0 without epsilon divides by 0, which only differences from the mean survive.
             if self.spatial && lines.iter().all(|line| line.0.is_finite()) {
                 let y = outputs.make::<f32>(shape)?;
@@ -207,8 +211,10 @@ fn measure(x: &[f64], channel: usize, channels: usize, places: usize) -> (f64, f
     }
     let runs = || {
         let start = channel * places;
+        let mut looks = Looks::default();
         x.chunks(channels * places)
             .map(move |x| &x[start..start + places])
+            .take_while(move |x| !looks.is_set(x.len()))
     };
     let count = runs().count() as f64 * places as f64;
     let mean = runs().map(|x| super::sum(x, |x| x)).sum::<f64>() / count;

@@ -8,11 +8,11 @@ use half::{bf16, f16};
 use super::{Cycle, Measure, Statistics, normalize};
 use crate::allocate;
 use crate::error::OpError;
+use crate::gemm::parts::{self, Looks};
 use crate::onnx::attributes::Attributes;
 use crate::ops::broadcast::{self, Broadcast};
 use crate::ops::convert::{self, Numeric};
 use crate::ops::{Fact, Inputs, Op, Operator, Outputs, axes, required};
-use crate::stop;
 use crate::tensor::{DType, Shape, TensorView, dispatch};
 
 pub(in crate::ops) const LAYER_NORMALIZATION: Op = Op {
@@ -92,15 +92,17 @@ impl Layer {
             .collect();
         let shape = Shape::new(&sizes)?;
         outputs.check_scratch(2usize.saturating_mul(shape.elements() * size_of::<f64>()))?;
-        let mut wide = allocate::filled(0.0, len);
-        let measured = (0..shape.elements()).map(|run| {
-            if !stop::is_set() {
-                read(run * len, &mut wide);
-            }
+        let mut wide = parts::filled(0.0, len)?;
+        let room = || allocate::with_capacity(shape.elements());
+        let (mut means, mut factors): (Vec<f64>, Vec<f64>) = (room(), room());
+        let mut looks = Looks::default();
+        for run in 0..shape.elements() {
+            looks.check(len)?;
+            parts::each(&mut wide, |first, wide| read(run * len + first, wide))?;
             let Statistics { mean, factor } = measure(run, &wide);
-            (mean, factor)
-        });
-        let (means, factors): (Vec<f64>, Vec<f64>) = measured.unzip();
+            means.push(mean);
+            factors.push(factor);
+        }
         for (index, values) in [(1, means), (2, factors)] {
             convert::put(index, self.stash, &shape, &values, outputs)?;
         }
@@ -140,7 +142,7 @@ fn spread(
         values[at]
     };
     Ok(Cycle {
-        values: allocate::collected((0..count).map(at)),
+        values: parts::collected((0..count).map(at))?,
         piece: 1,
     })
 }

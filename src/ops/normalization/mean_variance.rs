@@ -4,8 +4,8 @@
 
 use half::{bf16, f16};
 
-use crate::allocate;
 use crate::error::OpError;
+use crate::gemm::parts;
 use crate::ops::convert::Numeric;
 use crate::ops::{Fact, Inputs, Op, Operator, Outputs, elements, reduce, required};
 use crate::stop;
@@ -60,12 +60,12 @@ impl MeanVariance {
             set
         };
         let count = (x.len() / sets) as f64;
-        let mut means = allocate::filled(0.0, sets);
+        let mut means = parts::filled(0.0, sets)?;
         for (index, x) in x.iter().enumerate() {
             stop::check_step(index)?;
             means[set_of(index)] += x.to_f64() / count;
         }
-        let mut variances = allocate::filled(0.0, sets);
+        let mut variances = parts::filled(0.0, sets)?;
         for (index, x) in x.iter().enumerate() {
             stop::check_step(index)?;
             let set = set_of(index);

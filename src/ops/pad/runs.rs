@@ -3,11 +3,21 @@
 use smallvec::smallvec;
 
 use super::{Mode, Pad};
+use crate::error::OpError;
 use crate::ops::layout::{Axis, Run};
+use crate::stop;
 
 impl Pad {
     /// What the output reads along an axis of `size` and `stride`.
-    pub(super) fn axis(&self, size: usize, stride: usize, pads: (i64, i64)) -> Axis {
+    ///
+    /// # Errors
+    /// The run is to stop.
+    pub(super) fn axis(
+        &self,
+        size: usize,
+        stride: usize,
+        pads: (i64, i64),
+    ) -> Result<Axis, OpError> {
         let step = stride as isize;
         if self.mode == Mode::Constant {
             // A pad behind may reach beyond the beginning, and one before beyond the end.
@@ -16,11 +26,11 @@ impl Pad {
             let first = taken(pads.0).min(size);
             let last = (size as i128 + i128::from(pads.1.min(0))).max(first as i128) as usize;
             let kept = (last - first).min(total - before);
-            return smallvec![
+            return Ok(smallvec![
                 Run::fill(before),
                 Run::new(kept, first * stride, step),
                 Run::fill(total - before - kept),
-            ];
+            ]);
         }
         let first = taken(pads.0);
         let kept = size - first - taken(pads.1);
@@ -39,6 +49,7 @@ impl Pad {
                 let mut phase = (kept - before % kept) % kept;
                 let mut left = total;
                 while left > 0 {
+                    stop::check_step(runs.len())?;
                     let len = (kept - phase).min(left);
                     runs.push(Run::new(len, at(phase), step));
                     (phase, left) = (0, left - len);
@@ -50,6 +61,7 @@ impl Pad {
                 let mut phase = (2 * up - before % (2 * up)) % (2 * up);
                 let mut left = total;
                 while left > 0 {
+                    stop::check_step(runs.len())?;
                     let rising = phase < up;
                     let len = (if rising { up } else { 2 * up } - phase).min(left);
                     runs.push(match rising {
@@ -60,7 +72,7 @@ impl Pad {
                 }
             }
         }
-        runs
+        Ok(runs)
     }
 
     /// The most runs that [`Pad::axis`] makes of an axis.

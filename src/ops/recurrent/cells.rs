@@ -3,7 +3,7 @@
 use ndarray::ArrayViewMut2;
 
 use super::activation::Activation;
-use crate::allocate;
+use crate::gemm::parts::{self, Looks};
 use crate::gemm::{Sum, matrix, multiply};
 use crate::ops::weighted::Float;
 use crate::simd::Simd;
@@ -41,6 +41,9 @@ impl Cell {
         }
     }
 }
+
+/// An element of the state takes as long as so many sums.
+const COSTLY: usize = 16;
 
 /// The sizes of a recurrent operator.
 #[derive(Clone, Copy, Debug)]
@@ -106,7 +109,9 @@ impl<S: Float + Into<f64>> Direction<'_, S> {
         } = self.sizes;
         let width = self.cell.gates() * hidden;
         // What the input adds to the gates, with both biases where they only add.
-        let mut from_x = allocate::filled(S::ZERO, time * batch * width);
+        let Ok(mut from_x) = parts::filled(S::ZERO, time * batch * width) else {
+            return;
+        };
         times(x, self.w, time * batch, input, width, &mut from_x);
         let (wb, rb) = self.b.split_at(self.b.len() / 2);
         let apart = matches!(
@@ -116,7 +121,11 @@ impl<S: Float + Into<f64>> Direction<'_, S> {
             }
         );
         if !self.b.is_empty() && width > 0 {
+            let mut looks = Looks::default();
             for row in from_x.chunks_mut(width) {
+                if looks.is_set(width) {
+                    return;
+                }
                 for (index, x) in row.iter_mut().enumerate() {
                     *x = x.plus_product(wb[index], S::ONE);
                     if !(apart && index >= 2 * hidden) {
@@ -126,9 +135,15 @@ impl<S: Float + Into<f64>> Direction<'_, S> {
             }
         }
         let steps = self.lengths.iter().copied().max().unwrap_or(0);
-        let mut from_h = allocate::filled(S::ZERO, batch * width);
-        let mut scratch = allocate::filled(S::ZERO, batch * hidden);
-        let mut reset = allocate::filled(S::ZERO, batch * hidden);
+        let filled = |len: usize| parts::filled(S::ZERO, len);
+        let (Ok(mut from_h), Ok(mut scratch), Ok(mut reset)) = (
+            filled(batch * width),
+            filled(batch * hidden),
+            filled(batch * hidden),
+        ) else {
+            return;
+        };
+        let mut looks = Looks::default();
         for step in 0..steps {
             if stop::is_set() {
                 break;
@@ -148,6 +163,9 @@ impl<S: Float + Into<f64>> Direction<'_, S> {
             {
                 // The reset gate comes first, then the map.
                 for at in (0..batch).filter(active) {
+                    if looks.is_set(COSTLY * hidden) {
+                        return;
+                    }
                     let x = &from_x[(time(at) * batch + at) * width..][..width];
                     for j in 0..hidden {
                         let r: f64 = x[hidden + j].into() + from_h[at * width + hidden + j].into();
@@ -159,6 +177,9 @@ impl<S: Float + Into<f64>> Direction<'_, S> {
                 times(&reset, r, batch, hidden, hidden, &mut scratch);
             }
             for at in (0..batch).filter(active) {
+                if looks.is_set(COSTLY * hidden) {
+                    return;
+                }
                 let x = &from_x[(time(at) * batch + at) * width..][..width];
                 let from_h = &from_h[at * width..][..width];
                 let (h, c) = (

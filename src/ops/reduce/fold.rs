@@ -1,11 +1,8 @@
 //! What elements are folded into: sums, extremes, norms.
 
 use super::plan::Plan;
+use crate::gemm::parts::Looks;
 use crate::ops::number::BLOCK;
-use crate::stop;
-
-/// Elements that are folded between looks at whether the run is to stop.
-const STOP_ELEMENTS: usize = BLOCK << 12;
 
 /// The accumulators that a run of elements is dealt to, so that steps need not wait for each other. They are
 /// joined in order, whatever the number of threads.
@@ -78,6 +75,7 @@ fn chunk<W: Copy + Default, F: Fold<W>>(
 ) {
     let start = F::start(limits);
     let mut block = [W::default(); BLOCK];
+    let mut looks = Looks::default();
     if plan.row == 1 {
         for (index, y) in y.iter_mut().enumerate() {
             let from = plan.start(first + index);
@@ -85,9 +83,6 @@ fn chunk<W: Copy + Default, F: Fold<W>>(
             for part in plan.parts() {
                 let mut done = 0;
                 while done < plan.run {
-                    if done > 0 && done.is_multiple_of(STOP_ELEMENTS) && stop::is_set() {
-                        return;
-                    }
                     let block = &mut block[..BLOCK.min(plan.run - done)];
                     read(from + part + done, block);
                     for x in block.chunks(LANES) {
@@ -96,6 +91,9 @@ fn chunk<W: Copy + Default, F: Fold<W>>(
                         }
                     }
                     done += block.len();
+                    if looks.is_set(block.len()) {
+                        return;
+                    }
                 }
             }
             let [lane, others @ ..] = lanes;
@@ -116,6 +114,9 @@ fn chunk<W: Copy + Default, F: Fold<W>>(
             read(from + part, block);
             for (acc, x) in accs.iter_mut().zip(&*block) {
                 *acc = F::step(*acc, *x);
+            }
+            if looks.is_set(block.len()) {
+                return;
             }
         }
         for (y, acc) in in_row.iter_mut().zip(accs) {

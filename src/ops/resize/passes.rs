@@ -4,28 +4,27 @@ use rayon::prelude::*;
 
 use super::Mode;
 use super::taps::Axis;
-use crate::allocate;
+use crate::error::OpError;
+use crate::gemm::parts::{self, Looks, PART};
 use crate::installed::Installed;
-use crate::ops::weighted::{Float, Weighted};
+use crate::ops::elementwise;
+use crate::ops::weighted::{Float, Taps, Weighted};
+use crate::stop;
 
 /// Elements of output that are worth a task of their own.
 const GRAIN: usize = 1 << 14;
 
 /// For each element of a resized axis the taps of the input; none outside.
-type Table<F> = Vec<Vec<(usize, F)>>;
-
-fn table<F: Float>(axis: &Axis, mode: &Mode) -> Table<F> {
-    let taps = |x| {
+fn table<F: Float>(axis: &Axis, mode: &Mode) -> Result<Taps<F>, OpError> {
+    Taps::new(axis.output, |x| {
         let place = axis.place(x, mode.coordinates);
-        if axis.is_outside(place, mode.coordinates) {
-            return Vec::new();
-        }
-        let weights = axis.weights(place, mode).into_iter();
-        weights
-            .map(|(place, weight)| (place, F::of(weight)))
-            .collect()
-    };
-    allocate::collected((0..axis.output).map(taps))
+        let weights = match axis.is_outside(place, mode.coordinates) {
+            true => Vec::new(),
+            false => axis.weights(place, mode)?,
+        };
+        let weights = weights.into_iter();
+        Ok(weights.map(|(place, weight)| (place, F::of(weight))))
+    })
 }
 
 /// Bytes that [`resize`] takes for itself.
@@ -52,15 +51,24 @@ pub(super) fn scratch_bytes<T: Weighted>(axes: &[Axis], mode: &Mode) -> usize {
         let taps = wide
             .min(axis.input)
             .saturating_mul(axis.output)
-            .saturating_mul(2 * bytes);
+            .saturating_mul(2 * bytes)
+            .saturating_add(axis.output.saturating_mul(size_of::<usize>()));
         tables = tables.max(taps);
     }
     most.saturating_mul(bytes).saturating_add(tables)
 }
 
 /// Resizes `x` to `y` along all axes.
-pub(super) fn resize<T: Weighted>(axes: &[Axis], mode: &Mode, x: &[T], y: &mut [T]) {
-    let mut values: Vec<T::Float> = allocate::collected(x.iter().map(|x| x.widen()));
+///
+/// # Errors
+/// The run is to stop.
+pub(super) fn resize<T: Weighted>(
+    axes: &[Axis],
+    mode: &Mode,
+    x: &[T],
+    y: &mut [T],
+) -> Result<(), OpError> {
+    let mut values: Vec<T::Float> = parts::collected(x.iter().map(|x| x.widen()))?;
     let mut sizes: Vec<usize> = axes.iter().map(|axis| axis.input).collect();
     for (index, axis) in axes.iter().enumerate().rev() {
         if axis.input == axis.output && axis.scale == 1.0 && !mode.is_crop() {
@@ -68,19 +76,32 @@ pub(super) fn resize<T: Weighted>(axes: &[Axis], mode: &Mode, x: &[T], y: &mut [
         }
         sizes[index] = axis.output;
         let inner = sizes[index + 1..].iter().product();
-        let table = table(axis, mode);
+        let table = table(axis, mode)?;
         let fill = T::Float::of(mode.extrapolation_value);
-        let mut resized = allocate::filled(T::Float::default(), sizes.iter().product());
+        let mut resized = parts::filled(T::Float::default(), sizes.iter().product())?;
         pass(&values, axis.input, inner, &table, fill, &mut resized);
         values = resized;
     }
-    for (y, &value) in y.iter_mut().zip(&values) {
-        *y = T::narrow(value);
+    elementwise::map(&values, y, |values, y| {
+        for (y, &value) in y.iter_mut().zip(values) {
+            *y = T::narrow(value);
+        }
+    });
+    Ok(())
+}
+
+/// A sum and the products of taps.
+#[inline(always)]
+fn weighted<F: Float>(sum: F, x: &[F], taps: &[(usize, F)]) -> F {
+    let mut sum = sum;
+    for &(place, weight) in taps {
+        sum = sum.plus_product(x[place], weight);
     }
+    sum
 }
 
 /// One axis of size `input`, with `inner` elements for each of its places.
-fn pass<F: Float>(x: &[F], input: usize, inner: usize, table: &Table<F>, fill: F, y: &mut [F]) {
+fn pass<F: Float>(x: &[F], input: usize, inner: usize, table: &Taps<F>, fill: F, y: &mut [F]) {
     if y.is_empty() {
         return;
     }
@@ -94,18 +115,25 @@ fn pass<F: Float>(x: &[F], input: usize, inner: usize, table: &Table<F>, fill: F
             let Some(_entered) = installed.enter() else {
                 return;
             };
+            let mut looks = Looks::default();
             for (y, x) in y.chunks_mut(width).zip(x.chunks(input)) {
-                for (y, taps) in y.iter_mut().zip(table) {
-                    *y = match taps.as_slice() {
-                        [] => fill,
-                        taps => {
-                            let mut sum = F::default();
-                            for &(place, weight) in taps {
-                                sum = sum.plus_product(x[place], weight);
-                            }
-                            sum
+                for (number, y) in y.chunks_mut(PART).enumerate() {
+                    if number > 0 && stop::is_set() {
+                        return;
+                    }
+                    for (y, taps) in y.iter_mut().zip(table.from(number * PART)) {
+                        *y = match taps.len() {
+                            0 => fill,
+                            ..=PART => weighted(F::default(), x, taps),
+                            _ => taps
+                                .chunks(PART)
+                                .take_while(|_| !stop::is_set())
+                                .fold(F::default(), |sum, taps| weighted(sum, x, taps)),
+                        };
+                        if looks.is_set(taps.len()) {
+                            return;
                         }
-                    };
+                    }
                 }
             }
         });
@@ -117,14 +145,23 @@ fn pass<F: Float>(x: &[F], input: usize, inner: usize, table: &Table<F>, fill: F
             let Some(_entered) = installed.enter() else {
                 return;
             };
+            let mut looks = Looks::default();
             for (row, y) in y.chunks_mut(inner).enumerate() {
                 let row = chunk * rows + row;
                 let x = &x[row / width * input * inner..][..input * inner];
-                let taps = &table[row % width];
-                y.fill(if taps.is_empty() { fill } else { F::default() });
-                for &(place, weight) in taps {
-                    for (y, &x) in y.iter_mut().zip(&x[place * inner..]) {
-                        *y = y.plus_product(x, weight);
+                let taps = table.from(row % width).next().unwrap_or_default();
+                for (number, y) in y.chunks_mut(PART).enumerate() {
+                    if number > 0 && stop::is_set() {
+                        return;
+                    }
+                    y.fill(if taps.is_empty() { fill } else { F::default() });
+                    for &(place, weight) in taps {
+                        for (y, &x) in y.iter_mut().zip(&x[place * inner + number * PART..]) {
+                            *y = y.plus_product(x, weight);
+                        }
+                        if looks.is_set(y.len()) {
+                            return;
+                        }
                     }
                 }
             }

@@ -1,6 +1,8 @@
 //! Where an element of a resized axis comes from: the places in the input, and their weights.
 
 use super::mode::{Coordinates, Mode, Nearest};
+use crate::error::OpError;
+use crate::gemm::parts::Looks;
 
 /// How one axis is resized.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +69,10 @@ impl Axis {
     }
 
     /// The weights of the elements around `place`; they add up to 1.
-    pub(super) fn weights(&self, place: f64, mode: &Mode) -> Vec<(usize, f64)> {
+    ///
+    /// # Errors
+    /// The run is to stop.
+    pub(super) fn weights(&self, place: f64, mode: &Mode) -> Result<Vec<(usize, f64)>, OpError> {
         let below = place.floor();
         let share = place - below;
         // Weights of a smaller image reach as far in it, and so farther in this one.
@@ -79,7 +84,9 @@ impl Axis {
         let reach = if mode.cubic { 2.0 } else { 1.0 };
         let first = (-reach / scale).floor() as i64 + 1;
         let mut taps: Vec<(usize, f64)> = Vec::new();
+        let mut looks = Looks::default();
         for step in first..2 - first {
+            looks.check(1)?;
             let place = below + step as f64;
             let on = place >= 0.0 && place < self.input as f64;
             let distance = ((step as f64 - share) * scale).abs();
@@ -100,7 +107,7 @@ impl Axis {
         for (_, weight) in &mut taps {
             *weight /= sum;
         }
-        taps
+        Ok(taps)
     }
 }
 

@@ -3,6 +3,7 @@
 //! The samples between two pixels are evenly spaced, so their weights add up in one step, however many
 //! they are: work and memory go with the size of the image, not with the number of samples.
 
+use crate::gemm::parts::Looks;
 use crate::ops::roi::rounded;
 use crate::pooling::SumElement;
 
@@ -38,6 +39,9 @@ pub(super) struct Part<'a> {
     pub(super) leaves_image: bool,
 }
 
+/// A pixel takes as long to find as so many elements to sum up.
+const COSTLY: usize = 16;
+
 impl Taps {
     /// Bytes that they take at most: each part shares few pixels with the next.
     pub(super) fn bytes(size: usize, parts: usize) -> usize {
@@ -68,7 +72,11 @@ impl Taps {
         self.taps.clear();
         self.parts.clear();
         self.samples = samples;
+        let mut looks = Looks::default();
         for part in 0..parts {
+            if looks.is_set(COSTLY) {
+                return;
+            }
             let start = r(span.start + r(r(part as f64) * step));
             // Ascending in the index, descending where the length is negative.
             let position = |index: u64| {
@@ -88,6 +96,10 @@ impl Taps {
             let first = run_end(0, samples, |index| enters_later(position(index)));
             let mut index = first;
             while index < samples && is_inside(position(index)) {
+                // It is looked again by whoever wanted them.
+                if looks.is_set(COSTLY) {
+                    return;
+                }
                 let pixel = position(index).floor();
                 let end = run_end(index, samples, |next| {
                     is_inside(position(next)) && position(next).floor() == pixel

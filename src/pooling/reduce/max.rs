@@ -5,6 +5,7 @@ use half::{bf16, f16};
 
 use super::max_with_index::Located;
 use super::{Places, Reduction};
+use crate::gemm::parts::{Looks, PART};
 use crate::pooling::lanes::{Lanes, Vectored};
 use crate::tensor::Element;
 
@@ -235,8 +236,16 @@ impl<T: MaxElement> Reduction<T> for Max {
     fn settle_whole(&self, plane: &[T], value: &mut T) {
         // Only zeros can be equal and yet differ.
         if *value == T::default() {
-            let first = plane.iter().find(|&&x| !value.beats(x));
-            *value = *first.unwrap_or(value);
+            let mut looks = Looks::default();
+            for part in plane.chunks(PART) {
+                if let Some(first) = part.iter().find(|&&x| !value.beats(x)) {
+                    *value = *first;
+                    return;
+                }
+                if looks.is_set(part.len()) {
+                    return;
+                }
+            }
         }
     }
 }

@@ -3,7 +3,9 @@
 use fearless_simd::{Bytes, Select, Simd, SimdBase};
 
 use super::{MaxElement, Places, Reduction};
+use crate::gemm::parts::PART;
 use crate::pooling::lanes::{Accumulator, Lanes, MOST_LANES};
+use crate::stop;
 
 /// How the spatial part of an index counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -123,7 +125,10 @@ impl<T: Located> Reduction<T> for MaxWithIndex {
 /// Makes places that count row-major in each of the planes of `sizes` count column-major there.
 pub(crate) fn column_major(places: &mut [i64], sizes: &[usize]) {
     let plane: usize = sizes.iter().product();
-    for place in places {
+    for (number, place) in places.iter_mut().enumerate() {
+        if number > 0 && number.is_multiple_of(PART) && stop::is_set() {
+            return;
+        }
         let Ok(at) = usize::try_from(*place) else {
             continue;
         };
