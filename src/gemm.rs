@@ -31,7 +31,7 @@ use crate::stop;
 use crate::tensor::Element;
 pub(crate) use finish::{Activation, Finish};
 use panels::COLUMNS;
-pub(crate) use panels::{Left, ROWS, Right, lay_left, left_len, panel_at, panel_columns};
+pub(crate) use panels::{Left, ROWS, Right, lay_left, left_len, panel_columns};
 use product::DEPTH;
 pub(crate) use product::{block as multiply_laid, multiply as multiply_panels, scratch_bytes};
 use tile::Panels;

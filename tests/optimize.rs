@@ -114,6 +114,22 @@ fn block(random: &mut Random, sizes: &Sizes) -> Build {
         let normal = node("BatchNormalization", &read, &["normal"]).with(float("epsilon", 0.01));
         (build, last) = (build.node(normal), "normal");
     }
+    // Constants of channels, as older exporters write the scale and the shift behind a BatchNormalization.
+    let mut channels = vec![1; sizes.kernel.len() + 2];
+    channels[1] = outputs;
+    for (operator, constant, to) in [("Mul", "factor", "scaled"), ("Add", "summand", "moved")] {
+        if random.one_in(2) {
+            let dims = &channels[random.range(0, 1) as usize..];
+            let read = match random.one_in(2) {
+                true => [last, constant],
+                false => [constant, last],
+            };
+            build = build
+                .initializer(constant, &noise(random, dims, 1.0, 0.5))
+                .node(node(operator, &read, &[to]));
+            last = to;
+        }
+    }
     if random.one_in(2) {
         // The other summand comes from a convolution of its own, before or behind the first.
         build = build.node(conv(&["x", "w"], "branch"));
@@ -167,7 +183,7 @@ fn outputs(model: &Model, x: &Tensor) -> Vec<Vec<f64>> {
 /// The largest magnitude of what convolutions, BatchNormalization and sums yield.
 fn largest_before_activation(model: &Model, x: &Tensor) -> f64 {
     let mut largest = 1.0f64;
-    for name in ["conv", "normal", "branch", "sum"] {
+    for name in ["conv", "normal", "scaled", "moved", "branch", "sum"] {
         if let Ok(outputs) = model.fetch(inputs! { "x" => x }, &[name]) {
             let values = numbers(&outputs[name]).into_iter();
             largest = values.fold(largest, |most, value| most.max(value.abs()));

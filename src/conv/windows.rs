@@ -18,21 +18,47 @@ pub(super) struct Windows<'a, S> {
     pub(super) planes: &'a [S],
 }
 
-/// Windows that follow each other: their first column, the place of the first one, and how many there are.
-type Run = (usize, usize, usize);
+/// Blocks of as many elements that are copied from plane to panel for each tap: where they come from, beside the place of the
+/// tap, and the column they go to. Runs of windows are cut into them; the last one of a run may lie over the one before.
+type Blocks = SmallVec<[(usize, usize); 8]>;
+
+/// How the windows of a panel are copied: in blocks of 8, of 4 and of 1.
+#[derive(Default)]
+struct Cut {
+    eights: Blocks,
+    fours: Blocks,
+    ones: Blocks,
+}
+
+impl Cut {
+    /// Adds windows that follow each other, the first at `place`, to the columns from `column` on.
+    fn add(&mut self, place: usize, column: usize, len: usize) {
+        let (blocks, size) = match len {
+            8.. => (&mut self.eights, 8),
+            4.. => (&mut self.fours, 4),
+            _ => (&mut self.ones, 1),
+        };
+        let mut at = 0;
+        while at < len {
+            let from = at.min(len - size);
+            blocks.push((place + from, column + from));
+            at += size;
+        }
+    }
+}
 
 impl<S: Sum> Right<S> for Windows<'_, S> {
     fn lay(&self, first: usize, count: usize, width: usize, panel: &mut [S]) {
-        let mut runs: SmallVec<[Run; 16]> = SmallVec::new();
+        let mut cut = Cut::default();
         let mut column = 0;
         while column < count {
             let (place, left) = self.sorted.window(first + column);
             let len = left.min(count - column);
-            runs.push((column, place, len));
+            cut.add(place, column, len);
             column += len;
         }
         let each = self.sorted.elements();
-        dispatch!(self.level, s => lay(s, self.planes, each, self.offsets, &runs, count, width, panel));
+        dispatch!(self.level, s => lay(s, self.planes, each, self.offsets, &cut, count, width, panel));
     }
 }
 
@@ -42,7 +68,7 @@ fn lay<V: Simd, S: Sum>(
     planes: &[S],
     each: usize,
     offsets: &[usize],
-    runs: &[Run],
+    cut: &Cut,
     count: usize,
     width: usize,
     panel: &mut [S],
@@ -60,41 +86,22 @@ fn lay<V: Simd, S: Sum>(
                 y[column] = S::ZERO;
             }
             let x = &planes[plane + offsets[tap]..];
-            for run in 0..runs.len() {
-                let (column, place, len) = runs[run];
-                copy(&x[place..place + len], &mut y[column..column + len]);
-            }
+            copy::<S, 8>(x, &cut.eights, y);
+            copy::<S, 4>(x, &cut.fours, y);
+            copy::<S, 1>(x, &cut.ones, y);
             line += width;
         }
         plane += each;
     }
 }
 
-/// Copies a run, which is short most often: in blocks of fixed sizes, the last of which lies over the one before.
 #[inline(always)]
-fn copy<S: Sum>(x: &[S], y: &mut [S]) {
-    match y.len() {
-        16.. => blocks::<S, 16>(x, y),
-        8.. => blocks::<S, 8>(x, y),
-        4.. => blocks::<S, 4>(x, y),
-        len => {
-            for i in 0..len {
-                y[i] = x[i];
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn blocks<S: Sum, const SIZE: usize>(x: &[S], y: &mut [S]) {
-    let last = y.len() - SIZE;
-    let mut at = 0;
-    while at < y.len() {
-        let from = at.min(last);
-        let (x, y) = (&x[from..from + SIZE], &mut y[from..from + SIZE]);
+fn copy<S: Sum, const SIZE: usize>(x: &[S], blocks: &[(usize, usize)], y: &mut [S]) {
+    for block in 0..blocks.len() {
+        let (place, column) = blocks[block];
+        let (x, y) = (&x[place..place + SIZE], &mut y[column..column + SIZE]);
         for i in 0..SIZE {
             y[i] = x[i];
         }
-        at += SIZE;
     }
 }

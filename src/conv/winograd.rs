@@ -31,6 +31,9 @@ const IN: usize = 6;
 const PLACES: usize = IN * IN;
 /// Tiles that are worked on at once, so that they stay in the second cache.
 const BLOCK: usize = 96;
+/// Elements between the matrices of places: what vectors hold behind the last tile goes there, and places do not fall on the
+/// same lines of the first cache.
+const GAP: usize = 16;
 
 /// The points at which polynomials are evaluated are 0, these two with both signs, and infinity. Between numbers of like
 /// size fewer digits are lost than between those of the small integers 1 and 2.
@@ -190,7 +193,8 @@ pub(crate) fn scratch_bytes(sizes: &Sizes) -> usize {
     let tiles = Tiles::new(sizes, &axes);
     let block = panel_columns(tiles.together * tiles.columns);
     let rows = sizes.channels.saturating_add(sizes.outputs);
-    let products = rows.saturating_mul(PLACES).saturating_mul(block);
+    let products = rows.saturating_mul(block).saturating_add(2 * GAP);
+    let products = products.saturating_mul(PLACES);
     let planes = tiles.sorted.elements().saturating_mul(sizes.channels);
     products
         .saturating_mul(rayon::current_num_threads())
@@ -302,16 +306,16 @@ impl<'a> Tiles<'a> {
         let (channels, outputs) = (self.sizes.channels, self.sizes.outputs);
         let first = number * self.together;
         let rows = self.together.min(self.rows - first);
-        let count = rows * self.columns;
-        let width = panel_columns(count);
-        f32::with_buffer::<RIGHT, _>(PLACES * channels * width, |laid| {
+        let width = panel_columns(rows * self.columns);
+        let (pitch, y_pitch) = (channels * width + GAP, outputs * width + GAP);
+        f32::with_buffer::<RIGHT, _>(PLACES * pitch, |laid| {
             dispatch!(level, s => self.transform(s, planes, first, rows, laid));
-            f32::with_buffer::<SUMS, _>(PLACES * outputs * width, |products| {
+            f32::with_buffer::<SUMS, _>(PLACES * y_pitch, |products| {
                 let len = left_len(outputs, channels);
                 let installed = Installed::hand_over();
                 products
-                    .par_chunks_mut(outputs * width)
-                    .zip(laid.par_chunks(channels * width))
+                    .par_chunks_mut(y_pitch)
+                    .zip(laid.par_chunks(pitch))
                     .zip(w.par_chunks(len))
                     .with_min_len((1 << 22) / (outputs * channels * width).max(1) + 1)
                     .for_each(|((products, laid), w)| {
@@ -319,9 +323,18 @@ impl<'a> Tiles<'a> {
                             return;
                         };
                         let left = Left::new(w, outputs, channels);
+                        let products = &mut products[..outputs * width];
                         let products = ArrayViewMut2::from_shape((outputs, width), products);
                         let products = products.expect("as many as there are");
-                        multiply_laid(level, left, laid, Start::Zero, Finish::NONE, products);
+                        multiply_laid(
+                            level,
+                            left,
+                            laid,
+                            width,
+                            Start::Zero,
+                            Finish::NONE,
+                            products,
+                        );
                     });
                 let products = &*products;
                 let from = first * OUT * self.sizes.axes[1].output;
@@ -331,15 +344,18 @@ impl<'a> Tiles<'a> {
                     .for_each(|(output, y)| {
                         let products = &products[output * width..];
                         let bias = bias.map_or(0.0, |bias| bias[output]);
-                        dispatch!(level, s => self.back(s, products, width * outputs, count, bias, y));
-                        finish.apply(output, from, y);
+                        let finish = finish.part(output, from);
+                        dispatch!(level, s => {
+                            self.back(s, products, y_pitch, rows, bias, y);
+                            finish.apply(0, 0, y);
+                        });
                     });
             });
         });
     }
 
-    /// Transforms `rows` rows of tiles of all channels, from `first` on, into panels: for each place those of a right
-    /// matrix with a row for each channel.
+    /// Transforms `rows` rows of tiles of all channels, from `first` on: for each place a right matrix with a row for each
+    /// channel and a column for each tile. What vectors hold behind a row of tiles is written over by the next one.
     #[inline(always)]
     fn transform<S: Vectors>(
         &self,
@@ -350,75 +366,50 @@ impl<'a> Tiles<'a> {
         laid: &mut [f32],
     ) {
         let len = <S::f32s as SimdBase<S>>::LEN;
-        let pitch = self.sorted.pitch(0);
-        let from = first * pitch;
-        let run = (rows - 1) * pitch + self.columns;
+        let zero = <S::f32s as SimdBase<S>>::splat(s, 0.0);
         let each = self.sorted.elements();
         let channels = self.sizes.channels;
         let width = panel_columns(rows * self.columns);
-        let mut tiles = [0.0; PLACES * 16];
+        let pitch = channels * width + GAP;
         for channel in 0..channels {
-            let elements = &planes[channel * each..];
-            let mut at = 0;
-            while at < run {
-                let mut d = [[<S::f32s as SimdBase<S>>::splat(s, 0.0); IN]; IN];
-                for row in 0..IN {
-                    for column in 0..IN {
-                        let x = &elements[self.offsets[row * IN + column] + from + at..][..len];
-                        d[row][column] = <S::f32s as SimdBase<S>>::from_slice(s, x);
+            for row in 0..rows {
+                let mut column = 0;
+                while column < self.columns {
+                    let from = channel * each + (first + row) * self.sorted.pitch(0) + column;
+                    let mut half = [[zero; IN]; IN];
+                    for c in 0..IN {
+                        let mut line = [zero; IN];
+                        for r in 0..IN {
+                            let x = &planes[self.offsets[r * IN + c] + from..][..len];
+                            line[r] = <S::f32s as SimdBase<S>>::from_slice(s, x);
+                        }
+                        let line = to_places::<S>(s, line);
+                        for r in 0..IN {
+                            half[r][c] = line[r];
+                        }
                     }
+                    let to = channel * width + row * self.columns + column;
+                    for r in 0..IN {
+                        let line = to_places::<S>(s, half[r]);
+                        for c in 0..IN {
+                            let y = &mut laid[(r * IN + c) * pitch + to..][..len];
+                            line[c].store_slice(y);
+                        }
+                    }
+                    column += len;
                 }
-                for column in 0..IN {
-                    let line = [
-                        d[0][column],
-                        d[1][column],
-                        d[2][column],
-                        d[3][column],
-                        d[4][column],
-                        d[5][column],
-                    ];
-                    let line = to_places::<S>(s, line);
-                    for row in 0..IN {
-                        d[row][column] = line[row];
-                    }
-                }
-                for row in 0..IN {
-                    d[row] = to_places::<S>(s, d[row]);
-                    for column in 0..IN {
-                        let place = (row * IN + column) * 16;
-                        d[row][column].store_slice(&mut tiles[place..place + len]);
-                    }
-                }
-                // Of the lanes, those that are tiles: between the rows lie some that are none.
-                let mut lane = 0;
-                while lane < len && at + lane < run {
-                    let (row, column) = ((at + lane) / pitch, (at + lane) % pitch);
-                    if column >= self.columns {
-                        lane += pitch - column;
-                        continue;
-                    }
-                    let count = (self.columns - column).min(len - lane);
-                    let tile = row * self.columns + column;
-                    for place in 0..PLACES {
-                        let tiles = &tiles[place * 16 + lane..][..count];
-                        let laid = &mut laid[place * channels * width..][..channels * width];
-                        put(tiles, tile, channel, channels, width, laid);
-                    }
-                    lane += count;
-                }
-                at += len;
             }
         }
     }
 
-    /// Transforms the sums of `count` tiles, which are `pitch` apart from place to place, back into rows of an output.
+    /// Transforms the sums of `rows` rows of tiles, which are `pitch` apart from place to place, back into rows of an output.
     #[inline(always)]
     fn back<S: Vectors>(
         &self,
         s: S,
         products: &[f32],
         pitch: usize,
-        count: usize,
+        rows: usize,
         bias: f32,
         y: &mut [f32],
     ) {
@@ -426,75 +417,50 @@ impl<'a> Tiles<'a> {
         let zero = <S::f32s as SimdBase<S>>::splat(s, 0.0);
         let bias = <S::f32s as SimdBase<S>>::splat(s, bias);
         let width = self.sizes.axes[1].output;
-        let mut tiles = [0.0; OUT * OUT * 16];
-        let mut at = 0;
-        while at < count {
-            let mut half = [[zero; IN]; OUT];
-            for column in 0..IN {
-                let mut line = [zero; IN];
-                for row in 0..IN {
-                    let x = &products[(row * IN + column) * pitch + at..][..len];
-                    line[row] = <S::f32s as SimdBase<S>>::from_slice(s, x);
+        for row in 0..rows {
+            let mut column = 0;
+            while column < self.columns {
+                let from = row * self.columns + column;
+                let mut half = [[zero; IN]; OUT];
+                for c in 0..IN {
+                    let mut line = [zero; IN];
+                    for r in 0..IN {
+                        let x = &products[(r * IN + c) * pitch + from..][..len];
+                        line[r] = <S::f32s as SimdBase<S>>::from_slice(s, x);
+                    }
+                    let line = to_outputs::<S>(s, line);
+                    for r in 0..OUT {
+                        half[r][c] = line[r];
+                    }
                 }
-                let line = to_outputs::<S>(s, line);
-                for row in 0..OUT {
-                    half[row][column] = line[row];
-                }
-            }
-            for row in 0..OUT {
-                let line = to_outputs::<S>(s, half[row]);
-                for column in 0..OUT {
-                    let place = (row * OUT + column) * 16;
-                    (line[column] + bias).store_slice(&mut tiles[place..place + len]);
-                }
-            }
-            let mut lane = 0;
-            while lane < len && at + lane < count {
-                let (tile_row, tile_column) =
-                    ((at + lane) / self.columns, (at + lane) % self.columns);
-                let many = (self.columns - tile_column)
-                    .min(len - lane)
-                    .min(count - at - lane);
-                let first = tile_column * OUT;
-                let last = (first + many * OUT).min(width);
-                for row in 0..OUT {
-                    let begin = (tile_row * OUT + row) * width;
+                let count = (width - column * OUT).min(len * OUT);
+                for r in 0..OUT {
+                    let begin = (row * OUT + r) * width + column * OUT;
                     if begin >= y.len() {
                         break;
                     }
-                    let y = &mut y[begin + first..begin + last];
-                    let tiles = &tiles[row * OUT * 16..][..OUT * 16];
-                    let whole = y.len() / OUT;
-                    for t in 0..whole {
-                        for column in 0..OUT {
-                            y[t * OUT + column] = tiles[column * 16 + lane + t];
+                    let line = to_outputs::<S>(s, half[r]);
+                    // Tile by tile: the four outputs of each are neighbours.
+                    let even = (line[0] + bias).interleave(line[2] + bias);
+                    let odd = (line[1] + bias).interleave(line[3] + bias);
+                    let (low, high) = (even.0.interleave(odd.0), even.1.interleave(odd.1));
+                    let line = [low.0, low.1, high.0, high.1];
+                    let y = &mut y[begin..begin + count];
+                    if count == len * OUT {
+                        for v in 0..OUT {
+                            line[v].store_slice(&mut y[v * len..(v + 1) * len]);
                         }
-                    }
-                    for column in 0..y.len() - whole * OUT {
-                        y[whole * OUT + column] = tiles[column * 16 + lane + whole];
+                    } else {
+                        let mut rest = [0.0; OUT * 16];
+                        for v in 0..OUT {
+                            line[v].store_slice(&mut rest[v * len..(v + 1) * len]);
+                        }
+                        y.copy_from_slice(&rest[..count]);
                     }
                 }
-                lane += many;
+                column += len;
             }
-            at += len;
         }
-    }
-}
-
-/// Puts elements of tiles from number `tile` on into the row of a channel of a right matrix in panels.
-#[inline(always)]
-fn put(x: &[f32], tile: usize, channel: usize, channels: usize, columns: usize, laid: &mut [f32]) {
-    let mut done = 0;
-    while done < x.len() {
-        let column = tile + done;
-        let (first, width) = crate::gemm::panel_at(column, columns);
-        let count = (first + width - column).min(x.len() - done);
-        let at = first * channels + channel * width + column - first;
-        let y = &mut laid[at..at + count];
-        for i in 0..count {
-            y[i] = x[done + i];
-        }
-        done += count;
     }
 }
 

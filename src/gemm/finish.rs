@@ -39,7 +39,7 @@ impl<'a, T: Sum> Finish<'a, T> {
     };
 
     /// For the part of the matrix from `row` and `column` on.
-    pub(super) fn part(self, row: usize, column: usize) -> Finish<'a, T> {
+    pub(crate) fn part(self, row: usize, column: usize) -> Finish<'a, T> {
         Finish {
             plus: self.plus.map(|plus| &plus[row * self.pitch + column..]),
             ..self

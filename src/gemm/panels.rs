@@ -6,9 +6,9 @@ use ndarray::ArrayView2;
 use super::parts::Looks;
 
 /// Rows of a panel of a left matrix.
-pub(crate) const ROWS: usize = 8;
+pub(crate) const ROWS: usize = 12;
 /// Columns of a panel of a right matrix; the last one has fewer, a multiple of [`STEP`].
-pub(crate) const COLUMNS: usize = 48;
+pub(crate) const COLUMNS: usize = 32;
 /// No vector of floats has more elements.
 const STEP: usize = 16;
 
@@ -21,13 +21,6 @@ pub(super) fn width(first: usize, columns: usize) -> usize {
 /// Elements of the panels of `columns` columns, for each row of the matrix.
 pub(crate) fn panel_columns(columns: usize) -> usize {
     columns.next_multiple_of(STEP)
-}
-
-/// The first column of the panel that has a column, and the width of that panel.
-#[inline(always)]
-pub(crate) fn panel_at(column: usize, columns: usize) -> (usize, usize) {
-    let first = column / COLUMNS * COLUMNS;
-    (first, width(first, columns))
 }
 
 /// A left matrix in panels: each has all columns, one after the other.

@@ -89,7 +89,7 @@ pub(crate) fn multiply<T: Sum>(
                 inner: left.inner,
             };
             let (row, start) = (number * size, start.at_row(number * size));
-            block(level, part, laid, start, finish.part(row, 0), c);
+            block(level, part, laid, COLUMNS, start, finish.part(row, 0), c);
         });
     });
 }
@@ -120,16 +120,17 @@ fn sweep<T: Sum>(
             }
             let finish = finish.part(0, first + done);
             done += c.ncols();
-            block(level, left, laid, start, finish, c);
+            block(level, left, laid, COLUMNS, start, finish, c);
         }
     });
 }
 
-/// Multiplies with right panels that are laid out, on this thread.
+/// Multiplies with right panels that are laid out, on this thread; each has `panel` columns, or what is left of them.
 pub(crate) fn block<T: Sum>(
     level: Level,
     left: Left<'_, T>,
     laid: &[T],
+    panel: usize,
     start: Start<'_, T>,
     finish: Finish<'_, T>,
     mut c: ArrayViewMut2<'_, T>,
@@ -139,7 +140,7 @@ pub(crate) fn block<T: Sum>(
     let mut rows: Vec<&mut [T]> = allocate::collected(
         rows.map(|row| row.into_slice().expect("elements of a row are neighbours")),
     );
-    dispatch!(level, s => tiles(s, left, laid, columns, start, finish, &mut rows));
+    dispatch!(level, s => tiles(s, left, laid, panel, columns, start, finish, &mut rows));
 }
 
 #[inline(always)]
@@ -147,6 +148,7 @@ fn tiles<S: Vectors, T: Sum>(
     s: S,
     left: Left<'_, T>,
     laid: &[T],
+    panel: usize,
     columns: usize,
     start: Start<'_, T>,
     finish: Finish<'_, T>,
@@ -158,8 +160,9 @@ fn tiles<S: Vectors, T: Sum>(
         let to = (from + DEPTH).min(left.inner);
         let mut first = 0;
         while first < columns && !stop::is_set() {
-            let width = width(first, columns);
-            let right = &laid[first * left.inner..][from * width..to * width];
+            let (begin, next) = (first / panel * panel, (first + COLUMNS).min(columns));
+            let width = panel_columns(columns - begin).min(panel);
+            let right = &laid[begin * left.inner..][from * width + first - begin..];
             let mut row = 0;
             while row < rows.len() {
                 let end = (row + ROWS).min(rows.len());
@@ -167,18 +170,17 @@ fn tiles<S: Vectors, T: Sum>(
                     left: &left.panels[row / ROWS * left.inner..][from..to],
                     right,
                     width,
-                    columns: width.min(columns - first),
+                    columns: next - first,
                 };
                 T::panel(s, panels, start.at_row(row), &mut rows[row..end], first);
                 row = end;
             }
             if to == left.inner {
                 for r in 0..rows.len() {
-                    let end = (first + width).min(columns);
-                    finish.apply(r, first, &mut rows[r][first..end]);
+                    finish.apply(r, first, &mut rows[r][first..next]);
                 }
             }
-            first += width;
+            first = next;
         }
         start = Start::Output;
         from += DEPTH;

@@ -31,7 +31,7 @@ impl<'a, T> Start<'a, T> {
 #[derive(Clone, Copy)]
 pub(crate) struct Panels<'a, T> {
     pub(super) left: &'a [[T; ROWS]],
-    /// `width` elements for each step, of which the first `columns` are the matrix's.
+    /// `width` elements from step to step, of which the first `columns` are the matrix's.
     pub(super) right: &'a [T],
     pub(super) width: usize,
     pub(super) columns: usize,
@@ -50,27 +50,32 @@ pub(super) fn floats<S: Simd, T: Sum + SimdFloatElement>(
     column: usize,
 ) {
     let len = <Vector<S, T> as SimdBase<S>>::LEN;
-    // The sums of a tile are in registers: there are 32 where vectors have 64 bytes, and at least 16 elsewhere.
+    // The sums of a tile and what they are made of are in registers: there are 32 where vectors have 64 bytes, and at least
+    // 16 elsewhere.
     let wide = const { size_of::<Vector<S, T>>() == 64 };
-    let height = if wide { ROWS } else { ROWS / 2 };
     let mut row = 0;
     while row < rows.len() {
-        let (start, rows) = (start.at_row(row), &mut rows[row..]);
+        let left = rows.len() - row;
+        let most = if wide { ROWS } else { ROWS / 2 };
         let mut at = 0;
         while at < panels.columns {
-            let vectors = (panels.columns - at).div_ceil(len).min(3);
-            let to = column + at;
-            match (wide, vectors) {
-                (true, 1) => tile::<S, T, ROWS, 1>(s, panels, row, at, start, rows, to),
-                (true, 2) => tile::<S, T, ROWS, 2>(s, panels, row, at, start, rows, to),
-                (true, _) => tile::<S, T, ROWS, 3>(s, panels, row, at, start, rows, to),
-                (false, 1) => tile::<S, T, { ROWS / 2 }, 1>(s, panels, row, at, start, rows, to),
-                (false, 2) => tile::<S, T, { ROWS / 2 }, 2>(s, panels, row, at, start, rows, to),
-                (false, _) => tile::<S, T, { ROWS / 2 }, 3>(s, panels, row, at, start, rows, to),
+            let two = panels.columns - at > len;
+            let (start, rows, to) = (start.at_row(row), &mut rows[row..], column + at);
+            match (wide, two, left) {
+                (true, true, ..=4) => tile::<S, T, 4, 2>(s, panels, row, at, start, rows, to),
+                (true, true, ..=8) => tile::<S, T, 8, 2>(s, panels, row, at, start, rows, to),
+                (true, true, _) => tile::<S, T, ROWS, 2>(s, panels, row, at, start, rows, to),
+                (true, false, _) => tile::<S, T, ROWS, 1>(s, panels, row, at, start, rows, to),
+                (false, true, _) => {
+                    tile::<S, T, { ROWS / 2 }, 2>(s, panels, row, at, start, rows, to)
+                }
+                (false, false, _) => {
+                    tile::<S, T, { ROWS / 2 }, 1>(s, panels, row, at, start, rows, to)
+                }
             }
-            at += vectors * len;
+            at += if two { 2 * len } else { len };
         }
-        row += height;
+        row += most;
     }
 }
 
@@ -87,61 +92,46 @@ fn tile<S: Simd, T: Sum + SimdFloatElement, const HEIGHT: usize, const VECTORS: 
     to: usize,
 ) {
     let len = <Vector<S, T> as SimdBase<S>>::LEN;
-    let width = VECTORS * len;
-    let mut sums = [T::ZERO; ROWS * COLUMNS];
-    sum::<S, T, HEIGHT, VECTORS>(s, panels, row, at, &mut sums);
+    let zero = <Vector<S, T> as SimdBase<S>>::splat(s, T::ZERO);
+    let (height, width) = (HEIGHT.min(rows.len()), VECTORS * len);
     let columns = (panels.columns - at).min(width);
-    for r in 0..HEIGHT.min(rows.len()) {
-        let y = &mut rows[r][to..to + columns];
-        let sums = &sums[r * width..][..columns];
-        match start {
-            Start::Zero => y.copy_from_slice(sums),
-            Start::Rows(numbers) => {
-                let number = <Vector<S, T> as SimdBase<S>>::splat(s, numbers[r]);
-                let mut c = 0;
-                while c + len <= columns {
-                    let sum = <Vector<S, T> as SimdBase<S>>::from_slice(s, &sums[c..c + len]);
-                    (number + sum).store_slice(&mut y[c..c + len]);
-                    c += len;
-                }
-                while c < columns {
-                    y[c] = numbers[r].plus(sums[c]);
-                    c += 1;
+    let whole = height == HEIGHT && columns == width;
+    let mut sums = [[zero; VECTORS]; HEIGHT];
+    match start {
+        Start::Zero => {}
+        Start::Rows(numbers) => {
+            for r in 0..HEIGHT {
+                // Rows that fill the panel up are not written.
+                let number = numbers[r.min(height - 1)];
+                sums[r] = [<Vector<S, T> as SimdBase<S>>::splat(s, number); VECTORS];
+            }
+        }
+        Start::Output if whole => {
+            for r in 0..HEIGHT {
+                let y = &rows[r][to..to + width];
+                for v in 0..VECTORS {
+                    let y = &y[v * len..(v + 1) * len];
+                    sums[r][v] = <Vector<S, T> as SimdBase<S>>::from_slice(s, y);
                 }
             }
-            Start::Output => {
-                let mut c = 0;
-                while c + len <= columns {
-                    let sum = <Vector<S, T> as SimdBase<S>>::from_slice(s, &sums[c..c + len]);
-                    let so_far = <Vector<S, T> as SimdBase<S>>::from_slice(s, &y[c..c + len]);
-                    (so_far + sum).store_slice(&mut y[c..c + len]);
-                    c += len;
-                }
-                while c < columns {
-                    y[c] = y[c].plus(sums[c]);
-                    c += 1;
+        }
+        Start::Output => {
+            let mut edge = [T::ZERO; ROWS * COLUMNS];
+            for r in 0..height {
+                edge[r * width..][..columns].copy_from_slice(&rows[r][to..to + columns]);
+            }
+            for r in 0..HEIGHT {
+                for v in 0..VECTORS {
+                    let y = &edge[(r * VECTORS + v) * len..][..len];
+                    sums[r][v] = <Vector<S, T> as SimdBase<S>>::from_slice(s, y);
                 }
             }
         }
     }
-}
-
-/// The sums of a tile, row by row. They stay in registers only as long as nothing else is done to them here.
-#[inline(always)]
-fn sum<S: Simd, T: SimdFloatElement, const HEIGHT: usize, const VECTORS: usize>(
-    s: S,
-    panels: Panels<'_, T>,
-    row: usize,
-    at: usize,
-    tile: &mut [T; ROWS * COLUMNS],
-) {
-    let len = <Vector<S, T> as SimdBase<S>>::LEN;
-    let zero = <Vector<S, T> as SimdBase<S>>::splat(s, T::from(0i8));
-    let mut sums = [[zero; VECTORS]; HEIGHT];
-    let mut right = panels.right;
+    let mut line = at;
     for k in 0..panels.left.len() {
         let left = &panels.left[k][row..row + HEIGHT];
-        let steps = &right[at..at + VECTORS * len];
+        let steps = &panels.right[line..line + width];
         let mut b = [zero; VECTORS];
         for v in 0..VECTORS {
             let step = &steps[v * len..(v + 1) * len];
@@ -153,12 +143,24 @@ fn sum<S: Simd, T: SimdFloatElement, const HEIGHT: usize, const VECTORS: usize>(
                 sums[r][v] = a.mul_add(b[v], sums[r][v]);
             }
         }
-        right = &right[panels.width..];
+        line += panels.width;
     }
-    for r in 0..HEIGHT {
-        for v in 0..VECTORS {
-            let first = (r * VECTORS + v) * len;
-            sums[r][v].store_slice(&mut tile[first..first + len]);
+    if whole {
+        for r in 0..HEIGHT {
+            let y = &mut rows[r][to..to + width];
+            for v in 0..VECTORS {
+                sums[r][v].store_slice(&mut y[v * len..(v + 1) * len]);
+            }
+        }
+    } else {
+        let mut edge = [T::ZERO; ROWS * COLUMNS];
+        for r in 0..HEIGHT {
+            for v in 0..VECTORS {
+                sums[r][v].store_slice(&mut edge[(r * VECTORS + v) * len..][..len]);
+            }
+        }
+        for r in 0..height {
+            rows[r][to..to + columns].copy_from_slice(&edge[r * width..][..columns]);
         }
     }
 }

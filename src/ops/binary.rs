@@ -265,6 +265,55 @@ fn shift<T: Integer>(function: Shift) -> Zip<T, T, T> {
     }
 }
 
+impl Binary {
+    /// What is done to the elements of input `index` where the other one is a constant for each channel.
+    fn affine(
+        &self,
+        function: Arithmetic,
+        index: usize,
+        inputs: &[Option<Fact>],
+    ) -> Option<Follow> {
+        let [Some(a), Some(b)] = inputs else {
+            return None;
+        };
+        let (x, other) = if index == 0 { (a, b) } else { (b, a) };
+        let numbers = other.value.as_ref()?.as_slice::<f32>()?;
+        let named = ((self.names[0], a), (self.names[1], b));
+        let mut aligned = self.broadcast.align(named.0, named.1).ok()??;
+        let constant = std::mem::take(&mut aligned[1 - index]);
+        let channels = (*x.dims.as_ref()?.get(1)?)?;
+        let each = constant.iter().enumerate().all(|(axis, size)| match axis {
+            1 => *size == Some(1) || *size == Some(channels),
+            _ => *size == Some(1),
+        });
+        if !each
+            || constant.len() != aligned[index].len()
+            || x.dims.as_ref()?.len() != constant.len()
+        {
+            return None;
+        }
+        let of = |number: f64| match (function, index) {
+            (Arithmetic::Add, _) => Some((1.0, number)),
+            (Arithmetic::Mul, _) => Some((number, 0.0)),
+            (Arithmetic::Sub, 0) => Some((1.0, -number)),
+            (Arithmetic::Sub, _) => Some((-1.0, number)),
+            (Arithmetic::Div, 0) => Some((number.recip(), 0.0)),
+            _ => None,
+        };
+        let (mut factors, mut summands) = (Vec::new(), Vec::new());
+        for channel in 0..channels {
+            let number = numbers.get(if numbers.len() == 1 { 0 } else { channel })?;
+            let (factor, summand) = of(f64::from(*number))?;
+            if !factor.is_finite() || !summand.is_finite() {
+                return None;
+            }
+            factors.push(factor);
+            summands.push(summand);
+        }
+        Some(Follow::Affine { factors, summands })
+    }
+}
+
 impl Operator for Binary {
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
         let (a, b) = (required(inputs, 0), required(inputs, 1));
@@ -285,9 +334,13 @@ impl Operator for Binary {
     }
 
     fn follow(&self, index: usize, inputs: &[Option<Fact>]) -> Option<Follow> {
-        matches!(self.function, Function::Arithmetic(Arithmetic::Add))
-            .then(|| Follow::sum(index, inputs))
-            .flatten()
+        let Function::Arithmetic(function) = self.function else {
+            return None;
+        };
+        if let (Arithmetic::Add, Some(sum)) = (function, Follow::sum(index, inputs)) {
+            return Some(sum);
+        }
+        self.affine(function, index, inputs)
     }
 
     fn in_place(&self) -> bool {

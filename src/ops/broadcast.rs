@@ -43,7 +43,7 @@ impl Broadcast {
     }
 
     /// The dimensions of both with axes of size 1 added so that they have one rank and the same axes meet.
-    fn align(
+    pub(super) fn align(
         &self,
         (a_name, a): Named<'_>,
         (b_name, b): Named<'_>,

@@ -17,7 +17,7 @@ use crate::gemm::parts::{self, Looks};
 use crate::onnx::attributes::Attributes;
 use crate::ops::convert::{self, Numeric};
 use crate::ops::{Absorbed, Fact, Follow, Inputs, Op, Operator, Outputs, elementwise, required};
-use crate::tensor::{DType, TensorView, dispatch};
+use crate::tensor::{DType, Tensor, TensorView, dispatch};
 
 pub(in crate::ops) const BATCH_NORMALIZATION: Op = Op {
     domain: "ai.onnx",
@@ -124,6 +124,34 @@ impl Batch {
             .collect();
         let finite = factors.iter().all(|factor| factor.is_finite());
         finite.then_some((factors, summands))
+    }
+
+    /// Constant scale and bias so that each channel is multiplied and something added to it.
+    fn moved(
+        inputs: &[Option<Fact>],
+        factors: &[f64],
+        summands: &[f64],
+    ) -> Option<Vec<(usize, Tensor)>> {
+        let number = |index: usize| inputs[index].as_ref()?.value.as_ref()?.as_slice::<f32>();
+        let (scale, bias) = (number(1)?, number(2)?);
+        if [factors.len(), summands.len(), bias.len()] != [scale.len(); 3] {
+            return None;
+        }
+        let scale = scale.iter().zip(factors);
+        let scale = scale.map(|(scale, factor)| (f64::from(*scale) * factor) as f32);
+        let bias = bias.iter().zip(factors).zip(summands);
+        let bias =
+            bias.map(|((bias, factor), summand)| (f64::from(*bias) * factor + summand) as f32);
+        Some(vec![
+            (
+                1,
+                Tensor::new(&[factors.len()], allocate::collected(scale)).ok()?,
+            ),
+            (
+                2,
+                Tensor::new(&[factors.len()], allocate::collected(bias)).ok()?,
+            ),
+        ])
     }
 
     fn run<T: Numeric>(
@@ -239,23 +267,24 @@ impl Operator for Batch {
 
     fn absorb(&self, follow: Follow, inputs: &[Option<Fact>]) -> Option<Absorbed> {
         let float = inputs[0].as_ref()?.dtype == DType::F32;
-        match follow {
-            Follow::Activation(activation)
-                if float
-                    && self.activation == Activation::Identity
-                    && self.constant_lines(inputs).is_some() =>
-            {
-                Some(Absorbed {
-                    operator: Arc::new(Batch {
-                        activation,
-                        ..self.clone()
-                    }),
-                    constants: Vec::new(),
-                    plus: None,
-                })
-            }
-            _ => None,
+        if !float || self.activation != Activation::Identity {
+            return None;
         }
+        self.constant_lines(inputs)?;
+        let mut operator = self.clone();
+        let constants = match follow {
+            Follow::Activation(activation) => {
+                operator.activation = activation;
+                Vec::new()
+            }
+            Follow::Affine { factors, summands } => Batch::moved(inputs, &factors, &summands)?,
+            Follow::Plus(_) => return None,
+        };
+        Some(Absorbed {
+            operator: Arc::new(operator),
+            constants,
+            plus: None,
+        })
     }
 
     fn follow(&self, index: usize, inputs: &[Option<Fact>]) -> Option<Follow> {
