@@ -3,16 +3,18 @@
 # if one has found a fault: a panic, a signal, 20 seconds for one input, or more than 512 MiB resident.
 #
 #     scripts/fuzz.sh SECONDS [TARGET...]
+#     scripts/fuzz.sh build
 #
 # It needs cargo-fuzz (cargo install cargo-fuzz --locked), a C++ compiler and a stable toolchain, and no sanitizer, since
 # there is no unsafe code here to sanitise. Inputs that fail are left in fuzz/artifacts. What else is new goes into the
-# build folder, so that the next run goes on from there; the corpora of the repository are read and not changed.
+# build folder, so that the next run goes on from there; the corpora of the repository are read and not changed. With
+# FUZZ_SEED=N chance takes the same way each time, as far as the time allows.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../fuzz"
 
 seconds=${1:-}
-if [[ ! $seconds =~ ^[1-9][0-9]*$ ]]; then
-    sed -n '2,5s/^# \?//p' "../scripts/${0##*/}" >&2
+if [[ ! $seconds =~ ^([1-9][0-9]*|build)$ ]]; then
+    sed -n '2,6s/^# \?//p' "../scripts/${0##*/}" >&2
     exit 2
 fi
 shift
@@ -34,6 +36,7 @@ if [[ -z ${RUSTFLAGS:-} ]] && grep -qw avx2 /proc/cpuinfo 2>/dev/null; then
 fi
 build=(--sanitizer none --codegen-units 8)
 cargo fuzz build "${build[@]}"
+[[ $seconds != build ]] || exit 0
 built=${CARGO_TARGET_DIR:-$PWD/target}
 
 printf '%-16s %12s %8s %9s %7s %8s  %s\n' target executions per_s features corpus rss_mb fault
@@ -41,6 +44,7 @@ run() { # target
     local target=$1 found=$built/corpus/$1 log=$built/corpus/$1.log fault=-
     mkdir -p "$found"
     local options=(-max_total_time="$seconds" -max_len=4096 -timeout=20 -rss_limit_mb=512 -print_final_stats=1)
+    [[ -z ${FUZZ_SEED:-} ]] || options+=(-seed="$FUZZ_SEED")
     [[ -e $target.dict ]] && options+=(-dict="$target.dict")
     if ! cargo fuzz run "${build[@]}" "$target" "$found" "corpus/$target" -- "${options[@]}" >"$log" 2>&1; then
         fault=$(sed -n 's/.*Test unit written to //p' "$log" | tail -1)

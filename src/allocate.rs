@@ -105,6 +105,13 @@ pub(crate) fn push<T>(vec: &mut Vec<T>, item: T) {
     vec.push(item);
 }
 
+/// Makes room for `more` items; within [`attempt`].
+pub(crate) fn reserve<T>(vec: &mut Vec<T>, more: usize) {
+    if vec.try_reserve_exact(more).is_err() {
+        Refused::new::<T>(vec.len().saturating_add(more)).unwind();
+    }
+}
+
 /// The items, however many there are; within [`attempt`].
 pub(crate) fn gathered<T>(items: impl Iterator<Item = T>) -> Vec<T> {
     let mut vec = Vec::new();

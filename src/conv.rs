@@ -31,12 +31,12 @@ use windows::Windows;
 use crate::allocate;
 use crate::buffer::SORTED;
 use crate::error::OpError;
-use crate::gemm::parts::{self, Looks, PART};
 use crate::gemm::{
     self, Factor, Finish, Left, ROWS, Right, Start, Sum, lay_left, left_len, matrix, multiply,
     widened_bytes,
 };
 use crate::installed::Installed;
+use crate::parts::{self, Looks, PART};
 use crate::simd::Simd;
 use crate::stop;
 use crate::window::{Axes, Axis};

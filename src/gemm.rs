@@ -11,7 +11,6 @@
 
 mod finish;
 mod panels;
-pub(crate) mod parts;
 mod plain;
 mod product;
 mod tile;
@@ -27,6 +26,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, Axis, Slice};
 
 use crate::buffer::{Item, LEFT};
 use crate::error::OpError;
+use crate::parts;
 use crate::stop;
 use crate::tensor::Element;
 pub(crate) use finish::{Activation, Finish};

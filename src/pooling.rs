@@ -47,7 +47,7 @@ use ndarray::{Array, ArrayView, ArrayViewMut, Dimension};
 
 use crate::allocate::{self, attempt};
 use crate::error::OpError;
-use crate::gemm::parts;
+use crate::parts;
 use crate::stop;
 use crate::tensor::{Element, Shape, Tensor, TensorView};
 use crate::threads;

@@ -9,8 +9,8 @@ use crate::installed::{self, Installed};
 
 /// A way to end runs from outside: by a deadline, or from another thread.
 ///
-/// Runs look at it between nodes and inside long ones, some hundred times a second. One that is stopped fails with an error of
-/// class [`Class::Limit`], and the model can be used again; what its outputs hold that were the caller's is not specified.
+/// Loading and runs look at it often enough to end within 100 ms, also inside of long nodes. What is stopped fails with an
+/// error of class [`Class::Limit`], and the model can be used again; what its outputs hold that were the caller's is not specified.
 ///
 /// ```
 /// use std::time::Duration;

@@ -45,15 +45,18 @@ impl Sizes {
         };
         let kernel = [1, 3, 3, 3, 2, 5][size(0, 5)];
         let plain = size(0, 2) > 0;
+        let dilation = if plain { 1 } else { size(1, 2) as i64 };
+        // Windows fit without padding.
+        let least = 5.max((kernel - 1) * dilation + 1);
         Sizes {
             batch: size(1, 2),
             groups,
             channels,
             outputs,
-            spatial: (0..rank).map(|_| size(5, most)).collect(),
+            spatial: (0..rank).map(|_| size(least, most.max(least))).collect(),
             kernel: vec![kernel; rank],
             stride: if plain { 1 } else { size(1, 3) as i64 },
-            dilation: if plain { 1 } else { size(1, 2) as i64 },
+            dilation,
         }
     }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::product;
 use crate::allocate;
-use crate::gemm::parts::{Looks, PART};
+use crate::parts::{Looks, PART};
 use crate::window::Axis;
 
 /// The rows of an input that the windows of a row of the output read.

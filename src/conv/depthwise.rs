@@ -7,9 +7,9 @@ use rayon::prelude::*;
 use super::Sizes;
 use super::sorted::{BEYOND, Sorted};
 use crate::buffer::{SORTED, SUMS};
-use crate::gemm::parts;
 use crate::gemm::{Factor, Finish, Sum};
 use crate::installed::Installed;
+use crate::parts;
 use crate::simd::{Simd, dispatch};
 use crate::stop;
 

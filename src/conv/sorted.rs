@@ -7,9 +7,9 @@ use rayon::prelude::*;
 
 use super::product;
 use crate::allocate;
-use crate::gemm::parts::{self, Looks, PART};
 use crate::gemm::{Factor, Finish, Sum};
 use crate::installed::Installed;
+use crate::parts::{self, Looks, PART};
 use crate::window::Axis;
 
 /// Elements that are read beyond the last one.

@@ -4,8 +4,8 @@ use fearless_simd::{Level, Simd};
 use smallvec::SmallVec;
 
 use super::sorted::Sorted;
-use crate::gemm::parts::Looks;
 use crate::gemm::{Right, Sum};
+use crate::parts::Looks;
 use crate::simd::dispatch;
 
 /// Windows of the channels of a group.

@@ -14,11 +14,11 @@ use super::sorted::{BEYOND, Sorted};
 use crate::allocate;
 use crate::buffer::{Item, RIGHT, SORTED, SUMS};
 use crate::error::OpError;
-use crate::gemm::parts::{self, Looks};
 use crate::gemm::{
     Finish, Left, ROWS, Start, lay_left, left_len, matrix, multiply_laid, panel_columns,
 };
 use crate::installed::Installed;
+use crate::parts::{self, Looks};
 use crate::simd::{Simd, dispatch};
 use crate::stop;
 use crate::window::Axis;

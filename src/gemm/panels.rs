@@ -3,7 +3,7 @@
 
 use ndarray::ArrayView2;
 
-use super::parts::Looks;
+use crate::parts::Looks;
 
 /// Rows of a panel of a left matrix.
 pub(crate) const ROWS: usize = 12;

@@ -9,11 +9,11 @@ use rayon::prelude::*;
 use super::Sum;
 use super::finish::Finish;
 use super::panels::{COLUMNS, Left, ROWS, Right, panel_columns, width};
-use super::parts;
 use super::tile::{Panels, Start};
 use crate::allocate;
 use crate::buffer::RIGHT;
 use crate::installed::Installed;
+use crate::parts;
 use crate::simd::dispatch;
 use crate::stop;
 

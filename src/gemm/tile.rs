@@ -53,13 +53,17 @@ pub(super) fn floats<S: Simd, T: Sum + SimdFloatElement>(
     // The sums of a tile and what they are made of are in registers: there are 32 where vectors have 64 bytes, and at least
     // 16 elsewhere.
     let wide = const { size_of::<Vector<S, T>>() == 64 };
+    let whole = match panels.columns % len {
+        1..=FEW if !wide => panels.columns / len * len,
+        _ => panels.columns,
+    };
     let mut row = 0;
     while row < rows.len() {
         let left = rows.len() - row;
         let most = if wide { ROWS } else { ROWS / 2 };
         let mut at = 0;
-        while at < panels.columns {
-            let two = panels.columns - at > len;
+        while at < whole {
+            let two = whole - at > len;
             let (start, rows, to) = (start.at_row(row), &mut rows[row..], column + at);
             match (wide, two, left) {
                 (true, true, ..=4) => tile::<S, T, 4, 2>(s, panels, row, at, start, rows, to),
@@ -76,6 +80,65 @@ pub(super) fn floats<S: Simd, T: Sum + SimdFloatElement>(
             at += if two { 2 * len } else { len };
         }
         row += most;
+    }
+    if whole < panels.columns && !rows.is_empty() {
+        match panels.columns - whole {
+            1 => few::<S, T, 1>(s, panels, whole, start, rows, column + whole),
+            _ => few::<S, T, FEW>(s, panels, whole, start, rows, column + whole),
+        }
+    }
+}
+
+/// So many columns are few: a vector of them would be mostly empty.
+const FEW: usize = 4;
+
+/// Multiplies the left panel with at most `COUNT` columns of the right one from `at` on, into `rows` from column `to` on.
+/// Here vectors hold rows.
+#[inline(always)]
+fn few<S: Simd, T: Sum + SimdFloatElement, const COUNT: usize>(
+    s: S,
+    panels: Panels<'_, T>,
+    at: usize,
+    start: Start<'_, T>,
+    rows: &mut [&mut [T]],
+    to: usize,
+) {
+    let len = <Vector<S, T> as SimdBase<S>>::LEN.min(ROWS);
+    let vectors = const { ROWS.div_ceil(<Vector<S, T> as SimdBase<S>>::LEN) };
+    let zero = <Vector<S, T> as SimdBase<S>>::splat(s, T::ZERO);
+    let mut sums = [[zero; ROWS]; COUNT];
+    let mut line = at;
+    for k in 0..panels.left.len() {
+        let left = &panels.left[k];
+        let steps = &panels.right[line..line + COUNT];
+        for c in 0..COUNT {
+            let b = <Vector<S, T> as SimdBase<S>>::splat(s, steps[c]);
+            for v in 0..vectors {
+                // The last vector lies over the one before.
+                let first = (v * len).min(ROWS - len);
+                let a = <Vector<S, T> as SimdBase<S>>::from_slice(s, &left[first..first + len]);
+                sums[c][v] = a.mul_add(b, sums[c][v]);
+            }
+        }
+        line += panels.width;
+    }
+    let mut columns = [[T::ZERO; ROWS]; COUNT];
+    for c in 0..COUNT {
+        for v in 0..vectors {
+            let first = (v * len).min(ROWS - len);
+            sums[c][v].store_slice(&mut columns[c][first..first + len]);
+        }
+    }
+    let count = panels.columns - at;
+    for r in 0..rows.len() {
+        let y = &mut rows[r][to..to + count];
+        for c in 0..count {
+            y[c] = match start {
+                Start::Zero => columns[c][r],
+                Start::Rows(numbers) => numbers[r].plus(columns[c][r]),
+                Start::Output => y[c].plus(columns[c][r]),
+            };
+        }
     }
 }
 
@@ -160,7 +223,8 @@ fn tile<S: Simd, T: Sum + SimdFloatElement, const HEIGHT: usize, const VECTORS: 
             }
         }
         for r in 0..height {
-            rows[r][to..to + columns].copy_from_slice(&edge[r * width..][..columns]);
+            let y = &mut rows[r][to..to + columns];
+            y.copy_from_slice(&edge[r * width..][..columns]);
         }
     }
 }

@@ -5,8 +5,8 @@ use ndarray::{ArrayView2, Axis};
 use rayon::prelude::*;
 
 use super::Sum;
-use super::parts::{Looks, PART};
 use crate::installed::Installed;
+use crate::parts::{Looks, PART};
 use crate::simd::dispatch;
 use crate::stop;
 

@@ -11,8 +11,8 @@ use super::axes;
 use super::number::Number;
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, fact, reduce, required};
 use crate::error::OpError;
-use crate::gemm::parts::Looks;
 use crate::onnx::attributes::Attributes;
+use crate::parts::Looks;
 use crate::tensor::{DType, TensorView, dispatch};
 
 pub(super) const ARG_MAX: Op = Op {

@@ -7,8 +7,8 @@ use super::layout::{Slices, relocate};
 use super::{Fact, Inputs, Op, Operator, Outputs, axes, elements, elementwise, required};
 use crate::allocate;
 use crate::error::OpError;
-use crate::gemm::parts::PART;
 use crate::onnx::attributes::Attributes;
+use crate::parts::PART;
 use crate::stop;
 use crate::tensor::{DType, Element, Shape, Visitor};
 

@@ -4,8 +4,8 @@
 
 use super::{Fact, Inputs, Known, Op, Operator, Outputs, axes, elements, required};
 use crate::error::OpError;
-use crate::gemm::parts::{self, Looks};
 use crate::onnx::attributes::Attributes;
+use crate::parts::{self, Looks};
 use crate::tensor::{Element, Shape, TensorView, Visitor};
 
 pub(super) const CONCAT: Op = Op {

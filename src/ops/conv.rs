@@ -15,8 +15,9 @@ use super::{
 use crate::allocate;
 use crate::conv::{Sizes, Weights, convolve, winograd};
 use crate::error::OpError;
-use crate::gemm::{Activation, Factor, Finish, parts};
+use crate::gemm::{Activation, Factor, Finish};
 use crate::onnx::attributes::Attributes;
+use crate::parts;
 use crate::tensor::{DType, Tensor, dispatch};
 
 pub(super) const CONV: Op = Op {

@@ -11,8 +11,9 @@ use super::{Fact, Inputs, Known, Op, Operator, Outputs, axes, elements, elementw
 use crate::allocate;
 use crate::conv::convolve;
 use crate::error::OpError;
-use crate::gemm::{Finish, parts};
+use crate::gemm::Finish;
 use crate::onnx::attributes::Attributes;
+use crate::parts;
 use crate::tensor::{DType, Element, Shape, TensorView, dispatch};
 
 pub(super) const CONV_INTEGER: Op = Op {

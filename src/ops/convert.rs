@@ -12,7 +12,7 @@ mod numeric;
 use super::number::BLOCK;
 use super::{Outputs, elements, elementwise};
 use crate::error::{OpError, Quoted};
-use crate::gemm::parts;
+use crate::parts;
 use crate::stop;
 use crate::tensor::{DType, Rounding, Scalar, Shape, TensorView};
 use numeric::Kind;

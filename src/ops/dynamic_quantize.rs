@@ -4,7 +4,7 @@
 
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
 use crate::error::OpError;
-use crate::gemm::parts::PART;
+use crate::parts::PART;
 use crate::stop;
 use crate::tensor::{DType, Shape};
 

@@ -12,8 +12,9 @@ use half::{bf16, f16};
 
 use super::{Fact, Inputs, Known, Op, Operator, Outputs, elementwise, required};
 use crate::error::OpError;
-use crate::gemm::{Sum, parts};
+use crate::gemm::Sum;
 use crate::onnx::attributes::Attributes;
+use crate::parts;
 use crate::tensor::{Element, Shape, dispatch};
 use equation::{Equation, Label};
 use operand::Operand;

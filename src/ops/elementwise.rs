@@ -5,8 +5,8 @@ use std::ops::Range;
 use rayon::prelude::*;
 use smallvec::SmallVec;
 
-use crate::gemm::parts;
 use crate::installed::Installed;
+use crate::parts;
 use crate::stop;
 
 /// Bytes of output that are worth a task of their own.

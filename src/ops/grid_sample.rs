@@ -14,8 +14,8 @@ use super::{Fact, Inputs, Known, Op, Operator, Outputs, elements, elementwise, r
 use crate::allocate;
 use crate::error::OpError;
 use crate::gemm::Sum;
-use crate::gemm::parts::{self, Looks};
 use crate::onnx::attributes::Attributes;
+use crate::parts::{self, Looks};
 use crate::tensor::{Element, Shape, TensorView, dispatch};
 
 pub(super) const GRID_SAMPLE: Op = Op {
@@ -52,6 +52,9 @@ enum Padding {
 
 /// A point takes as long to find as so many elements to sum up.
 const COSTLY: usize = 64;
+
+/// Points whose taps are found at once.
+const TOGETHER: usize = 1 << 14;
 
 /// The parameter of the cubic convolution.
 const CUBIC_COEFF_A: f64 = -0.75;
@@ -160,7 +163,7 @@ impl GridSample {
         let taps = taps
             .saturating_mul(size_of::<(usize, f64)>())
             .saturating_add(size_of::<usize>())
-            .saturating_mul(points.count);
+            .saturating_mul(points.count.min(TOGETHER));
         outputs.check_output(shape.elements().saturating_mul(size_of::<T>()))?;
         outputs.check_scratch(taps)?;
         let (x, y) = (elements::<T>(x), outputs.make::<T>(shape)?);
@@ -169,21 +172,27 @@ impl GridSample {
         }
         let (channels, plane) = (shape[1], points.sizes.iter().product::<usize>());
         for (image, y) in y.chunks_mut(channels * points.count).enumerate() {
-            let taps = Taps::new(points.count, |point| {
-                let taps = points.taps(self, image * points.count + point).into_iter();
-                Ok(taps.map(|(place, weight)| (place, T::Float::of(weight))))
-            })?;
-            elementwise::in_planes(y, points.count, |start, y| {
-                let (channel, point) = (start / points.count, start % points.count);
-                let x = &x[(image * channels + channel) * plane..][..plane];
-                for (y, taps) in y.iter_mut().zip(taps.from(point)) {
-                    let mut sum = T::Float::default();
-                    for &(place, weight) in taps {
-                        sum = sum.plus_product(x[place].widen(), weight);
+            for first in (0..points.count).step_by(TOGETHER) {
+                let count = TOGETHER.min(points.count - first);
+                let taps = Taps::new(count, |point| {
+                    let point = image * points.count + first + point;
+                    let taps = points.taps(self, point).into_iter();
+                    Ok(taps.map(|(place, weight)| (place, T::Float::of(weight))))
+                })?;
+                let pieces = y.chunks_mut(points.count);
+                let pieces = pieces.map(|y| &mut y[first..first + count]);
+                let mut pieces: Vec<&mut [T]> = allocate::collected(pieces);
+                elementwise::slabs(&mut pieces, 1, count, |channel, y| {
+                    let x = &x[(image * channels + channel) * plane..][..plane];
+                    for (y, taps) in y.iter_mut().flat_map(|y| y.iter_mut()).zip(taps.from(0)) {
+                        let mut sum = T::Float::default();
+                        for &(place, weight) in taps {
+                            sum = sum.plus_product(x[place].widen(), weight);
+                        }
+                        *y = T::narrow(sum);
                     }
-                    *y = T::narrow(sum);
-                }
-            });
+                });
+            }
         }
         Ok(())
     }

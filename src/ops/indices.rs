@@ -6,7 +6,7 @@ use super::layout::strides;
 use super::{Fact, Outputs, axes, elements};
 use crate::allocate;
 use crate::error::OpError;
-use crate::gemm::parts;
+use crate::parts;
 use crate::stop;
 use crate::tensor::TensorView;
 

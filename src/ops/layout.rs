@@ -13,8 +13,8 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::allocate;
 use crate::error::OpError;
-use crate::gemm::parts::{self, Looks, PART};
 use crate::installed::Installed;
+use crate::parts::{self, Looks, PART};
 use crate::stop;
 use crate::tensor::Element;
 pub(super) use movers::{Blocks, Mover, Slices, relocate};
@@ -94,6 +94,9 @@ pub(super) struct Layout {
     pub(super) axes: Vec<Axis>,
 }
 
+/// Where the first element is, and axes.
+type Simple<'a> = (usize, Vec<Cow<'a, [Run]>>);
+
 /// How far each axis of a tensor in C order moves.
 pub(super) fn strides(shape: &[usize]) -> Vec<usize> {
     let mut strides = vec![1; shape.len()];
@@ -121,7 +124,10 @@ impl Layout {
 
     /// The same with as few axes as possible, at least one, and where the first element is;
     /// `None` if every element is a fill.
-    fn simplified(&self) -> Option<(usize, Vec<Cow<'_, [Run]>>)> {
+    ///
+    /// # Errors
+    /// The run is to stop.
+    fn simplified(&self) -> Result<Option<Simple<'_>>, OpError> {
         let mut first = 0;
         let mut axes: Vec<Cow<'_, [Run]>> = Vec::new();
         for axis in &self.axes {
@@ -130,14 +136,14 @@ impl Layout {
                     let runs = axis.iter().copied().filter(|run| run.len > 0);
                     Cow::Owned(runs.collect::<Vec<Run>>())
                 }
-                _ if axis.iter().all(|run| run.len > 0) => Cow::Borrowed(axis.as_slice()),
+                _ if parts::all(axis, |run| run.len > 0)? => Cow::Borrowed(axis.as_slice()),
                 _ => {
                     let runs = axis.iter().copied().filter(|run| run.len > 0);
                     Cow::Owned(allocate::gathered(runs))
                 }
             };
             match *runs {
-                [Run { start: None, .. }] => return None,
+                [Run { start: None, .. }] => return Ok(None),
                 [mut run] => {
                     first += run.start.replace(0).unwrap_or(0);
                     if run.len == 1 {
@@ -158,23 +164,33 @@ impl Layout {
         if axes.is_empty() {
             axes.push(Cow::Owned(vec![Run::new(1, 0, 1)]));
         }
-        Some((first, axes))
+        Ok(Some((first, axes)))
     }
 
     /// Fills `y`, which has the elements of the layout.
     pub(super) fn copy<T: Element>(&self, x: &[T], fill: &T, y: &mut [T]) {
+        // What is stopped need not be whole.
+        let _ = self.try_copy(x, fill, y);
+    }
+
+    /// # Errors
+    /// The run is to stop.
+    fn try_copy<T: Element>(&self, x: &[T], fill: &T, y: &mut [T]) -> Result<(), OpError> {
         if y.is_empty() {
-            return;
+            return Ok(());
         }
-        let Some((first, axes)) = self.simplified() else {
-            return in_rows(y, 1, 1, &|_, y| y.fill(fill.clone()));
+        let Some((first, axes)) = self.simplified()? else {
+            in_rows(y, 1, 1, &|_, y| y.fill(fill.clone()));
+            return Ok(());
         };
-        let size = |axis: &[Run]| axis.iter().map(|run| run.len).sum::<usize>();
         let (inner, outer) = axes.split_last().expect("there is at least one axis");
-        let width = size(inner);
+        let outer = outer.iter().map(|axis| Placed::new(axis));
+        let outer: Vec<Placed<'_>> = outer.collect::<Result<_, OpError>>()?;
+        let outer = outer.as_slice();
+        let width = y.len() / outer.iter().map(|axis| axis.size).product::<usize>();
         if let ([inner], Some(([rows], outer))) = (
             &**inner,
-            outer.split_last().map(|(axis, outer)| (&**axis, outer)),
+            outer.split_last().map(|(axis, outer)| (axis.runs, outer)),
         ) && rows.step == 1
         {
             // Two axes at once, of which the outer one is contiguous in the source.
@@ -191,17 +207,15 @@ impl Layout {
                     place.next();
                 }
             });
-            return;
+            return Ok(());
         }
         // Many short runs are read faster from a list, unless some take the fill.
         let short = inner.len() > 4 && inner.len() > width / 8;
-        let list: Option<Vec<usize>> = match short && inner.iter().all(|run| run.start.is_some()) {
+        let list = match short && parts::all(inner, |run| run.start.is_some())? {
             true => {
                 let mut places = allocate::with_capacity(width);
                 for (number, run) in inner.iter().enumerate() {
-                    if number > 0 && stop::check_step(number).is_err() {
-                        return;
-                    }
+                    stop::check_step(number)?;
                     places.extend((0..run.len).filter_map(|index| run.at(index)));
                 }
                 Some(places)
@@ -234,6 +248,7 @@ impl Layout {
                 place.next();
             }
         });
+        Ok(())
     }
 }
 
@@ -312,25 +327,58 @@ fn copy_row<T: Clone>(
     Ok(())
 }
 
+/// An axis in which positions are looked for.
+struct Placed<'a> {
+    runs: &'a [Run],
+    size: usize,
+    /// Where each run ends, if there are many.
+    ends: Vec<usize>,
+}
+
+impl<'a> Placed<'a> {
+    /// # Errors
+    /// The run is to stop.
+    fn new(runs: &'a [Run]) -> Result<Placed<'a>, OpError> {
+        let (mut size, mut ends) = (0, Vec::new());
+        for (number, run) in runs.iter().enumerate() {
+            size += run.len;
+            if runs.len() > LISTED {
+                stop::check_step(number)?;
+                allocate::push(&mut ends, size);
+            }
+        }
+        Ok(Placed { runs, size, ends })
+    }
+
+    /// The run of a position, and the position in it.
+    fn find(&self, position: usize) -> (usize, usize) {
+        if !self.ends.is_empty() {
+            let run = self.ends.partition_point(|&end| end <= position);
+            let before = run.checked_sub(1).map_or(0, |run| self.ends[run]);
+            return (run, position - before);
+        }
+        let (mut run, mut position) = (0, position);
+        while position >= self.runs[run].len {
+            position -= self.runs[run].len;
+            run += 1;
+        }
+        (run, position)
+    }
+}
+
 /// A position in some axes, and what it adds to the place in the source.
 struct Place<'a> {
-    axes: &'a [Cow<'a, [Run]>],
+    axes: &'a [Placed<'a>],
     /// The run and the position in it, for each axis.
     at: SmallVec<[(usize, usize); 6]>,
 }
 
 impl<'a> Place<'a> {
-    fn new(axes: &'a [Cow<'a, [Run]>], mut index: usize) -> Place<'a> {
+    fn new(axes: &'a [Placed<'a>], mut index: usize) -> Place<'a> {
         let mut at: SmallVec<[(usize, usize); 6]> = smallvec![(0, 0); axes.len()];
         for (axis, at) in axes.iter().zip(&mut at).rev() {
-            let size: usize = axis.iter().map(|run| run.len).sum();
-            let mut position = index % size;
-            index /= size;
-            while position >= axis[at.0].len {
-                position -= axis[at.0].len;
-                at.0 += 1;
-            }
-            at.1 = position;
+            *at = axis.find(index % axis.size);
+            index /= axis.size;
         }
         Place { axes, at }
     }
@@ -339,7 +387,7 @@ impl<'a> Place<'a> {
     fn offset(&self) -> Option<usize> {
         let mut offset = 0usize;
         for (axis, at) in self.axes.iter().zip(&self.at) {
-            offset = axis[at.0].at(at.1)?.wrapping_add(offset);
+            offset = axis.runs[at.0].at(at.1)?.wrapping_add(offset);
         }
         Some(offset)
     }
@@ -347,11 +395,11 @@ impl<'a> Place<'a> {
     fn next(&mut self) {
         for (axis, at) in self.axes.iter().zip(&mut self.at).rev() {
             at.1 += 1;
-            if at.1 < axis[at.0].len {
+            if at.1 < axis.runs[at.0].len {
                 return;
             }
             *at = (at.0 + 1, 0);
-            if at.0 < axis.len() {
+            if at.0 < axis.runs.len() {
                 return;
             }
             *at = (0, 0);

@@ -9,7 +9,7 @@ use half::{bf16, f16};
 use super::fact::{self, Dims};
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required, window};
 use crate::error::OpError;
-use crate::gemm::parts::PART;
+use crate::parts::PART;
 use crate::pooling::check_rank;
 use crate::stop;
 use crate::tensor::{Element, dispatch};

@@ -6,8 +6,8 @@
 use super::{Fact, Inputs, Op, Operator, Outputs, axes, elements, required, sorting};
 use crate::allocate;
 use crate::error::OpError;
-use crate::gemm::parts::{self, Looks, PART};
 use crate::onnx::attributes::Attributes;
+use crate::parts::{self, Looks, PART};
 use crate::stop;
 use crate::tensor::{DType, Shape};
 

@@ -12,7 +12,8 @@ mod mean_variance;
 
 use super::convert::{Numeric, Wide};
 use super::elementwise;
-use crate::gemm::parts::{self, Looks, PART};
+use crate::allocate;
+use crate::parts::PART;
 use crate::stop;
 use crate::tensor::Rounding;
 
@@ -45,21 +46,86 @@ impl Cycle {
     }
 }
 
-/// The sum of `f` over elements, added in several lanes that are joined in order.
+/// What elements are added to, each to the next one, so that they need not wait for each other; joined in order.
+type Lanes = [f64; 8];
+
+/// Adds `f` of the elements; all but the last that are added are a multiple of the lanes.
+#[inline(always)]
+fn add(lanes: &mut Lanes, x: &[f64], f: impl Fn(f64) -> f64) {
+    for x in x.chunks(lanes.len()) {
+        for (lane, x) in lanes.iter_mut().zip(x) {
+            *lane += f(*x);
+        }
+    }
+}
+
+/// The sum of `f` over elements.
 #[inline(always)]
 fn sum(x: &[f64], f: impl Fn(f64) -> f64) -> f64 {
-    let mut lanes = [0.0; 8];
+    let mut lanes = Lanes::default();
     for (number, x) in x.chunks(PART).enumerate() {
         if number > 0 && stop::is_set() {
             break;
         }
-        for x in x.chunks(lanes.len()) {
-            for (lane, x) in lanes.iter_mut().zip(x) {
-                *lane += f(*x);
-            }
-        }
+        add(&mut lanes, x, &f);
     }
     lanes.iter().sum()
+}
+
+/// The elements of a run, from `start` on. Many are read in parts, each time that they are needed.
+struct Elements<'a, 'x> {
+    read: &'a Wide<'x>,
+    start: usize,
+    len: usize,
+    /// All of them, where they are few.
+    few: &'a [f64],
+}
+
+impl<'a, 'x> Elements<'a, 'x> {
+    /// A buffer for few of them.
+    fn buffer(len: usize) -> Vec<f64> {
+        allocate::filled(0.0, if len <= PART { len } else { 0 })
+    }
+
+    fn new(
+        read: &'a Wide<'x>,
+        start: usize,
+        len: usize,
+        buffer: &'a mut [f64],
+    ) -> Elements<'a, 'x> {
+        read(start, buffer);
+        Elements {
+            read,
+            start,
+            len,
+            few: buffer,
+        }
+    }
+
+    /// Calls `run` with parts of them, and where each begins; false if the run is to stop.
+    fn each(&self, mut run: impl FnMut(usize, &[f64])) -> bool {
+        if self.len == self.few.len() {
+            run(0, self.few);
+            return true;
+        }
+        let mut part = allocate::filled(0.0, PART);
+        for first in (0..self.len).step_by(PART) {
+            if first > 0 && stop::is_set() {
+                return false;
+            }
+            let part = &mut part[..PART.min(self.len - first)];
+            (self.read)(self.start + first, part);
+            run(first, part);
+        }
+        true
+    }
+
+    /// The sum of `f` over them.
+    fn sum(&self, f: impl Fn(f64) -> f64) -> f64 {
+        let mut lanes = Lanes::default();
+        self.each(|_, x| add(&mut lanes, x, &f));
+        lanes.iter().sum()
+    }
 }
 
 /// How a run is measured.
@@ -72,13 +138,13 @@ enum Measure {
 }
 
 impl Measure {
-    fn of(self, x: &[f64], epsilon: f64) -> Statistics {
-        let count = x.len() as f64;
+    fn of(self, x: &Elements<'_, '_>, epsilon: f64) -> Statistics {
+        let count = x.len as f64;
         let mean = match self {
-            Measure::Deviation => sum(x, |x| x) / count,
+            Measure::Deviation => x.sum(|x| x) / count,
             Measure::RootMeanSquare => 0.0,
         };
-        let variance = sum(x, |x| (x - mean) * (x - mean)) / count;
+        let variance = x.sum(|x| (x - mean) * (x - mean)) / count;
         Statistics {
             mean,
             factor: 1.0 / (variance + epsilon).sqrt(),
@@ -91,7 +157,7 @@ fn normalize<Y: Numeric>(
     read: &Wide<'_>,
     y: &mut [Y],
     len: usize,
-    measure: &(dyn Fn(usize, &[f64]) -> Statistics + Sync),
+    measure: &(dyn Fn(usize, &Elements<'_, '_>) -> Statistics + Sync),
     scale: &Cycle,
     bias: &Cycle,
 ) {
@@ -102,28 +168,25 @@ fn normalize<Y: Numeric>(
     let piece = scale.piece.min(bias.piece).min(len);
     let together = len.saturating_mul((GRAIN / len).max(1));
     elementwise::parts(y, together, &|start, y| {
-        let Ok(mut wide) = parts::filled(0.0, len) else {
-            return;
-        };
-        let mut looks = Looks::default();
+        let mut buffer = Elements::buffer(len);
         for (index, y) in y.chunks_mut(len).enumerate() {
-            let start = start + index * len;
-            if parts::each(&mut wide, |first, wide| read(start + first, wide)).is_err() {
-                return;
-            }
-            let Statistics { mean, factor } = measure(start / len, &wide);
-            let pieces = wide.chunks(piece).zip(y.chunks_mut(piece));
-            for (index, (x, y)) in pieces.enumerate() {
-                let at = start + index * piece;
-                let (factor, bias) = (factor * scale.at(at), bias.at(at));
-                for (y, x) in y.chunks_mut(PART).zip(x.chunks(PART)) {
-                    for (y, x) in y.iter_mut().zip(x) {
+            let elements = Elements::new(read, start + index * len, len, &mut buffer);
+            let Statistics { mean, factor } = measure(elements.start / len, &elements);
+            let whole = elements.each(|first, x| {
+                let y = &mut y[first..first + x.len()];
+                let (mut number, mut done, mut from) = (first / piece, first % piece, 0);
+                while from < x.len() {
+                    let to = x.len().min(from + piece - done);
+                    let at = elements.start + number * piece;
+                    let (factor, bias) = (factor * scale.at(at), bias.at(at));
+                    for (y, x) in y[from..to].iter_mut().zip(&x[from..to]) {
                         *y = Y::from_f64((x - mean) * factor + bias, Rounding::default());
                     }
-                    if looks.is_set(y.len()) {
-                        return;
-                    }
+                    (number, done, from) = (number + 1, 0, to);
                 }
+            });
+            if !whole {
+                return;
             }
         }
     });

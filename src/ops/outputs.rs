@@ -3,7 +3,7 @@
 use super::{Inputs, elementwise, required};
 use crate::allocate::Refused;
 use crate::error::{Class, OpError, Remedy};
-use crate::gemm::parts;
+use crate::parts;
 use crate::stop;
 use crate::tensor::{Data, Element, Shape, Tensor, TensorView, TensorViewMut, Visitor};
 

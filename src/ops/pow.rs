@@ -12,7 +12,7 @@ use super::elementwise::{self, Run, Zip, rows};
 use super::number::{Float, Integer, is_float};
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, required};
 use crate::error::OpError;
-use crate::gemm::parts;
+use crate::parts;
 use crate::tensor::{DType, Element, TensorView, dispatch};
 
 pub(super) const POW: Op = Op {

@@ -2,7 +2,7 @@
 
 use super::{Fact, elements};
 use crate::error::OpError;
-use crate::gemm::parts;
+use crate::parts;
 use crate::pooling::SumElement;
 use crate::stop;
 use crate::tensor::TensorView;

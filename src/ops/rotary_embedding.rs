@@ -8,8 +8,8 @@ use super::convert::{self, Numeric};
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
 use crate::allocate;
 use crate::error::OpError;
-use crate::gemm::parts;
 use crate::onnx::attributes::Attributes;
+use crate::parts;
 use crate::stop;
 use crate::tensor::{Rounding, TensorView, dispatch};
 

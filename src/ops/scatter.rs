@@ -12,8 +12,8 @@ use num_complex::Complex;
 use super::indices::{Elements, Tuples, integers};
 use super::{Fact, Inputs, Op, Operator, Outputs, axes, elements, elementwise, required};
 use crate::error::{OpError, Quoted};
-use crate::gemm::parts::{self, Looks};
 use crate::onnx::attributes::Attributes;
+use crate::parts::{self, Looks};
 use crate::tensor::{Element, TensorView, Visitor, dispatch};
 
 pub(super) const SCATTER: Op = Op {

@@ -13,8 +13,8 @@ use super::axes;
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
 use crate::allocate;
 use crate::error::OpError;
-use crate::gemm::parts;
 use crate::onnx::attributes::Attributes;
+use crate::parts;
 use crate::tensor::{DType, Element, TensorView};
 
 pub(super) const HARDMAX: Op = op("Hardmax", |attributes| {

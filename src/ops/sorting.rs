@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::allocate;
 use crate::error::OpError;
-use crate::gemm::parts::{self, PART};
+use crate::parts::{self, PART};
 use crate::stop;
 
 /// Items that are sorted at once, where it takes little time to compare two.

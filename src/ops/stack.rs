@@ -3,8 +3,8 @@
 use super::{Fact, Memory, elementwise};
 use crate::allocate::Refused;
 use crate::error::OpError;
-use crate::gemm::parts;
 use crate::model::Body;
+use crate::parts;
 use crate::tensor::{DType, Data, Element, Shape, Tensor, TensorView, Visitor};
 
 /// Tensors of one type and shape, one after the other.

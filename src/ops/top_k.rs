@@ -12,9 +12,9 @@ use super::{
     Fact, Inputs, Known, Op, Operator, Outputs, axes, elements, elementwise, required, sorting,
 };
 use crate::error::OpError;
-use crate::gemm::parts;
 use crate::installed::Installed;
 use crate::onnx::attributes::Attributes;
+use crate::parts;
 use crate::tensor::{DType, Element, dispatch};
 
 pub(super) const TOP_K: Op = Op {

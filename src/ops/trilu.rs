@@ -5,8 +5,8 @@
 use super::layout::{Mover, relocate};
 use super::{Fact, Inputs, Op, Operator, Outputs, axes, elements, required};
 use crate::error::OpError;
-use crate::gemm::parts::{self, Looks};
 use crate::onnx::attributes::Attributes;
+use crate::parts::{self, Looks};
 use crate::tensor::Element;
 
 pub(super) const TRILU: Op = Op {

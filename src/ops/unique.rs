@@ -9,8 +9,8 @@ use super::layout::{Slices, relocate};
 use super::{Fact, Inputs, Op, Operator, Outputs, axes, elementwise, required, sorting};
 use crate::allocate;
 use crate::error::OpError;
-use crate::gemm::parts::{self, Looks, PART};
 use crate::onnx::attributes::Attributes;
+use crate::parts::{self, Looks, PART};
 use crate::tensor::{DType, Element, Scalar, Shape, Visitor};
 
 pub(super) const UNIQUE: Op = Op {

@@ -18,8 +18,8 @@ use super::settle;
 use super::strips;
 use crate::buffer::{COPIED, FOLDED, SHARES, STAGED};
 use crate::error::OpError;
-use crate::gemm::parts::{self, Looks};
 use crate::installed::Installed;
+use crate::parts::{self, Looks};
 use crate::simd::Simd;
 
 /// Bytes of input and output below which work is not parted between threads.

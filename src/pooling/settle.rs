@@ -3,7 +3,7 @@
 use super::geometry::Geometry;
 use super::lanes::Vectored;
 use super::reduce::Reduction;
-use crate::gemm::parts::{Looks, PART};
+use crate::parts::{Looks, PART};
 use crate::stop;
 use crate::window::Axis;
 

@@ -12,7 +12,7 @@ use super::lanes::{MOST_LANES, Vectored, lanes};
 use super::reduce::Reduction;
 use super::runs::Run;
 use super::sink::Sink;
-use crate::gemm::parts::Looks;
+use crate::parts::Looks;
 use crate::simd::dispatch;
 use crate::window::Axis;
 use down::{Strip, Windows, down};

@@ -4,11 +4,11 @@ use super::PAST_KEY;
 use crate::allocate;
 use crate::error::OpError;
 use crate::gemm::Sum;
-use crate::gemm::parts::{Looks, PART};
 use crate::onnx::attributes::Attributes;
 use crate::ops::convert::{self, Numeric};
 use crate::ops::fact::Dims;
 use crate::ops::{Fact, required};
+use crate::parts::{Looks, PART};
 use crate::tensor::{Rounding, Shape, TensorView};
 
 /// The numbers of heads, for inputs of three axes.

@@ -5,10 +5,10 @@ use ndarray::ArrayViewMut2;
 use super::Term;
 use super::equation::Label;
 use crate::error::OpError;
-use crate::gemm::parts::{self, Looks};
 use crate::gemm::{self, Sum, matrix};
 use crate::ops::layout::{Axis, Layout, Run, strides};
 use crate::ops::{Outputs, elements};
+use crate::parts::{self, Looks};
 use crate::simd::Simd;
 use crate::tensor::{Shape, TensorView};
 

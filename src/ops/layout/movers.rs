@@ -2,8 +2,8 @@
 
 use super::{Layout, in_rows};
 use crate::error::OpError;
-use crate::gemm::parts;
 use crate::ops::Outputs;
+use crate::parts;
 use crate::tensor::{Element, Shape, TensorView, Visitor};
 
 /// A way to fill an output with elements of an input, whatever their type.

@@ -2,9 +2,9 @@
 
 use super::{Stack, dims};
 use crate::error::OpError;
-use crate::gemm::parts;
 use crate::ops::convert::{self, Numeric};
 use crate::ops::{Fact, Inputs, Op, Operator, Outputs, elementwise, quantize, required};
+use crate::parts;
 use crate::tensor::{
     DType, F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, Rounding, TensorView, dispatch,
 };

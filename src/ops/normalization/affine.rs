@@ -3,9 +3,9 @@
 use fearless_simd::Simd as Vectors;
 use rayon::prelude::*;
 
-use crate::gemm::parts::PART;
 use crate::gemm::{Activation, Finish};
 use crate::installed::Installed;
+use crate::parts::PART;
 use crate::simd::{Simd, dispatch};
 use crate::stop;
 

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use half::{bf16, f16};
 
 use super::affine::{Line, affine};
-use super::{Cycle, Statistics, normalize};
+use super::{Cycle, Elements, Statistics, normalize};
 use crate::allocate;
 use crate::error::OpError;
 use crate::gemm::Activation;
-use crate::gemm::parts::{self, Looks};
 use crate::onnx::attributes::Attributes;
 use crate::ops::convert::{self, Numeric};
 use crate::ops::{Absorbed, Fact, Follow, Inputs, Op, Operator, Outputs, elementwise, required};
+use crate::parts::{self, Looks};
 use crate::tensor::{DType, Tensor, TensorView, dispatch};
 
 pub(in crate::ops) const BATCH_NORMALIZATION: Op = Op {
@@ -226,7 +226,7 @@ impl Batch {
             values,
             piece: places,
         });
-        let measure = |run: usize, _: &[f64]| statistics[run % channels];
+        let measure = |run: usize, _: &Elements<'_, '_>| statistics[run % channels];
         normalize(&read, y, places, &measure, &scale, &bias);
         Ok(())
     }

@@ -5,7 +5,7 @@
 
 use half::{bf16, f16};
 
-use super::{Cycle, Measure, normalize};
+use super::{Cycle, Elements, Measure, normalize};
 use crate::error::OpError;
 use crate::ops::convert::{self, Numeric};
 use crate::ops::{Fact, Inputs, Op, Operator, Outputs, required};
@@ -122,7 +122,7 @@ impl Group {
         let len = channels / self.groups.unwrap_or(channels) * spatial;
         let piece = if self.scale_of_group { len } else { spatial };
         let [scale, bias] = [scale, bias].map(|values| Cycle { values, piece });
-        let measure = |_, x: &[f64]| Measure::Deviation.of(x, self.epsilon);
+        let measure = |_, x: &Elements<'_, '_>| Measure::Deviation.of(x, self.epsilon);
         normalize(&convert::wide(x)?, y, len, &measure, &scale, &bias);
         Ok(())
     }

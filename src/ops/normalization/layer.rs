@@ -5,14 +5,14 @@
 
 use half::{bf16, f16};
 
-use super::{Cycle, Measure, Statistics, normalize};
+use super::{Cycle, Elements, Measure, Statistics, normalize};
 use crate::allocate;
 use crate::error::OpError;
-use crate::gemm::parts::{self, Looks};
 use crate::onnx::attributes::Attributes;
 use crate::ops::broadcast::{self, Broadcast};
 use crate::ops::convert::{self, Numeric};
 use crate::ops::{Fact, Inputs, Op, Operator, Outputs, axes, required};
+use crate::parts::{self, Looks};
 use crate::tensor::{DType, Shape, TensorView, dispatch};
 
 pub(in crate::ops) const LAYER_NORMALIZATION: Op = Op {
@@ -80,7 +80,7 @@ impl Layer {
         let axis = axes::axis("axis", self.axis, x.shape().len())?;
         let len = x.shape()[axis..].iter().product();
         let y = outputs.make::<Y>(x.shape())?;
-        let measure = |_, x: &[f64]| self.measure.of(x, self.epsilon);
+        let measure = |_, x: &Elements<'_, '_>| self.measure.of(x, self.epsilon);
         let read = convert::wide(x)?;
         normalize(&read, y, len, &measure, &scale, &bias);
         if !outputs.wanted(1) && !outputs.wanted(2) {
@@ -92,14 +92,14 @@ impl Layer {
             .collect();
         let shape = Shape::new(&sizes)?;
         outputs.check_scratch(2usize.saturating_mul(shape.elements() * size_of::<f64>()))?;
-        let mut wide = parts::filled(0.0, len)?;
+        let mut buffer = Elements::buffer(len);
         let room = || allocate::with_capacity(shape.elements());
         let (mut means, mut factors): (Vec<f64>, Vec<f64>) = (room(), room());
         let mut looks = Looks::default();
         for run in 0..shape.elements() {
             looks.check(len)?;
-            parts::each(&mut wide, |first, wide| read(run * len + first, wide))?;
-            let Statistics { mean, factor } = measure(run, &wide);
+            let elements = Elements::new(&read, run * len, len, &mut buffer);
+            let Statistics { mean, factor } = measure(run, &elements);
             means.push(mean);
             factors.push(factor);
         }
@@ -121,6 +121,10 @@ fn spread(
     let (whole, fact) = (Fact::of(x.dtype(), shape), Fact::from(x));
     Broadcast::Second.dims(("X", &whole), (name, &fact))?;
     let values = convert::widened(x, outputs)?;
+    if values.len() == 1 {
+        let piece = usize::MAX;
+        return Ok(Cycle { values, piece });
+    }
     let padded = broadcast::padded(x.shape(), shape.len());
     let from = if padded[..axis].iter().all(|size| *size == 1) {
         axis
@@ -128,6 +132,9 @@ fn spread(
         0
     };
     let (sizes, padded) = (&shape[from..], &padded[from..]);
+    if sizes == padded {
+        return Ok(Cycle { values, piece: 1 });
+    }
     let count: usize = sizes.iter().product();
     outputs.check_scratch(count.saturating_mul(size_of::<f64>()))?;
     let at = |index: usize| {

@@ -5,9 +5,9 @@
 use half::{bf16, f16};
 
 use crate::error::OpError;
-use crate::gemm::parts;
 use crate::ops::convert::Numeric;
 use crate::ops::{Fact, Inputs, Op, Operator, Outputs, elements, reduce, required};
+use crate::parts;
 use crate::stop;
 use crate::tensor::{Rounding, TensorView, dispatch};
 

@@ -3,9 +3,9 @@
 use ndarray::ArrayViewMut2;
 
 use super::activation::Activation;
-use crate::gemm::parts::{self, Looks};
 use crate::gemm::{Sum, matrix, multiply};
 use crate::ops::weighted::Float;
+use crate::parts::{self, Looks};
 use crate::simd::Simd;
 use crate::stop;
 

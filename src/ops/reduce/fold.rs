@@ -1,8 +1,8 @@
 //! What elements are folded into: sums, extremes, norms.
 
 use super::plan::Plan;
-use crate::gemm::parts::Looks;
 use crate::ops::number::BLOCK;
+use crate::parts::Looks;
 
 /// The accumulators that a run of elements is dealt to, so that steps need not wait for each other. They are
 /// joined in order, whatever the number of threads.

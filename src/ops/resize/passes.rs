@@ -5,10 +5,10 @@ use rayon::prelude::*;
 use super::Mode;
 use super::taps::Axis;
 use crate::error::OpError;
-use crate::gemm::parts::{self, Looks, PART};
 use crate::installed::Installed;
 use crate::ops::elementwise;
 use crate::ops::weighted::{Float, Taps, Weighted};
+use crate::parts::{self, Looks, PART};
 use crate::stop;
 
 /// Elements of output that are worth a task of their own.
@@ -124,7 +124,7 @@ fn pass<F: Float>(x: &[F], input: usize, inner: usize, table: &Taps<F>, fill: F,
                     for (y, taps) in y.iter_mut().zip(table.from(number * PART)) {
                         *y = match taps.len() {
                             0 => fill,
-                            ..=PART => weighted(F::default(), x, taps),
+                            1..=PART => weighted(F::default(), x, taps),
                             _ => taps
                                 .chunks(PART)
                                 .take_while(|_| !stop::is_set())

@@ -2,7 +2,7 @@
 
 use super::mode::{Coordinates, Mode, Nearest};
 use crate::error::OpError;
-use crate::gemm::parts::Looks;
+use crate::parts::Looks;
 
 /// How one axis is resized.
 #[derive(Clone, Copy, Debug)]

@@ -3,8 +3,8 @@
 //! The samples between two pixels are evenly spaced, so their weights add up in one step, however many
 //! they are: work and memory go with the size of the image, not with the number of samples.
 
-use crate::gemm::parts::Looks;
 use crate::ops::roi::rounded;
+use crate::parts::Looks;
 use crate::pooling::SumElement;
 
 /// A region along one axis, and the samples of each of its parts, 0 for about one a pixel.

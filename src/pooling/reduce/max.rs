@@ -5,7 +5,7 @@ use half::{bf16, f16};
 
 use super::max_with_index::Located;
 use super::{Places, Reduction};
-use crate::gemm::parts::{Looks, PART};
+use crate::parts::{Looks, PART};
 use crate::pooling::lanes::{Lanes, Vectored};
 use crate::tensor::Element;
 

@@ -3,7 +3,7 @@
 use fearless_simd::{Bytes, Select, Simd, SimdBase};
 
 use super::{MaxElement, Places, Reduction};
-use crate::gemm::parts::PART;
+use crate::parts::PART;
 use crate::pooling::lanes::{Accumulator, Lanes, MOST_LANES};
 use crate::stop;
 

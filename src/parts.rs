@@ -90,12 +90,13 @@ pub(crate) fn fill<T: Clone>(y: &mut [T], value: &T) -> Result<(), OpError> {
     each(y, |_, y| y.fill(value.clone()))
 }
 
-/// Makes a vector `len` elements long; what it lacks is `value`. It has room for them.
+/// Makes a vector `len` elements long; what it lacks is `value`. Within [`allocate::attempt`].
 ///
 /// # Errors
 /// As [`each`].
 pub(crate) fn resize<T: Clone>(vec: &mut Vec<T>, len: usize, value: &T) -> Result<(), OpError> {
     vec.truncate(len);
+    allocate::reserve(vec, len - vec.len());
     while vec.len() < len {
         let more = part::<T>().min(len - vec.len());
         vec.resize(vec.len() + more, value.clone());
@@ -111,7 +112,7 @@ pub(crate) fn resize<T: Clone>(vec: &mut Vec<T>, len: usize, value: &T) -> Resul
 /// # Errors
 /// As [`each`].
 pub(crate) fn filled<T: Clone>(value: T, len: usize) -> Result<Vec<T>, OpError> {
-    let mut vec = allocate::with_capacity(len);
+    let mut vec = Vec::new();
     resize(&mut vec, len, &value)?;
     Ok(vec)
 }
@@ -121,7 +122,7 @@ pub(crate) fn filled<T: Clone>(value: T, len: usize) -> Result<Vec<T>, OpError> 
 /// # Errors
 /// As [`each`].
 pub(crate) fn collected<T>(mut items: impl ExactSizeIterator<Item = T>) -> Result<Vec<T>, OpError> {
-    let mut vec = allocate::with_capacity(items.len());
+    let mut vec = Vec::new();
     extend(&mut vec, &mut items)?;
     Ok(vec)
 }
@@ -134,7 +135,7 @@ pub(crate) fn copied<T: Clone>(elements: &[T]) -> Result<Vec<T>, OpError> {
     collected(elements.iter().cloned())
 }
 
-/// Adds items to a vector that has room for them.
+/// Adds items to a vector; within [`allocate::attempt`].
 ///
 /// # Errors
 /// As [`each`].
@@ -142,6 +143,7 @@ pub(crate) fn extend<T>(
     vec: &mut Vec<T>,
     items: &mut impl ExactSizeIterator<Item = T>,
 ) -> Result<(), OpError> {
+    allocate::reserve(vec, items.len());
     while items.len() > 0 {
         vec.extend(items.by_ref().take(part::<T>()));
         if items.len() > 0 {
@@ -149,6 +151,22 @@ pub(crate) fn extend<T>(
         }
     }
     Ok(())
+}
+
+/// Whether all elements are as `wanted`.
+///
+/// # Errors
+/// As [`each`].
+pub(crate) fn all<T>(elements: &[T], wanted: impl Fn(&T) -> bool) -> Result<bool, OpError> {
+    for (number, part) in elements.chunks(PART).enumerate() {
+        if number > 0 {
+            stop::check()?;
+        }
+        if !part.iter().all(&wanted) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// As [`Item::with_buffer`]; `work` is not done if the run is to stop before the buffer is there.
@@ -184,6 +202,8 @@ mod tests {
         let (collected, copied, filled) = stop.install(work).expect("it goes on");
         assert!(collected == all && copied == all);
         assert_eq!(filled, vec![7; len - 1]);
+        let below = |most| stop.install(|| super::all(&filled, |x| *x < most));
+        assert_eq!([7, 8].map(below), [Ok(false), Ok(true)]);
         stop.stop();
         assert!(stop.install(work).is_err());
         // What is short is done all the same.
