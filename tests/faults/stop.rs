@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 const INSTANTS: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(120)];
 
 /// Other programs make work late, none makes it early.
-const TRIES: usize = 5;
+const TRIES: usize = 10;
 
 /// Who stops.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -97,8 +97,8 @@ fn check(late: Duration) -> Result<(), String> {
     }
 }
 
-/// Stops a row at each instant; the first one must come before it has ended.
-fn stop(row: &Row<'_>, by: By) -> Result<(), String> {
+/// Stops a row at each instant that comes before it has ended: whether there was one.
+fn stop(row: &Row<'_>, by: By) -> Result<bool, String> {
     let model = Model::from_bytes(row.bytes.clone()).map_err(|error| error.to_string())?;
     let run = || {
         let names = model.inputs().iter().map(|info| &info.name);
@@ -110,11 +110,11 @@ fn stop(row: &Row<'_>, by: By) -> Result<(), String> {
                 println!("{} after {after:?}: {late:?}", row.name);
                 check(late).map_err(|reason| format!("after {after:?}: {reason}"))?;
             }
-            None if number == 0 => return Err(format!("it ends before {after:?}")),
+            None if number == 0 => return Ok(false),
             None => {}
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 #[test]
@@ -122,9 +122,17 @@ fn a_run_ends_soon_after_it_is_stopped() {
     let _alone = alone();
     let buffers = Buffers::new();
     let mut report = Report::default();
-    for (row, by) in rows::all(&buffers).iter().zip(BY.into_iter().cycle()) {
-        report.check(&row.name, stop(row, by));
+    let (rows, mut short) = (rows::all(&buffers), Vec::new());
+    for (row, by) in rows.iter().zip(BY.into_iter().cycle()) {
+        let stopped = stop(row, by);
+        if stopped == Ok(false) {
+            short.push(&row.name);
+        }
+        report.check(&row.name, stopped.map(drop));
     }
+    // On a fast machine a few may end before they are stopped.
+    println!("{} of {} are too short: {short:?}", short.len(), rows.len());
+    assert!(20 * short.len() < rows.len(), "{short:?}");
     report.finish(230);
 }
 
