@@ -391,10 +391,12 @@ def main():
     options.most = max(1, options.count // (5 * len(chosen)))
     codes, faults, slowest = collections.Counter(), [], (0.0, "")
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        for result in pool.map(lambda case: run_case(case, options), chosen):
+        for done, result in enumerate(pool.map(lambda case: run_case(case, options), chosen), 1):
             codes += result[0]
             faults += result[1]
             slowest = max(slowest, result[2])
+            if done % 20 == 0:
+                print(f"{done} models, {codes.total()} copies, {len(faults)} faults", file=sys.stderr, flush=True)
     for what, label, text in faults:
         print(f"{what}: {label}: {text}")
     kinds = collections.Counter(what for what, _, _ in faults)
