@@ -23,6 +23,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import select
 import shutil
 import subprocess
@@ -279,16 +280,17 @@ class Served:
         return pathlib.Path(f"/proc/{self.child.pid}/{file}").read_text()
 
     def answer(self):
-        """The line that answers, or nothing from one that has died or takes too long."""
+        """The exit code and the message, or nothing from one that has died or takes too long."""
         said, stdout = b"", self.child.stdout
-        while not (found := said.partition(b"served "))[1] or not found[2].endswith(b"\n"):
+        # What else is on stdout comes from the harness of the tests.
+        while not (found := re.search(rb"served (\d+) (.*)\n", said)):
             if not select.select([stdout], [], [], self.options.timeout)[0]:
                 self.child.kill()
             part = os.read(stdout.fileno(), 1 << 16)
             if not part:
                 return None
             said += part
-        return found[2].decode(errors="replace").rstrip("\n")
+        return int(found[1]), found[2].decode(errors="replace")
 
     def run(self, model, inputs):
         """As that of the program."""
@@ -313,8 +315,8 @@ class Served:
         if took > self.SHORT:
             lines = self.of_process("status").splitlines()
             resident = sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
-        code, _, message = said.partition(" ")
-        return int(code), f"error: {message}" if message else "", took, resident
+        code, message = said
+        return code, f"error: {message}" if message else "", took, resident
 
     def close(self):
         self.child.stdin.close()

@@ -338,7 +338,8 @@ impl Geometry {
             false => bytes(1, axis.output),
         };
         if whole <= NEAR_BYTES {
-            return ((NEAR_BYTES / whole).clamp(1, 64), axis.output);
+            // A plane without elements takes nothing.
+            return ((NEAR_BYTES / whole.max(1)).clamp(1, 64), axis.output);
         }
         let overlap = ((axis.kernel - 1).saturating_mul(axis.dilation)) / axis.stride;
         // Rows that two bands share are folded twice.
