@@ -196,8 +196,9 @@ impl Geometry {
         Span {
             first: first as usize,
             rows: (last - first) as usize,
-            before: rows_of_nothing(first - start),
-            after: rows_of_nothing(end - last),
+            // Windows that lie on pads alone end there.
+            before: rows_of_nothing(first.min(end) - start),
+            after: rows_of_nothing(end - last.max(start)),
         }
     }
 

@@ -149,7 +149,44 @@ fn axes_without_elements() {
     all_pools(vec![
         problem([2, 1], &[none, none]),
         problem([1, 3], &[none, PLAIN[0], none]),
+        // Small square windows, which are folded in strips.
+        problem(
+            [1, 1],
+            &[along(8, 2, 2, 1, [1, 2]), along(0, 2, 2, 1, [2, 1])],
+        ),
     ]);
+}
+
+/// Bands of windows before and behind the input, some of which lie on pads alone.
+#[test]
+fn pads_longer_than_the_input() {
+    let one = |dilation, pads| along(1, 1, 1, dilation, pads);
+    let short = along(1, 11, 17, 1, [1, 18]);
+    all_pools(vec![
+        problem(
+            [1, 1],
+            &[
+                along(231, 19, 2, 1, [231, 1]),
+                short,
+                one(1, [1, 1]),
+                one(2, [1, 2]),
+            ],
+        ),
+        problem(
+            [2, 1],
+            &[
+                along(131, 19, 2, 1, [3, 231]),
+                short,
+                one(1, [2, 0]),
+                PLAIN[1],
+            ],
+        ),
+    ]);
+    all_pools(on_each_axis(&[
+        along(40, 19, 2, 1, [130, 0]),
+        along(40, 19, 1, 1, [0, 130]),
+        along(3, 17, 3, 1, [90, 90]),
+    ]));
 }
 
 /// Axes on which nothing is folded count as planes, as long as no axis before them is folded.
