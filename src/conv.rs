@@ -311,18 +311,18 @@ pub(crate) fn convolve_columns<T: Factor, R: Right<T::Sum>>(
     }
     let (level, installed) = (Simd::installed(), Installed::hand_over());
     let run = |(at, y): (usize, &mut [T])| {
-        let Some(_entered) = installed.enter() else {
-            return;
-        };
+        let _entered = installed.enter()?;
         convolve_group(level, sizes, laid, bias, finish, at, y, &columns);
+        Some(())
     };
     let groups = y
         .par_chunks_mut(sizes.outputs * sizes.windows())
         .enumerate();
-    match groups.len() {
+    // Groups may be many and small: what is stopped does not go through all of them.
+    let _ = match groups.len() {
         1 => run((0, y)),
-        _ => groups.for_each(run),
-    }
+        _ => groups.try_for_each(run),
+    };
 }
 
 /// Group `at` of all images.
@@ -408,9 +408,6 @@ pub(crate) fn transpose<T: Factor>(
         }
     }
     let run = |columns: &mut Vec<T::Sum>, (at, first, y): (usize, usize, &mut [T])| {
-        let Some(_entered) = installed.enter() else {
-            return;
-        };
         let group = at % sizes.groups;
         let outputs = y.len() / plane;
         let in_group = sizes.channels * windows;
@@ -472,15 +469,22 @@ pub(crate) fn transpose<T: Factor>(
             from = to;
         }
     };
-    match pieces.len() >= ENOUGH {
-        true => pieces
+    if pieces.len() >= ENOUGH {
+        // They may be many and small: what is stopped does not go through all of them.
+        pieces
             .into_par_iter()
-            .for_each_init(Vec::new, |columns, piece| run(columns, piece)),
-        false => {
-            let mut columns = Vec::new();
-            for piece in pieces {
-                run(&mut columns, piece);
-            }
-        }
+            .try_for_each_init(Vec::new, |columns, piece| {
+                let _entered = installed.enter()?;
+                run(columns, piece);
+                Some(())
+            });
+        return;
+    }
+    let mut columns = Vec::new();
+    for piece in pieces {
+        let Some(_entered) = installed.enter() else {
+            return;
+        };
+        run(&mut columns, piece);
     }
 }

@@ -7,11 +7,12 @@ pub(crate) mod tensor;
 
 use std::io::{self, Read};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use prost::Message;
 
 use crate::allocate::attempt;
 use crate::error::{Class, Error};
+use crate::stop;
 
 /// The messages of the ONNX format, for programs that write or edit models.
 #[allow(missing_docs, clippy::doc_markdown)]
@@ -41,10 +42,60 @@ pub(crate) fn read(bytes: Bytes, memory_limit: usize) -> Result<ModelProto, Erro
         )));
     }
     scan::scan(&bytes, Kind::Model, what, memory_limit)?;
-    ModelProto::decode(bytes).map_err(|error| Error::Decode {
+    let decoded = ModelProto::decode(Watched::new(bytes));
+    // What is stopped lacks its end.
+    stop::check_loading()?;
+    decoded.map_err(|error| Error::Decode {
         what,
         reason: one_line(&error),
     })
+}
+
+/// Bytes that end when the work is to stop.
+struct Watched {
+    bytes: Bytes,
+    /// How often some were taken.
+    taken: usize,
+    stopped: bool,
+}
+
+impl Watched {
+    fn new(bytes: Bytes) -> Watched {
+        Watched {
+            bytes,
+            taken: 0,
+            stopped: false,
+        }
+    }
+
+    fn take(&mut self) {
+        self.taken += 1;
+        if self.taken.is_multiple_of(stop::READ) {
+            self.stopped |= stop::is_set();
+        }
+    }
+}
+
+impl Buf for Watched {
+    fn remaining(&self) -> usize {
+        if self.stopped { 0 } else { self.bytes.len() }
+    }
+
+    fn chunk(&self) -> &[u8] {
+        if self.stopped { &[] } else { &self.bytes }
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.bytes.advance(count);
+        self.take();
+    }
+
+    /// Without a copy.
+    fn copy_to_bytes(&mut self, len: usize) -> Bytes {
+        let bytes = self.bytes.split_to(len);
+        self.take();
+        bytes
+    }
 }
 
 /// All bytes of a reader; a file over protobuf's limit is not read further than that.

@@ -139,6 +139,11 @@ pub(crate) trait Operator: Debug + Send + Sync {
         None
     }
 
+    /// Whether it may do also what follows: to find that out takes time.
+    fn absorbs(&self) -> bool {
+        false
+    }
+
     /// This operator doing also what follows.
     fn absorb(&self, _follow: Follow, _inputs: &[Option<Fact>]) -> Option<Absorbed> {
         None

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::error::{Class, OpError, Remedy};
+use crate::error::{Class, Error, OpError, Remedy};
 use crate::installed::{self, Installed};
 
 /// A way to end runs from outside: by a deadline, or from another thread.
 ///
 /// Loading and runs look at it often enough to end within 100 ms, also inside of long nodes. What is stopped fails with an
-/// error of class [`Class::Limit`], and the model can be used again; what its outputs hold that were the caller's is not specified.
+/// error of class [`Class::Limit`], and the model can be used again; what its outputs hold that were the caller's is not
+/// specified.
 ///
 /// ```
 /// use std::time::Duration;
@@ -101,6 +102,26 @@ pub(crate) fn is_set() -> bool {
 /// The work on this thread is to end.
 pub(crate) fn check() -> Result<(), OpError> {
     installed::with(|installed| installed.error().map_or(Ok(()), Err))
+}
+
+/// As [`check`], where a model is loaded.
+///
+/// # Errors
+/// As [`check`].
+pub(crate) fn check_loading() -> Result<(), Error> {
+    check().map_err(|error| Error::limit(format!("loading {error}")))
+}
+
+/// Nodes of a file, or fields of them, that are read between looks.
+pub(crate) const READ: usize = 1 << 9;
+
+/// As [`check_loading`], before node or field `number`, of which only some look.
+#[inline]
+pub(crate) fn check_node(number: usize) -> Result<(), Error> {
+    match number.is_multiple_of(READ) {
+        true => check_loading(),
+        false => Ok(()),
+    }
 }
 
 /// Short steps that are done between looks.

@@ -122,7 +122,11 @@ fn block(random: &mut Random, sizes: &Sizes) -> Build {
     channels[1] = outputs;
     for (operator, constant, to) in [("Mul", "factor", "scaled"), ("Add", "summand", "moved")] {
         if random.one_in(2) {
-            let dims = &channels[random.range(0, 1) as usize..];
+            // With all axes, without that of the batch, or one number for all channels.
+            let dims = match random.range(0, 2) {
+                2 => &[],
+                left_out => &channels[left_out as usize..],
+            };
             let read = match random.one_in(2) {
                 true => [last, constant],
                 false => [constant, last],

@@ -131,13 +131,12 @@ impl<'a> Sorted<'a> {
             .par_chunks_exact_mut(each)
             .enumerate()
             .with_min_len((1 << 15) / each + 1)
-            .for_each(|(number, elements)| {
-                let Some(_entered) = installed.enter() else {
-                    return;
-                };
-                if parts::fill(elements, &T::Sum::ZERO).is_ok() {
-                    self.sort(&x[number * plane..][..plane], elements);
-                }
+            // Planes may be many and small: what is stopped does not go through all of them.
+            .try_for_each(|(number, elements)| {
+                let _entered = installed.enter()?;
+                parts::fill(elements, &T::Sum::ZERO).ok()?;
+                self.sort(&x[number * plane..][..plane], elements);
+                Some(())
             });
     }
 

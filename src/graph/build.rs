@@ -227,6 +227,7 @@ impl<'s, 'a> Builder<'s, 'a> {
     fn resolve(&mut self, calls: Vec<Call>) -> Result<Vec<Resolved>, Error> {
         let mut resolved = Vec::with_capacity(calls.len());
         for call in calls {
+            stop::check_node(resolved.len())?;
             let mut outputs = Vec::with_capacity(call.node.output.len());
             for name in &call.node.output {
                 outputs.push(match name.as_str() {
@@ -238,6 +239,7 @@ impl<'s, 'a> Builder<'s, 'a> {
         }
         let mut nodes = Vec::with_capacity(resolved.len());
         for (call, outputs) in resolved {
+            stop::check_node(nodes.len())?;
             let captured = captures::of_node(&call.node);
             let mut inputs = Vec::with_capacity(call.node.input.len() + captured.len());
             for name in call.node.input.iter().chain(&captured) {

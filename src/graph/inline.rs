@@ -13,6 +13,7 @@ use crate::custom::Registry;
 use crate::error::{Error, Finding, NodeName, OpError, Quoted, Severity};
 use crate::onnx::proto::{AttributeProto, FunctionProto, NodeProto};
 use crate::ops::schema::NEWEST_OPSET;
+use crate::stop;
 use names::Taken;
 use size::{attribute_bytes, node_bytes};
 
@@ -160,6 +161,7 @@ pub(super) fn expand(
             stack.pop();
             continue;
         };
+        stop::check_node(expanded.len())?;
         let name = name(&node, frame);
         frame.index += 1;
         if frame.function.is_some() {

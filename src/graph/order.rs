@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 
 use super::build::Resolved;
 use crate::error::{Error, Quoted};
+use crate::stop;
 
 /// Sorts nodes topologically; those that are in order already keep their places.
 pub(super) fn sort(nodes: Vec<Resolved>, names: &[String]) -> Result<Vec<Resolved>, Error> {
@@ -28,6 +29,7 @@ pub(super) fn sort(nodes: Vec<Resolved>, names: &[String]) -> Result<Vec<Resolve
         .collect();
     let mut order = Vec::with_capacity(nodes.len());
     while let Some(Reverse(index)) = ready.pop() {
+        stop::check_node(order.len())?;
         order.push(index);
         for &reader in &readers[index] {
             waiting[reader] -= 1;

@@ -149,10 +149,12 @@ impl Model {
         let room = options.memory_limit.saturating_sub(built.constant_bytes);
         let program = Program::new(&graph, options.optimize, room);
         // What is stopped is left half laid out.
-        stop::check().map_err(|error| Error::limit(format!("loading {error}")))?;
+        stop::check_loading()?;
+        let plan = Plan::new(&program.nodes, &program.constants, &results);
+        stop::check_loading()?;
         Ok(Model {
             info: built.info,
-            plan: Plan::new(&program.nodes, &program.constants, &results),
+            plan,
             names: outputs.iter().map(|info| info.name.clone()).collect(),
             symbols: Symbols::new(&inputs),
             places: Places::new(&inputs, &outputs),

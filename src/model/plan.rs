@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::graph::{Node, ValueId};
+use crate::stop;
 use crate::tensor::Tensor;
 
 /// The steps that lead to some results.
@@ -43,6 +44,10 @@ impl Plan {
         // Backwards, a value met for the first time is used for the last time.
         let mut steps = Vec::new();
         for (index, node) in nodes.iter().enumerate().rev() {
+            // Who loads looks again.
+            if stop::check_node(index).is_err() {
+                break;
+            }
             let wanted: Vec<bool> = node
                 .outputs
                 .iter()

@@ -4,6 +4,7 @@
 //! One pass, without recursion and without memory of its own; the bytes of weights are skipped by their length.
 
 use crate::error::Error;
+use crate::stop;
 
 use super::proto::{
     AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
@@ -190,8 +191,10 @@ pub(super) fn scan(
         seen: 0,
     };
     let mut stack = [start; MOST_DEPTH];
-    let (mut depth, mut at) = (0, 0);
+    let (mut depth, mut at, mut fields) = (0, 0, 0usize);
     loop {
+        stop::check_node(fields)?;
+        fields += 1;
         let Frame { kind, end, .. } = stack[depth];
         if at == end {
             match depth.checked_sub(1) {

@@ -9,6 +9,7 @@ use super::broadcast::Broadcast;
 use super::elementwise::{self, Zip, rows};
 use super::number::{Integer, Number, is_float};
 use super::{Fact, Follow, Inputs, Op, Operator, Outputs, elements, required};
+use crate::allocate;
 use crate::error::{OpError, Quoted};
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{DType, Element, Tensor, TensorView, dispatch};
@@ -300,9 +301,9 @@ impl Binary {
             (Arithmetic::Div, 0) => Some((number.recip(), 0.0)),
             _ => None,
         };
-        let (mut factors, mut summands) = (Vec::new(), Vec::new());
-        for channel in 0..channels {
-            let number = numbers.get(if numbers.len() == 1 { 0 } else { channel })?;
+        let mut factors = allocate::with_capacity(numbers.len());
+        let mut summands = allocate::with_capacity(numbers.len());
+        for number in numbers {
             let (factor, summand) = of(f64::from(*number))?;
             if !factor.is_finite() || !summand.is_finite() {
                 return None;

@@ -106,11 +106,12 @@ impl Conv {
     /// Constant weights and bias so that each output channel is multiplied and something added to it.
     fn affine(
         inputs: &[Option<Fact>],
-        factors: &[f64],
-        summands: &[f64],
+        factors: Vec<f64>,
+        summands: Vec<f64>,
     ) -> Option<Vec<(usize, Tensor)>> {
         let w = inputs.get(1)?.as_ref()?.value.as_ref()?;
         let outputs = w.shape()[0];
+        let [factors, summands] = [factors, summands].map(|list| Follow::spread(list, outputs));
         let bias = match inputs.get(2).and_then(Option::as_ref) {
             None => allocate::filled(0f32, outputs),
             Some(bias) => bias
@@ -130,7 +131,7 @@ impl Conv {
                 *weight = (f64::from(*weight) * factor) as f32;
             }
         });
-        let moved = bias.iter().zip(factors).zip(summands);
+        let moved = bias.iter().zip(&factors).zip(summands);
         let bias = moved.map(|((bias, factor), summand)| f64::from(*bias) * factor + summand);
         let bias: Vec<f32> = bias.map(|bias| bias as f32).collect();
         Some(vec![
@@ -151,6 +152,10 @@ impl Operator for Conv {
         Ok(vec![Fact::new(x.dtype, dims)])
     }
 
+    fn absorbs(&self) -> bool {
+        self.activation == Activation::Identity
+    }
+
     fn absorb(&self, follow: Follow, inputs: &[Option<Fact>]) -> Option<Absorbed> {
         let x = inputs[0].as_ref()?;
         if x.dtype != DType::F32 || self.activation != Activation::Identity {
@@ -160,7 +165,7 @@ impl Operator for Conv {
         let (mut constants, mut plus) = (Vec::new(), None);
         match follow {
             Follow::Affine { factors, summands } if !self.plus => {
-                constants = Conv::affine(inputs, &factors, &summands)?;
+                constants = Conv::affine(inputs, factors, summands)?;
             }
             Follow::Plus(_) if !self.plus => {
                 operator.plus = true;

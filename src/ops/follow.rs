@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::{Fact, Operator};
+use crate::allocate;
 use crate::gemm::Activation;
 use crate::tensor::Tensor;
 
 /// Work on each element of a value.
 #[derive(Clone, Debug)]
 pub(crate) enum Follow {
-    /// Elements times a factor, plus a summand: one of each for each channel, axis 1.
+    /// Elements times a factor, plus a summand: one of each for each channel, axis 1, or for all of them.
     Affine {
         factors: Vec<f64>,
         summands: Vec<f64>,
@@ -20,6 +21,14 @@ pub(crate) enum Follow {
 }
 
 impl Follow {
+    /// One number for each channel.
+    pub(super) fn spread(numbers: Vec<f64>, channels: usize) -> Vec<f64> {
+        match numbers[..] {
+            [one] => allocate::filled(one, channels),
+            _ => numbers,
+        }
+    }
+
     /// What a sum of two inputs does to input `index`, if both are known to have the same shape.
     pub(super) fn sum(index: usize, inputs: &[Option<Fact>]) -> Option<Follow> {
         let [Some(a), Some(b)] = inputs else {

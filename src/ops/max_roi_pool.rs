@@ -75,10 +75,9 @@ impl MaxRoiPool {
         y.par_chunks_exact_mut(rows * columns)
             .enumerate()
             .with_min_len((roi::GRAIN / (rows * columns)).max(1))
-            .for_each(|(index, y)| {
-                let Some(_entered) = installed.enter() else {
-                    return;
-                };
+            // Regions may be many and small: what is stopped does not go through all of them.
+            .try_for_each(|(index, y)| {
+                let _entered = installed.enter()?;
                 let region = &regions[index / channels];
                 let plane = (region.batch * channels + index % channels) * height * width;
                 let plane = &x[plane..][..height * width];
@@ -96,10 +95,11 @@ impl MaxRoiPool {
                         };
                         let seen = bottom.saturating_sub(top) * right.saturating_sub(left);
                         if looks.is_set(seen) {
-                            return;
+                            return None;
                         }
                     }
                 }
+                Some(())
             });
         Ok(())
     }

@@ -149,12 +149,11 @@ impl RoiAlign {
         y.par_chunks_exact_mut(plane)
             .enumerate()
             .with_min_len((roi::GRAIN / plane).max(1))
-            .for_each_init(
+            // Regions may be many and small: what is stopped does not go through all of them.
+            .try_for_each_init(
                 || (None, Taps::default(), Taps::default()),
                 |(current, down, across), (index, y)| {
-                    let Some(_entered) = installed.enter() else {
-                        return;
-                    };
+                    let _entered = installed.enter()?;
                     let at = index / channels;
                     let region = &regions[at];
                     if *current != Some(at) {
@@ -162,7 +161,7 @@ impl RoiAlign {
                         across.fill::<T>(&region.x, columns, width);
                         // What is stopped is not whole.
                         if stop::is_set() {
-                            return;
+                            return None;
                         }
                         *current = Some(at);
                     }
@@ -177,10 +176,11 @@ impl RoiAlign {
                                 Mode::Max => max(image, width, &down, &across),
                             };
                             if looks.is_set(down.taps.len() * across.taps.len()) {
-                                return;
+                                return None;
                             }
                         }
                     }
+                    Some(())
                 },
             );
         Ok(())

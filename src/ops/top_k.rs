@@ -70,19 +70,18 @@ impl TopK {
             places
                 .par_chunks_mut(k)
                 .enumerate()
-                .for_each_init(Vec::new, |all, (row, places)| {
-                    let Some(_entered) = installed.enter() else {
-                        return;
-                    };
+                // Rows may be many and short: what is stopped does not go through all of them.
+                .try_for_each_init(Vec::new, |all, (row, places)| {
+                    let _entered = installed.enter()?;
                     let base = row / inner * size * inner + row % inner;
                     let order = |a: &usize, b: &usize| {
                         let (x, y) = (data[base + a * inner], data[base + b * inner]);
                         let order = if self.largest { y.order(x) } else { x.order(y) };
                         order.then(a.cmp(b))
                     };
-                    if sorting::first(k, size, all, order).is_ok() {
-                        places.copy_from_slice(all);
-                    }
+                    sorting::first(k, size, all, order).ok()?;
+                    places.copy_from_slice(all);
+                    Some(())
                 });
         }
         // Of output element `index`, its row, and its place in the input.

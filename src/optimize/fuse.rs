@@ -5,12 +5,17 @@ use std::sync::Arc;
 use super::{Known, Program};
 use crate::graph::{Graph, Node, ValueId};
 use crate::ops::Follow;
+use crate::stop;
 
 /// Lets nodes absorb those that alone read what they compute.
 pub(super) fn fuse(program: &mut Program, graph: &Graph, known: &Known<'_>) {
     let mut readers = readers(program, graph);
     let mut nodes: Vec<Option<Node>> = program.nodes.drain(..).map(Some).collect();
     for at in 0..nodes.len() {
+        // Who loads looks again.
+        if stop::check_node(at).is_err() {
+            break;
+        }
         let mut at = at;
         while let Some(next) = absorbed(program, known, &nodes, at, &readers) {
             let (mut node, reader) = next;
@@ -70,6 +75,9 @@ fn absorbed(
     readers: &[Readers],
 ) -> Option<(Node, usize)> {
     let node = nodes[at].as_ref()?;
+    if !node.operator.absorbs() {
+        return None;
+    }
     let outputs: Vec<ValueId> = node.outputs.iter().copied().flatten().collect();
     let [output] = outputs[..] else { return None };
     let Readers::One(reader) = readers[output] else {

@@ -1,9 +1,14 @@
 //! Constants laid out for the operators that read them, once before all runs.
 
 use super::{Known, Program};
+use crate::stop;
 
 pub(super) fn prepare(program: &mut Program, known: &Known<'_>) {
     for at in 0..program.nodes.len() {
+        // Who loads looks again.
+        if stop::check_node(at).is_err() {
+            break;
+        }
         let node = &program.nodes[at];
         let computed = |id: &Option<usize>| id.is_some_and(|id| program.constants[id].is_none());
         if !node.outputs.iter().any(computed) {

@@ -36,17 +36,17 @@ pub(super) fn affine(
         .zip(x.par_chunks(places))
         .enumerate()
         .with_min_len((GRAIN / places).max(1))
-        .for_each(|(plane, (y, x))| {
-            let Some(_entered) = installed.enter() else {
-                return;
-            };
+        // Planes may be many and short: what is stopped does not go through all of them.
+        .try_for_each(|(plane, (y, x))| {
+            let _entered = installed.enter()?;
             let line = lines[plane % lines.len()];
             for (number, (y, x)) in y.chunks_mut(PART).zip(x.chunks(PART)).enumerate() {
                 if number > 0 && stop::is_set() {
-                    return;
+                    return None;
                 }
                 dispatch!(level, s => plane_of(s, x, line, finish, y));
             }
+            Some(())
         });
 }
 

@@ -129,28 +129,25 @@ impl Batch {
     /// Constant scale and bias so that each channel is multiplied and something added to it.
     fn moved(
         inputs: &[Option<Fact>],
-        factors: &[f64],
-        summands: &[f64],
+        factors: Vec<f64>,
+        summands: Vec<f64>,
     ) -> Option<Vec<(usize, Tensor)>> {
         let number = |index: usize| inputs[index].as_ref()?.value.as_ref()?.as_slice::<f32>();
         let (scale, bias) = (number(1)?, number(2)?);
-        if [factors.len(), summands.len(), bias.len()] != [scale.len(); 3] {
+        let channels = scale.len();
+        let [factors, summands] = [factors, summands].map(|list| Follow::spread(list, channels));
+        if [factors.len(), summands.len(), bias.len()] != [channels; 3] {
             return None;
         }
-        let scale = scale.iter().zip(factors);
+        let scale = scale.iter().zip(&factors);
         let scale = scale.map(|(scale, factor)| (f64::from(*scale) * factor) as f32);
-        let bias = bias.iter().zip(factors).zip(summands);
+        let bias = bias.iter().zip(&factors).zip(summands);
         let bias =
             bias.map(|((bias, factor), summand)| (f64::from(*bias) * factor + summand) as f32);
+        let list = |numbers| Tensor::new(&[channels], numbers).ok();
         Some(vec![
-            (
-                1,
-                Tensor::new(&[factors.len()], allocate::collected(scale)).ok()?,
-            ),
-            (
-                2,
-                Tensor::new(&[factors.len()], allocate::collected(bias)).ok()?,
-            ),
+            (1, list(allocate::collected(scale))?),
+            (2, list(allocate::collected(bias))?),
         ])
     }
 
@@ -265,6 +262,10 @@ impl Operator for Batch {
         Ok(facts)
     }
 
+    fn absorbs(&self) -> bool {
+        self.activation == Activation::Identity
+    }
+
     fn absorb(&self, follow: Follow, inputs: &[Option<Fact>]) -> Option<Absorbed> {
         let float = inputs[0].as_ref()?.dtype == DType::F32;
         if !float || self.activation != Activation::Identity {
@@ -277,7 +278,7 @@ impl Operator for Batch {
                 operator.activation = activation;
                 Vec::new()
             }
-            Follow::Affine { factors, summands } => Batch::moved(inputs, &factors, &summands)?,
+            Follow::Affine { factors, summands } => Batch::moved(inputs, factors, summands)?,
             Follow::Plus(_) => return None,
         };
         Some(Absorbed {
