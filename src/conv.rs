@@ -13,6 +13,7 @@
 
 mod columns;
 mod depthwise;
+pub(crate) mod led;
 mod sorted;
 mod windows;
 pub(crate) mod winograd;
@@ -25,6 +26,7 @@ use rayon::prelude::*;
 
 pub(crate) use columns::add;
 use columns::add_rows;
+use led::Led;
 use sorted::Sorted;
 use windows::Windows;
 
@@ -84,12 +86,12 @@ impl Sizes {
             || self.axes.iter().any(|axis| axis.output == 0)
     }
 
-    fn is_depthwise(&self) -> bool {
+    pub(crate) fn is_depthwise(&self) -> bool {
         self.channels == 1 && self.groups > 1
     }
 
     /// Whether the columns are the input itself.
-    fn is_pointwise(&self) -> bool {
+    pub(crate) fn is_pointwise(&self) -> bool {
         self.axes.iter().all(Axis::is_identity)
     }
 
@@ -114,9 +116,9 @@ impl Sizes {
             .saturating_add(self.tap_bytes())
     }
 
-    /// Bytes of the places that taps read.
+    /// Bytes of the places that taps read, and of the runs that hold them.
     fn tap_bytes(&self) -> usize {
-        self.taps().saturating_mul(2 * size_of::<usize>())
+        self.taps().saturating_mul(7 * size_of::<usize>())
     }
 
     /// Bytes that [`convolve_columns`] takes for itself, with the weights in the type of sums.
@@ -204,7 +206,8 @@ impl<S: Sum> Weights<S> {
         let mut panels = parts::filled([S::ZERO; ROWS], groups * len)?;
         let mut looks = Looks::default();
         for group in 0..groups {
-            looks.check(outputs * inner)?;
+            // Groups may be many and have nothing.
+            looks.check((outputs * inner).max(1))?;
             let w = matrix(
                 &w[group * outputs * inner..][..outputs * inner],
                 outputs,
@@ -278,6 +281,34 @@ pub(crate) fn convolve<T: Factor>(
             convolve_group::<T, _>(level, sizes, laid.as_ref(), bias, finish, at, y, columns);
         });
     }
+}
+
+/// As [`convolve`], of the elements of `x` after what `lines` does to those of each channel, where windows are single elements.
+pub(crate) fn convolve_led(
+    sizes: &Sizes,
+    x: &[f32],
+    lines: &led::Lines,
+    w: &[f32],
+    laid: Option<&Weights<f32>>,
+    bias: Option<&[f32]>,
+    finish: Finish<'_, f32>,
+    y: &mut [f32],
+) {
+    if sizes.is_empty() {
+        return fill(bias, sizes.windows(), finish, y);
+    }
+    let Ok(laid) = lay(sizes, w, laid) else {
+        return;
+    };
+    let (level, columns) = (Simd::installed(), sizes.windows());
+    let in_group = sizes.channels * columns;
+    convolve_columns::<f32, _>(sizes, laid.as_ref(), bias, finish, y, |at| Led {
+        level,
+        x: &x[at * in_group..][..in_group],
+        columns,
+        lines: &lines.lines[at % sizes.groups * sizes.channels..][..sizes.channels],
+        bounds: &lines.bounds,
+    });
 }
 
 /// The weights as they were laid out, or are now.

@@ -41,6 +41,8 @@ pub(crate) use tile::Start;
 pub(crate) trait Sum: Element + Item + PartialOrd {
     const ZERO: Self;
     const ONE: Self;
+    /// The bounds that hold nothing back.
+    const UNBOUNDED: &'static [Self; 2];
 
     /// `self + other`; integers wrap.
     fn plus(self, other: Self) -> Self;
@@ -48,11 +50,12 @@ pub(crate) trait Sum: Element + Item + PartialOrd {
     /// `self + a * b`; integers wrap.
     fn plus_product(self, a: Self, b: Self) -> Self;
 
-    /// Multiplies two panels, into the columns of `rows` from `column` on.
+    /// Multiplies two panels, into the columns of `rows` from `column` on, which are then finished.
     fn panel<S: Vectors>(
         s: S,
         panels: Panels<'_, Self>,
         start: Start<'_, Self>,
+        finish: Option<Finish<'_, Self>>,
         rows: &mut [&mut [Self]],
         column: usize,
     );
@@ -70,10 +73,11 @@ pub(crate) trait Sum: Element + Item + PartialOrd {
 }
 
 macro_rules! sums {
-    ($($type:ty, $panel:path, $weighted:path, |$a:ident, $b:ident| $plus:expr, $product:expr;)*) => {
+    ($($type:ty, $low:expr, $high:expr, $panel:path, $weighted:path, |$a:ident, $b:ident| $plus:expr, $product:expr;)*) => {
         $(impl Sum for $type {
             const ZERO: $type = 0 as $type;
             const ONE: $type = 1 as $type;
+            const UNBOUNDED: &'static [$type; 2] = &[$low, $high];
 
             #[inline(always)]
             fn plus(self, $b: $type) -> $type {
@@ -92,10 +96,11 @@ macro_rules! sums {
                 s: S,
                 panels: Panels<'_, Self>,
                 start: Start<'_, Self>,
+                finish: Option<Finish<'_, Self>>,
                 rows: &mut [&mut [Self]],
                 column: usize,
             ) {
-                $panel(s, panels, start, rows, column);
+                $panel(s, panels, start, finish, rows, column);
             }
 
             #[inline(always)]
@@ -113,12 +118,12 @@ macro_rules! sums {
     };
 }
 sums! {
-    f32, tile::floats, weighted::floats, |a, b| a + b, a * b;
-    f64, tile::floats, weighted::floats, |a, b| a + b, a * b;
-    i32, plain::panel, plain::weighted, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
-    i64, plain::panel, plain::weighted, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
-    u32, plain::panel, plain::weighted, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
-    u64, plain::panel, plain::weighted, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
+    f32, f32::NEG_INFINITY, f32::INFINITY, tile::floats, weighted::floats, |a, b| a + b, a * b;
+    f64, f64::NEG_INFINITY, f64::INFINITY, tile::floats, weighted::floats, |a, b| a + b, a * b;
+    i32, i32::MIN, i32::MAX, plain::panel, plain::weighted, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
+    i64, i64::MIN, i64::MAX, plain::panel, plain::weighted, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
+    u32, u32::MIN, u32::MAX, plain::panel, plain::weighted, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
+    u64, u64::MIN, u64::MAX, plain::panel, plain::weighted, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
 }
 
 /// An element type that matrices are made of.

@@ -187,6 +187,7 @@ impl Model {
             false => (&self.graph.nodes, &self.graph.constants),
         };
         let plan = Plan::new(nodes, constants, &ids);
+        let plan = plan.map_err(|error| Error::limit(format!("the run {error}")))?;
         let way = Way {
             nodes,
             constants,

@@ -90,6 +90,11 @@ impl Buf for Watched {
         self.take();
     }
 
+    /// Numbers of several bytes are read one by one, after a single look at how many there are.
+    fn get_u8(&mut self) -> u8 {
+        self.bytes.get_u8()
+    }
+
     /// Without a copy.
     fn copy_to_bytes(&mut self, len: usize) -> Bytes {
         let bytes = self.bytes.split_to(len);

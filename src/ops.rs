@@ -109,7 +109,7 @@ use schema::Schema;
 
 pub use fact::Fact;
 pub(crate) use fact::{Dims, Known};
-pub(crate) use follow::{Absorbed, Follow};
+pub(crate) use follow::{Absorbed, Follow, Lead};
 pub(crate) use outputs::{Memory, Outputs, Slot};
 
 /// A kind of node.
@@ -146,6 +146,16 @@ pub(crate) trait Operator: Debug + Send + Sync {
 
     /// This operator doing also what follows.
     fn absorb(&self, _follow: Follow, _inputs: &[Option<Fact>]) -> Option<Absorbed> {
+        None
+    }
+
+    /// What the node does to each element of its first input, if its output is nothing else.
+    fn lead(&self, _inputs: &[Option<Fact>]) -> Option<Lead> {
+        None
+    }
+
+    /// This operator doing also what leads to its first input, and the bytes that takes.
+    fn led(&self, _lead: Lead, _inputs: &[Option<Fact>]) -> Option<(Arc<dyn Operator>, usize)> {
         None
     }
 

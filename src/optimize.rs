@@ -1,6 +1,7 @@
 //! What runs in the place of a graph: fewer nodes with the same results, and constants laid out as they want them.
 
 mod fuse;
+mod lead;
 mod prepare;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ impl Program {
         if rewritten {
             let known = Known::new(graph);
             fuse::fuse(&mut program, graph, &known);
+            lead::lead(&mut program, graph, &known);
             prepare::prepare(&mut program, &known);
         }
         program

@@ -109,7 +109,12 @@ pub(crate) fn check() -> Result<(), OpError> {
 /// # Errors
 /// As [`check`].
 pub(crate) fn check_loading() -> Result<(), Error> {
-    check().map_err(|error| Error::limit(format!("loading {error}")))
+    check().map_err(loading)
+}
+
+/// What stopped the loading of a model.
+pub(crate) fn loading(error: OpError) -> Error {
+    Error::limit(format!("loading {error}"))
 }
 
 /// Nodes of a file, or fields of them, that are read between looks.

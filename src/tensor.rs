@@ -21,9 +21,9 @@ pub use narrow::{F4E2M1, F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, F8E8M0, I2, I
 pub use shape::{Shape, ShapeError};
 
 /// A tensor that owns its elements.
-#[derive(Clone, PartialEq)]
 pub struct Tensor {
     shape: Shape,
+    /// As many as the shape has, and arbitrary ones behind them: a buffer that is used again is not cleared.
     data: Data,
 }
 
@@ -98,9 +98,9 @@ impl Tensor {
         }
     }
 
-    /// A tensor from parts that fit each other.
+    /// A tensor from parts that fit each other; what follows its elements is arbitrary.
     pub(crate) fn from_parts(shape: Shape, data: Data) -> Tensor {
-        debug_assert_eq!(shape.elements(), data.view().len());
+        debug_assert!(shape.elements() <= data.len());
         Tensor { shape, data }
     }
 
@@ -127,12 +127,12 @@ impl Tensor {
 
     /// The elements in C order, if they are of type `T`.
     pub fn as_slice<T: Element>(&self) -> Option<&[T]> {
-        T::slice(&self.data)
+        T::slice(&self.data).map(|data| &data[..self.shape.elements()])
     }
 
     /// The elements in C order, to be written, if they are of type `T`.
     pub(crate) fn as_mut_slice<T: Element>(&mut self) -> Option<&mut [T]> {
-        T::vec_mut(&mut self.data).map(Vec::as_mut_slice)
+        T::vec_mut(&mut self.data).map(|data| &mut data[..self.shape.elements()])
     }
 
     /// The tensor as an ndarray view.
@@ -149,7 +149,7 @@ impl Tensor {
     /// The elements are not of type `T`.
     pub fn into_array<T: Element>(self) -> Result<Array<T, IxDyn>, TensorError> {
         let shape = IxDyn(&self.shape);
-        let data = T::unwrap(self.data).map_err(|data| TensorError::Type {
+        let data = T::unwrap(self.into_data()).map_err(|data| TensorError::Type {
             wanted: T::DTYPE,
             found: data.dtype(),
         })?;
@@ -157,7 +157,13 @@ impl Tensor {
     }
 
     /// The elements, without the shape.
-    pub(crate) fn into_data(self) -> Data {
+    pub(crate) fn into_data(mut self) -> Data {
+        self.data.truncate(self.shape.elements());
+        self.data
+    }
+
+    /// The elements, without the shape, and the arbitrary ones behind them.
+    pub(crate) fn into_buffer(self) -> Data {
         self.data
     }
 
@@ -165,8 +171,20 @@ impl Tensor {
     pub fn as_view(&self) -> TensorView<'_> {
         TensorView {
             shape: self.shape.clone(),
-            data: self.data.view(),
+            data: self.data.view(self.shape.elements()),
         }
+    }
+}
+
+impl Clone for Tensor {
+    fn clone(&self) -> Tensor {
+        self.as_view().into_tensor()
+    }
+}
+
+impl PartialEq for Tensor {
+    fn eq(&self, other: &Tensor) -> bool {
+        self.shape == other.shape && self.data.equals(&other.data, self.shape.elements())
     }
 }
 
@@ -326,7 +344,7 @@ impl<'a> From<&'a mut Tensor> for TensorViewMut<'a> {
     fn from(tensor: &'a mut Tensor) -> TensorViewMut<'a> {
         TensorViewMut {
             shape: tensor.shape.clone(),
-            data: tensor.data.view_mut(),
+            data: tensor.data.view_mut(tensor.shape.elements()),
         }
     }
 }
@@ -423,6 +441,7 @@ impl<'a> From<&'a Tensor> for TensorView<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::dtype::ElementData;
     use super::*;
     use ndarray::{Array2, Axis, array};
 
@@ -441,6 +460,31 @@ mod tests {
         assert_eq!(Tensor::from(sliced).as_slice(), Some(&[4, 5, 6][..]));
         let back = Tensor::from(array.clone()).into_array::<i32>();
         assert_eq!(back, Ok(array.into_dyn()));
+    }
+
+    #[test]
+    fn what_lies_behind_the_elements_is_no_part_of_them() {
+        let shape = Shape::new(&[2]).expect("it is small");
+        let mut long = Tensor::from_parts(shape, u8::wrap(vec![1, 2, 9]));
+        let short = Tensor::new(&[2], vec![1u8, 2]).expect("two elements");
+        assert!(long == short && short == long && long.clone() == short);
+        assert_eq!(long.as_slice::<u8>(), Some(&[1, 2][..]));
+        assert_eq!((long.bytes(), long.as_view().scalars().len()), (2, 2));
+        assert_eq!(
+            TensorViewMut::from(&mut long)
+                .as_mut_slice::<u8>()
+                .map(|y| y.len()),
+            Some(2)
+        );
+        long.as_mut_slice::<u8>().expect("they are u8")[0] = 3;
+        assert_eq!(format!("{long:?}"), "u8[2] [3, 2]");
+        assert_eq!(long.clone().into_data().len(), 2);
+        assert_eq!(long.into_array::<u8>(), Ok(array![3u8, 2].into_dyn()));
+        let more = Tensor::from_parts(
+            Shape::new(&[2]).expect("it is small"),
+            u8::wrap(vec![1, 2, 3]),
+        );
+        assert_ne!(more.into_buffer().len(), 2);
     }
 
     #[test]

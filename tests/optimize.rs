@@ -3,7 +3,7 @@
 #[path = "support/mod.rs"]
 mod support;
 
-use linn::{DType, Model, Options, Tensor, inputs};
+use linn::{DType, Form, Model, Options, Tensor, inputs};
 use support::model::{Build, With, float, int, ints, node};
 use support::{Random, Report, f32s, numbers};
 
@@ -43,7 +43,7 @@ impl Sizes {
             1 => (size(1, 2), size(16, 40), size(16, 40)),
             _ => (size(1, 3), size(1, 9), size(1, 19)),
         };
-        let kernel = [1, 3, 3, 3, 2, 5][size(0, 5)];
+        let kernel = [1, 1, 3, 3, 3, 2, 5][size(0, 6)];
         let plain = size(0, 2) > 0;
         let dilation = if plain { 1 } else { size(1, 2) as i64 };
         // Windows fit without padding.
@@ -91,6 +91,25 @@ fn block(random: &mut Random, sizes: &Sizes) -> Build {
             &noise(random, &sizes.weights(), 0.0, fan_in.sqrt().recip()),
         );
     let mut read = vec!["x", "w"];
+    if random.one_in(3) {
+        // As networks that activate first have it.
+        let channels = dims[1];
+        for (name, middle, scale) in [
+            ("scale_x", 1.0, 0.5),
+            ("shift_x", 0.0, 0.5),
+            ("mean_x", 0.0, 0.5),
+            ("variance_x", 2.0, 1.0),
+        ] {
+            build = build.initializer(name, &noise(random, &[channels], middle, scale));
+        }
+        let normal = ["x", "scale_x", "shift_x", "mean_x", "variance_x"];
+        build = build.node(node("BatchNormalization", &normal, &["normal_x"]));
+        read[0] = "normal_x";
+        if random.one_in(2) {
+            build = build.node(node("Relu", &["normal_x"], &["active_x"]));
+            read[0] = "active_x";
+        }
+    }
     if random.one_in(2) {
         build = build.initializer("bias", &noise(random, &[outputs], 0.0, 1.0));
         read.push("bias");
@@ -190,7 +209,9 @@ fn outputs(model: &Model, x: &Tensor) -> Vec<Vec<f64>> {
 /// The largest magnitude of what convolutions, BatchNormalization and sums yield.
 fn largest_before_activation(model: &Model, x: &Tensor) -> f64 {
     let mut largest = 1.0f64;
-    for name in ["conv", "normal", "scaled", "moved", "branch", "sum"] {
+    for name in [
+        "normal_x", "conv", "normal", "scaled", "moved", "branch", "sum",
+    ] {
         if let Ok(outputs) = model.fetch(inputs! { "x" => x }, &[name]) {
             let values = numbers(&outputs[name]).into_iter();
             largest = values.fold(largest, |most, value| most.max(value.abs()));
@@ -247,6 +268,95 @@ fn random_blocks_give_the_same_but_for_rounding() {
         "{rounded_otherwise} were rewritten"
     );
     report.finish(1200);
+}
+
+#[test]
+fn what_leads_to_a_convolution_of_single_elements_is_a_part_of_it() {
+    let with = |kernel: usize, twice: bool| {
+        let ones = f32s(&[3], &[1.0, 2.0, 0.5]);
+        let mut build = Build::new(17)
+            .input("x", DType::F32, "1,3,4,4")
+            .output("y")
+            .initializer("ones", &ones)
+            .initializer(
+                "w",
+                &f32s(&[2, 3, kernel, kernel], &vec![0.5; 6 * kernel * kernel]),
+            )
+            .node(node(
+                "BatchNormalization",
+                &["x", "ones", "ones", "ones", "ones"],
+                &["normal"],
+            ))
+            .node(node("Relu", &["normal"], &["active"]))
+            .node(node("Conv", &["active", "w"], &["conv"]))
+            .node(node("Relu", &["conv"], &["y"]));
+        if twice {
+            build = build.output("z").node(node("Neg", &["active"], &["z"]));
+        }
+        let model = load(&build, true);
+        let absorbed = model.nodes_of(Form::Running).map(|node| {
+            let names = node.absorbed.into_iter();
+            names.map(|name| name.operator).collect::<Vec<_>>()
+        });
+        absorbed.collect::<Vec<_>>()
+    };
+    assert_eq!(with(1, false), [["BatchNormalization", "Relu", "Relu"]]);
+    assert_eq!(with(3, false), [["Relu"], ["Relu"]]);
+    assert_eq!(with(1, true), [&["Relu"][..], &["Relu"], &[]]);
+}
+
+/// In all kinds of tiles: whole ones, those at the edges, and those of few columns.
+#[test]
+fn nan_stays_nan_where_products_are_added_to_and_held_between_bounds() {
+    let mut random = Random::new(13);
+    for (columns, outputs, kernel) in [1, 4, 9, 16, 33, 70, 200]
+        .into_iter()
+        .flat_map(|columns| [1, 5, 6, 14, 30].map(|outputs| (columns, outputs)))
+        .flat_map(|(columns, outputs)| [1, 3].map(|kernel| (columns, outputs, kernel)))
+    {
+        for clip in [false, true] {
+            let dims = format!("1,{outputs},{columns},2");
+            let mut bias: Vec<f64> = (0..outputs).map(|at| at as f64 / 20.0 - 0.5).collect();
+            bias[outputs / 2] = f64::NAN;
+            let conv = node("Conv", &["x", "w", "bias"], &["conv"])
+                .with(ints("pads", &[kernel as i64 / 2; 4]));
+            let mut build = Build::new(17)
+                .input("x", DType::F32, &dims)
+                .output("y")
+                .initializer(
+                    "w",
+                    &noise(&mut random, &[outputs, outputs, kernel, kernel], 0.0, 0.2),
+                )
+                .initializer("bias", &f32s(&[outputs], &bias))
+                .node(conv)
+                .node(node("Add", &["conv", "x"], &["sum"]));
+            build = match clip {
+                false => build.node(node("Relu", &["sum"], &["y"])),
+                true => build
+                    .initializer("low", &f32s(&[], &[-0.3]))
+                    .initializer("high", &f32s(&[], &[0.4]))
+                    .node(node("Clip", &["sum", "low", "high"], &["y"])),
+            };
+            let mut x = numbers(&noise(&mut random, &[1, outputs, columns, 2], 0.0, 1.0));
+            if columns % 2 == 1 {
+                // Without these, windows of 3x3 are done in tiles.
+                let last = x.len() - 1;
+                (x[0], x[last]) = (f64::INFINITY, f64::NAN);
+            }
+            let x = f32s(&[1, outputs, columns, 2], &x);
+            let [plain, got] = [false, true].map(|rewritten| outputs_of(&build, rewritten, &x));
+            let same =
+                |(a, b): (&f64, &f64)| a == b || (a - b).abs() < 1e-5 || a.is_nan() && b.is_nan();
+            assert!(
+                plain.iter().any(|value| value.is_nan()) && plain.iter().zip(&got).all(same),
+                "{columns} columns, {outputs} outputs, {kernel}, {clip}: {plain:?} {got:?}"
+            );
+        }
+    }
+}
+
+fn outputs_of(build: &Build, rewritten: bool, x: &Tensor) -> Vec<f64> {
+    outputs(&load(build, rewritten), x).swap_remove(0)
 }
 
 #[test]
@@ -528,4 +638,100 @@ fn an_instruction_set_holds_on_all_threads() {
         let one = on(1);
         assert!((0..5).all(|_| on(3) == one), "{simd}");
     }
+}
+
+/// The largest difference of what the rewritten model gives, and the operators that its last node has absorbed.
+fn against_written(build: &Build, x: &Tensor) -> (f64, Vec<String>) {
+    let [plain, got] = [false, true].map(|rewritten| outputs_of(build, rewritten, x));
+    assert_eq!(plain.len(), got.len());
+    let off = plain.iter().zip(&got).map(|(a, b)| (a - b).abs());
+    let model = load(build, true);
+    let last = model.nodes_of(Form::Running).last().expect("a node");
+    let names = last.absorbed.into_iter().map(|name| name.operator);
+    (off.fold(0.0, f64::max), names.collect())
+}
+
+/// BatchNormalization of `channels` channels, then a convolution of single elements.
+fn led(random: &mut Random, channels: usize, group: usize, outputs: usize) -> Build {
+    let dims = format!("2,{channels},5,7");
+    let mut build = Build::new(17).input("x", DType::F32, &dims).output("y");
+    for (name, middle) in [
+        ("scale", 1.0),
+        ("shift", 0.0),
+        ("mean", 0.5),
+        ("variance", 2.0),
+    ] {
+        build = build.initializer(name, &noise(random, &[channels], middle, 0.5));
+    }
+    let read = ["x", "scale", "shift", "mean", "variance"];
+    build
+        .node(node("BatchNormalization", &read, &["normal"]))
+        .initializer(
+            "w",
+            &noise(random, &[outputs, channels / group, 1, 1], 0.0, 0.5),
+        )
+        .node(node("Conv", &["normal", "w"], &["y"]).with(int("group", group as i64)))
+}
+
+#[test]
+fn what_leads_to_a_convolution_is_that_of_the_channels_of_each_group() {
+    let mut random = Random::new(17);
+    for (channels, group, outputs) in [(6, 1, 5), (6, 3, 9), (12, 2, 4), (1, 1, 1), (0, 1, 2)] {
+        let build = led(&mut random, channels, group, outputs);
+        let x = noise(&mut random, &[2, channels, 5, 7], 0.0, 1.0);
+        let (off, absorbed) = against_written(&build, &x);
+        assert!(off < 1e-5, "{channels} channels in {group} groups: {off}");
+        assert_eq!(
+            absorbed,
+            ["BatchNormalization"],
+            "{channels} channels in {group} groups"
+        );
+    }
+    // Weights that come with each run.
+    let mut build = led(&mut random, 4, 1, 3);
+    let w = build.graph().initializer.pop().expect("the weights");
+    let build = build
+        .node(node("Identity", &["v"], &["w"]))
+        .input("v", DType::F32, "3,4,1,1");
+    let x = noise(&mut random, &[2, 4, 5, 7], 0.0, 1.0);
+    let v = noise(&mut random, &[3, 4, 1, 1], 0.0, 0.5);
+    assert_eq!(w.name, "w");
+    let run = |rewritten| {
+        let y = load(&build, rewritten).run(inputs! { "x" => &x, "v" => &v });
+        numbers(&y.expect("it runs")["y"])
+    };
+    let (plain, got) = (run(false), run(true));
+    assert!(plain.iter().zip(&got).all(|(a, b)| (a - b).abs() < 1e-5));
+}
+
+/// Factors that single precision cannot hold would make NaN of zeros.
+#[test]
+fn what_leads_to_a_convolution_stays_where_it_is_too_large() {
+    let mut random = Random::new(19);
+    let mut build = led(&mut random, 2, 1, 3);
+    build
+        .graph()
+        .initializer
+        .retain(|tensor| tensor.name == "w");
+    for (name, number) in [
+        ("scale", 3e38),
+        ("shift", 1.0),
+        ("mean", 0.0),
+        ("variance", 0.0),
+    ] {
+        build = build.initializer(name, &f32s(&[2], &[number; 2]));
+    }
+    let x = f32s(&[2, 2, 5, 7], &[0.0; 140]);
+    let (off, absorbed) = against_written(&build, &x);
+    assert!(off < 1e-5 && absorbed.is_empty(), "{off}, {absorbed:?}");
+}
+
+#[test]
+fn groups_without_outputs_take_no_time() {
+    let mut random = Random::new(23);
+    let mut build = led(&mut random, 0, 1, 0);
+    let conv = build.graph().node.last_mut().expect("the convolution");
+    *conv = conv.clone().with(int("group", 1 << 40));
+    conv.attribute.remove(0);
+    assert!(outputs_of(&build, true, &f32s(&[2, 0, 5, 7], &[])).is_empty());
 }

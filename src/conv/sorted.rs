@@ -12,6 +12,9 @@ use crate::installed::Installed;
 use crate::parts::{self, Looks, PART};
 use crate::window::Axis;
 
+/// Elements of a row that are copied at once.
+const BLOCK: usize = 8;
+
 /// Elements that are read beyond the last one.
 pub(super) const BEYOND: usize = 64;
 
@@ -36,6 +39,8 @@ pub(super) struct Sorted<'a> {
     each: usize,
     /// The remainders of the elements that taps read, in order.
     used: Vec<usize>,
+    /// How the elements of a row are copied.
+    runs: Vec<Run>,
     /// Places from that of the first window to behind that of the last one.
     pub(super) run: usize,
 }
@@ -45,6 +50,26 @@ fn stride(axis: &Axis) -> usize {
     if axis.output == 1 { 1 } else { axis.stride }
 }
 
+/// Elements of a row that have the same remainder: every so many from `begin` on.
+struct Run {
+    begin: usize,
+    remainder: usize,
+    /// The quotient of the first one.
+    first: usize,
+    len: usize,
+}
+
+/// Quotient and remainder; those by small strides take no division.
+#[inline(always)]
+fn split(place: usize, stride: usize) -> (usize, usize) {
+    match stride {
+        1 => (place, 0),
+        2 => (place / 2, place % 2),
+        4 => (place / 4, place % 4),
+        _ => (place / stride, place % stride),
+    }
+}
+
 impl<'a> Sorted<'a> {
     pub(super) fn new(axes: &'a [Axis]) -> Sorted<'a> {
         let mut sorted = Sorted::sized(axes);
@@ -52,7 +77,41 @@ impl<'a> Sorted<'a> {
         sorted.used = allocate::collected(remainders);
         sorted.used.sort_unstable();
         sorted.used.dedup();
+        sorted.runs = sorted.runs();
         sorted
+    }
+
+    /// The runs of the remainders that taps along the last axis read.
+    fn runs(&self) -> Vec<Run> {
+        let (last, size) = (
+            &self.axes[self.axes.len() - 1],
+            self.sizes[self.sizes.len() - 1],
+        );
+        let step = stride(last);
+        let taps = 0..last.kernel;
+        let mut remainders = allocate::collected(taps.map(|tap| tap * last.dilation % step));
+        remainders.sort_unstable();
+        remainders.dedup();
+        let run = |remainder: usize| {
+            // The first element with that remainder.
+            let begin = (remainder + step - last.pad_begin % step) % step;
+            let first = (begin + last.pad_begin) / step;
+            let left = last.input.checked_sub(begin)?.div_ceil(step);
+            Some(Run {
+                begin,
+                remainder,
+                first,
+                len: left.min(size.checked_sub(first)?),
+            })
+        };
+        let mut runs = allocate::with_capacity(remainders.len());
+        runs.extend(
+            remainders
+                .into_iter()
+                .filter_map(run)
+                .filter(|run| run.len > 0),
+        );
+        runs
     }
 
     /// The sizes alone: the taps may be more than the memory holds.
@@ -72,6 +131,7 @@ impl<'a> Sorted<'a> {
         Sorted {
             axes,
             used: Vec::new(),
+            runs: Vec::new(),
             each: sizes.iter().copied().fold(1, usize::saturating_mul),
             run: lasts
                 .map(|(axis, pitch)| (axis.output - 1).saturating_mul(*pitch))
@@ -146,51 +206,47 @@ impl<'a> Sorted<'a> {
         if x.is_empty() {
             return;
         }
-        let size = self.sizes[outer.len()];
+        let step = stride(last);
+        let all_used = self.used.len() == self.axes.iter().map(stride).product::<usize>();
         let mut looks = Looks::default();
-        for (row, x) in x.chunks(last.input).enumerate() {
-            if looks.is_set(1) {
+        for (row, x) in x.chunks_exact(last.input).enumerate() {
+            if looks.is_set(x.len()) {
                 return;
             }
-            let (mut row, mut phase, mut phases, mut offset) = (row, 0, stride(last), 0);
+            let (mut rest, mut phase, mut phases, mut offset) = (row, 0, step, 0);
             let mut read = true;
-            for (index, axis) in outer.iter().enumerate().rev() {
-                let place = row % axis.input + axis.pad_begin;
-                row /= axis.input;
-                phase += place % stride(axis) * phases;
+            for index in (0..outer.len()).rev() {
+                let axis = &outer[index];
+                let mut own = rest;
+                if index > 0 {
+                    own = rest % axis.input;
+                    rest /= axis.input;
+                }
+                let (quotient, remainder) = split(own + axis.pad_begin, stride(axis));
+                phase += remainder * phases;
                 phases *= stride(axis);
-                offset += place / stride(axis) * self.pitches[index];
-                read &= place / stride(axis) < self.sizes[index];
+                offset += quotient * self.pitches[index];
+                read &= quotient < self.sizes[index];
             }
             if !read {
                 continue;
             }
-            for begin in 0..stride(last).min(x.len()) {
-                let place = begin + last.pad_begin;
-                let (own, first) = (place % stride(last), place / stride(last));
-                if first >= size || self.used.binary_search(&(phase + own)).is_err() {
+            for run in &self.runs {
+                let phase = phase + run.remainder;
+                if !all_used && self.used.binary_search(&phase).is_err() {
                     continue;
                 }
-                let count = (x.len() - begin).div_ceil(stride(last));
-                let count = count.min(size - first);
-                let at = (phase + own) * self.each + offset + first;
-                for (number, y) in elements[at..at + count].chunks_mut(PART).enumerate() {
-                    if looks.is_set(y.len()) {
+                let at = phase * self.each + offset + run.first;
+                for (number, y) in elements[at..at + run.len].chunks_mut(PART).enumerate() {
+                    if number > 0 && looks.is_set(PART) {
                         return;
                     }
-                    let x = &x[begin + number * PART * stride(last)..];
-                    match stride(last) {
-                        1 => {
-                            let x = &x[..y.len()];
-                            for i in 0..y.len() {
-                                y[i] = x[i].widen();
-                            }
-                        }
-                        step => {
-                            for i in 0..y.len() {
-                                y[i] = x[i * step].widen();
-                            }
-                        }
+                    let x = &x[run.begin + number * PART * step..];
+                    match step {
+                        1 => pick::<T, 1>(x, 1, y),
+                        2 => pick::<T, 2>(x, 2, y),
+                        4 => pick::<T, 4>(x, 4, y),
+                        _ => pick::<T, 0>(x, step, y),
                     }
                 }
             }
@@ -211,9 +267,13 @@ impl<'a> Sorted<'a> {
                 return;
             }
             let (mut rest, mut at) = (row, 0);
-            for (axis, pitch) in outer.iter().zip(&self.pitches).rev() {
-                at += rest % axis.output * pitch;
-                rest /= axis.output;
+            for (index, axis) in outer.iter().enumerate().rev() {
+                let mut own = rest;
+                if index > 0 {
+                    own = rest % axis.output;
+                    rest /= axis.output;
+                }
+                at += own * self.pitches[index];
             }
             let sums = &mut sums[at..at + last.output];
             finish.apply(0, row * last.output, sums);
@@ -221,5 +281,27 @@ impl<'a> Sorted<'a> {
                 *y = T::narrow(sum);
             }
         }
+    }
+}
+
+/// Every `step`-th element; `STEP` is the same number where the compiler is to know it, so that vectors are read.
+#[inline(always)]
+fn pick<T: Factor, const STEP: usize>(x: &[T], step: usize, y: &mut [T::Sum]) {
+    let step = if STEP > 0 { STEP } else { step };
+    let x = &x[..(y.len() - 1) * step + 1];
+    let mut i = 0;
+    // Rows are short: blocks of a known size take no call, and the last one lies over the one before.
+    while y.len() >= BLOCK && i < y.len() {
+        let from = i.min(y.len() - BLOCK);
+        let y = &mut y[from..from + BLOCK];
+        let x = &x[from * step..][..(BLOCK - 1) * step + 1];
+        for j in 0..BLOCK {
+            y[j] = x[j * step].widen();
+        }
+        i = from + BLOCK;
+    }
+    while i < y.len() {
+        y[i] = x[i * step].widen();
+        i += 1;
     }
 }

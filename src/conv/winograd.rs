@@ -345,10 +345,7 @@ impl<'a> Tiles<'a> {
                         let products = &products[output * width..];
                         let bias = bias.map_or(0.0, |bias| bias[output]);
                         let finish = finish.part(output, from);
-                        dispatch!(level, s => {
-                            self.back(s, products, y_pitch, rows, bias, y);
-                            finish.apply(0, 0, y);
-                        });
+                        dispatch!(level, s => self.back(s, products, y_pitch, rows, bias, finish, y));
                     });
             });
         });
@@ -402,7 +399,8 @@ impl<'a> Tiles<'a> {
         }
     }
 
-    /// Transforms the sums of `rows` rows of tiles, which are `pitch` apart from place to place, back into rows of an output.
+    /// Transforms the sums of `rows` rows of tiles, which are `pitch` apart from place to place, back into rows of an output,
+    /// which are then finished.
     #[inline(always)]
     fn back<S: Vectors>(
         &self,
@@ -411,6 +409,7 @@ impl<'a> Tiles<'a> {
         pitch: usize,
         rows: usize,
         bias: f32,
+        finish: Finish<'_, f32>,
         y: &mut [f32],
     ) {
         let len = <S::f32s as SimdBase<S>>::LEN;
@@ -444,9 +443,10 @@ impl<'a> Tiles<'a> {
                     let even = (line[0] + bias).interleave(line[2] + bias);
                     let odd = (line[1] + bias).interleave(line[3] + bias);
                     let (low, high) = (even.0.interleave(odd.0), even.1.interleave(odd.1));
-                    let line = [low.0, low.1, high.0, high.1];
+                    let mut line = [low.0, low.1, high.0, high.1];
                     let y = &mut y[begin..begin + count];
                     if count == len * OUT {
+                        finish.apply_to(s, 0, begin, &mut line);
                         for v in 0..OUT {
                             line[v].store_slice(&mut y[v * len..(v + 1) * len]);
                         }
@@ -456,6 +456,7 @@ impl<'a> Tiles<'a> {
                             line[v].store_slice(&mut rest[v * len..(v + 1) * len]);
                         }
                         y.copy_from_slice(&rest[..count]);
+                        finish.apply(0, begin, y);
                     }
                 }
                 column += len;

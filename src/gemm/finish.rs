@@ -1,4 +1,6 @@
-//! What is done to sums before they leave the cache.
+//! What is done to sums before they are stored.
+
+use fearless_simd::{Select, Simd, SimdBase, SimdFloatElement};
 
 use super::Sum;
 
@@ -11,6 +13,17 @@ pub(crate) enum Activation<T> {
     Clip(T, T),
 }
 
+impl<T: Sum> Activation<T> {
+    /// What it holds its results between; NaN stays NaN.
+    pub(crate) fn bounds(self) -> [T; 2] {
+        match self {
+            Activation::Identity => *T::UNBOUNDED,
+            Activation::Relu => [T::ZERO, T::UNBOUNDED[1]],
+            Activation::Clip(min, max) => [min, max],
+        }
+    }
+}
+
 impl<T> Activation<T> {
     pub(crate) fn map<U>(self, number: impl Fn(T) -> U) -> Activation<U> {
         match self {
@@ -21,29 +34,37 @@ impl<T> Activation<T> {
     }
 }
 
-/// What is done to a matrix: something is added, then a function applied.
+/// What is done to a matrix: something is added, then the sums are held between bounds.
 #[derive(Clone, Copy)]
 pub(crate) struct Finish<'a, T> {
     /// What is added to element `[r, c]` lies at `r * pitch + c`.
     pub(crate) plus: Option<&'a [T]>,
     pub(crate) pitch: usize,
-    pub(crate) activation: Activation<T>,
+    /// Behind a reference, so that kernels read them where they use them: there is no register to keep them in meanwhile.
+    pub(crate) bounds: &'a [T; 2],
 }
 
 impl<'a, T: Sum> Finish<'a, T> {
     /// Nothing.
-    pub(crate) const NONE: Finish<'a, T> = Finish {
+    pub(crate) const NONE: Finish<'static, T> = Finish {
         plus: None,
         pitch: 0,
-        activation: Activation::Identity,
+        bounds: T::UNBOUNDED,
     };
 
+    /// Itself, unless it changes nothing.
+    pub(crate) fn effective(self) -> Option<Finish<'a, T>> {
+        (self.plus.is_some() || self.bounds != T::UNBOUNDED).then_some(self)
+    }
+
     /// For the part of the matrix from `row` and `column` on.
+    #[inline(always)]
     pub(crate) fn part(self, row: usize, column: usize) -> Finish<'a, T> {
-        Finish {
-            plus: self.plus.map(|plus| &plus[row * self.pitch + column..]),
-            ..self
-        }
+        let plus = match self.plus {
+            Some(plus) => Some(&plus[row * self.pitch + column..]),
+            None => None,
+        };
+        Finish { plus, ..self }
     }
 
     /// For plane `number` of planes of `len` elements, as one row.
@@ -60,19 +81,37 @@ impl<'a, T: Sum> Finish<'a, T> {
                 y[i] = y[i].plus(plus[i]);
             }
         }
-        match self.activation {
-            Activation::Identity => {}
-            Activation::Relu => {
-                for i in 0..y.len() {
-                    y[i] = if y[i] <= T::ZERO { T::ZERO } else { y[i] };
-                }
+        let [low, high] = *self.bounds;
+        for i in 0..y.len() {
+            let above = if y[i] < low { low } else { y[i] };
+            y[i] = if above > high { high } else { above };
+        }
+    }
+
+    /// As [`Finish::apply`], to vectors that follow each other.
+    #[inline(always)]
+    pub(crate) fn apply_to<S: Simd, const VECTORS: usize>(
+        self,
+        s: S,
+        row: usize,
+        column: usize,
+        y: &mut [T::Native<S>; VECTORS],
+    ) where
+        T: SimdFloatElement,
+    {
+        let len = <T::Native<S> as SimdBase<S>>::LEN;
+        if let Some(plus) = self.plus {
+            let plus = &plus[row * self.pitch + column..][..VECTORS * len];
+            for v in 0..VECTORS {
+                let plus = &plus[v * len..(v + 1) * len];
+                y[v] = y[v] + <T::Native<S> as SimdBase<S>>::from_slice(s, plus);
             }
-            Activation::Clip(min, max) => {
-                for i in 0..y.len() {
-                    let above = if y[i] < min { min } else { y[i] };
-                    y[i] = if above > max { max } else { above };
-                }
-            }
+        }
+        let low = <T::Native<S> as SimdBase<S>>::splat(s, self.bounds[0]);
+        let high = <T::Native<S> as SimdBase<S>>::splat(s, self.bounds[1]);
+        for v in 0..VECTORS {
+            let above = y[v].simd_lt(low).select(low, y[v]);
+            y[v] = above.simd_gt(high).select(high, above);
         }
     }
 }

@@ -3,15 +3,17 @@
 use fearless_simd::Simd;
 
 use super::Sum;
+use super::finish::Finish;
 use super::panels::COLUMNS;
 use super::tile::{Panels, Start};
 
-/// Multiplies two panels, into the columns of `rows` from `column` on.
+/// Multiplies two panels, into the columns of `rows` from `column` on, which are then finished.
 #[inline(always)]
 pub(super) fn panel<S: Simd, T: Sum>(
     _: S,
     panels: Panels<'_, T>,
     start: Start<'_, T>,
+    finish: Option<Finish<'_, T>>,
     rows: &mut [&mut [T]],
     column: usize,
 ) {
@@ -33,6 +35,9 @@ pub(super) fn panel<S: Simd, T: Sum>(
             }
         }
         y.copy_from_slice(&sums[..columns]);
+        if let Some(finish) = finish {
+            finish.apply(r, column, y);
+        }
     }
 }
 

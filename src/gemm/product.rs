@@ -13,7 +13,7 @@ use super::tile::{Panels, Start};
 use crate::allocate;
 use crate::buffer::RIGHT;
 use crate::installed::Installed;
-use crate::parts;
+use crate::parts::{self, Looks};
 use crate::simd::dispatch;
 use crate::stop;
 
@@ -22,6 +22,9 @@ const GRAIN: usize = 1 << 20;
 
 /// Steps of the inner dimension that are multiplied at once: a right panel of as many stays near while the left ones pass by.
 pub(super) const DEPTH: usize = 384;
+
+/// Panels of a right matrix that stay near together.
+const FEW_PANELS: usize = 2;
 
 /// Bytes of right panels that are laid out at once: as many are in the second cache.
 const LAID_BYTES: usize = 1 << 20;
@@ -154,33 +157,51 @@ fn tiles<S: Vectors, T: Sum>(
     finish: Finish<'_, T>,
     rows: &mut [&mut [T]],
 ) {
+    // Few panels of the right matrix stay near while the left one goes by, once; of many, one stays near at a time.
+    let together = match columns <= FEW_PANELS * COLUMNS {
+        true => ROWS,
+        false => rows.len(),
+    };
+    let mut looks = Looks::default();
     let mut from = 0;
     let mut start = start;
     while from == 0 || from < left.inner {
         let to = (from + DEPTH).min(left.inner);
-        let mut first = 0;
-        while first < columns && !stop::is_set() {
-            let (begin, next) = (first / panel * panel, (first + COLUMNS).min(columns));
-            let width = panel_columns(columns - begin).min(panel);
-            let right = &laid[begin * left.inner..][from * width + first - begin..];
-            let mut row = 0;
-            while row < rows.len() {
-                let end = (row + ROWS).min(rows.len());
-                let panels = Panels {
-                    left: &left.panels[row / ROWS * left.inner..][from..to],
-                    right,
-                    width,
-                    columns: next - first,
-                };
-                T::panel(s, panels, start.at_row(row), &mut rows[row..end], first);
-                row = end;
-            }
-            if to == left.inner {
-                for r in 0..rows.len() {
-                    finish.apply(r, first, &mut rows[r][first..next]);
+        let finish = match to == left.inner {
+            true => finish.effective(),
+            false => None,
+        };
+        let mut top = 0;
+        while top < rows.len() {
+            let bottom = (top + together).min(rows.len());
+            let mut first = 0;
+            while first < columns {
+                if looks.is_set((bottom - top) * (to - from).max(1)) {
+                    return;
                 }
+                let (begin, next) = (first / panel * panel, (first + COLUMNS).min(columns));
+                let width = panel_columns(columns - begin).min(panel);
+                let right = &laid[begin * left.inner..][from * width + first - begin..];
+                let mut row = top;
+                while row < bottom {
+                    let end = (row + ROWS).min(bottom);
+                    let panels = Panels {
+                        left: &left.panels[row / ROWS * left.inner..][from..to],
+                        right,
+                        width,
+                        columns: next - first,
+                    };
+                    let finish = match finish {
+                        Some(finish) => Some(finish.part(row, 0)),
+                        None => None,
+                    };
+                    let rows = &mut rows[row..end];
+                    T::panel(s, panels, start.at_row(row), finish, rows, first);
+                    row = end;
+                }
+                first = next;
             }
-            first = next;
+            top = bottom;
         }
         start = Start::Output;
         from += DEPTH;

@@ -3,6 +3,7 @@
 use fearless_simd::{Simd, SimdBase, SimdFloat, SimdFloatElement};
 
 use super::Sum;
+use super::finish::Finish;
 use super::panels::{COLUMNS, ROWS};
 
 /// Where sums begin.
@@ -40,12 +41,13 @@ pub(crate) struct Panels<'a, T> {
 /// One vector.
 type Vector<S, T> = <T as SimdFloatElement>::Native<S>;
 
-/// Multiplies two panels of floats, into the columns of `rows` from `column` on.
+/// Multiplies two panels of floats, into the columns of `rows` from `column` on, which are then finished.
 #[inline(always)]
 pub(super) fn floats<S: Simd, T: Sum + SimdFloatElement>(
     s: S,
     panels: Panels<'_, T>,
     start: Start<'_, T>,
+    finish: Option<Finish<'_, T>>,
     rows: &mut [&mut [T]],
     column: usize,
 ) {
@@ -65,16 +67,28 @@ pub(super) fn floats<S: Simd, T: Sum + SimdFloatElement>(
         while at < whole {
             let two = whole - at > len;
             let (start, rows, to) = (start.at_row(row), &mut rows[row..], column + at);
+            let finish = match finish {
+                Some(finish) => Some(finish.part(row, 0)),
+                None => None,
+            };
             match (wide, two, left) {
-                (true, true, ..=4) => tile::<S, T, 4, 2>(s, panels, row, at, start, rows, to),
-                (true, true, ..=8) => tile::<S, T, 8, 2>(s, panels, row, at, start, rows, to),
-                (true, true, _) => tile::<S, T, ROWS, 2>(s, panels, row, at, start, rows, to),
-                (true, false, _) => tile::<S, T, ROWS, 1>(s, panels, row, at, start, rows, to),
+                (true, true, ..=4) => {
+                    tile::<S, T, 4, 2>(s, panels, row, at, start, finish, rows, to)
+                }
+                (true, true, ..=8) => {
+                    tile::<S, T, 8, 2>(s, panels, row, at, start, finish, rows, to)
+                }
+                (true, true, _) => {
+                    tile::<S, T, ROWS, 2>(s, panels, row, at, start, finish, rows, to)
+                }
+                (true, false, _) => {
+                    tile::<S, T, ROWS, 1>(s, panels, row, at, start, finish, rows, to)
+                }
                 (false, true, _) => {
-                    tile::<S, T, { ROWS / 2 }, 2>(s, panels, row, at, start, rows, to)
+                    tile::<S, T, { ROWS / 2 }, 2>(s, panels, row, at, start, finish, rows, to)
                 }
                 (false, false, _) => {
-                    tile::<S, T, { ROWS / 2 }, 1>(s, panels, row, at, start, rows, to)
+                    tile::<S, T, { ROWS / 2 }, 1>(s, panels, row, at, start, finish, rows, to)
                 }
             }
             at += if two { 2 * len } else { len };
@@ -83,8 +97,8 @@ pub(super) fn floats<S: Simd, T: Sum + SimdFloatElement>(
     }
     if whole < panels.columns && !rows.is_empty() {
         match panels.columns - whole {
-            1 => few::<S, T, 1>(s, panels, whole, start, rows, column + whole),
-            _ => few::<S, T, FEW>(s, panels, whole, start, rows, column + whole),
+            1 => few::<S, T, 1>(s, panels, whole, start, finish, rows, column + whole),
+            _ => few::<S, T, FEW>(s, panels, whole, start, finish, rows, column + whole),
         }
     }
 }
@@ -100,6 +114,7 @@ fn few<S: Simd, T: Sum + SimdFloatElement, const COUNT: usize>(
     panels: Panels<'_, T>,
     at: usize,
     start: Start<'_, T>,
+    finish: Option<Finish<'_, T>>,
     rows: &mut [&mut [T]],
     to: usize,
 ) {
@@ -139,6 +154,9 @@ fn few<S: Simd, T: Sum + SimdFloatElement, const COUNT: usize>(
                 Start::Output => y[c].plus(columns[c][r]),
             };
         }
+        if let Some(finish) = finish {
+            finish.apply(r, to, y);
+        }
     }
 }
 
@@ -151,6 +169,7 @@ fn tile<S: Simd, T: Sum + SimdFloatElement, const HEIGHT: usize, const VECTORS: 
     row: usize,
     at: usize,
     start: Start<'_, T>,
+    finish: Option<Finish<'_, T>>,
     rows: &mut [&mut [T]],
     to: usize,
 ) {
@@ -209,6 +228,11 @@ fn tile<S: Simd, T: Sum + SimdFloatElement, const HEIGHT: usize, const VECTORS: 
         line += panels.width;
     }
     if whole {
+        if let Some(finish) = finish {
+            for r in 0..HEIGHT {
+                finish.apply_to(s, r, to, &mut sums[r]);
+            }
+        }
         for r in 0..HEIGHT {
             let y = &mut rows[r][to..to + width];
             for v in 0..VECTORS {
@@ -225,6 +249,9 @@ fn tile<S: Simd, T: Sum + SimdFloatElement, const HEIGHT: usize, const VECTORS: 
         for r in 0..height {
             let y = &mut rows[r][to..to + columns];
             y.copy_from_slice(&edge[r * width..][..columns]);
+            if let Some(finish) = finish {
+                finish.apply(r, to, y);
+            }
         }
     }
 }

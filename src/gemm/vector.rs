@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::Sum;
 use crate::installed::Installed;
-use crate::parts::{Looks, PART};
+use crate::parts::{self, Looks, PART};
 use crate::simd::dispatch;
 use crate::stop;
 
@@ -50,8 +50,8 @@ pub(super) fn multiply<T: Sum>(
 
 #[inline(always)]
 fn product<S: Vectors, T: Sum>(_: S, a: &[T], b: ArrayView2<'_, T>, add: bool, c: &mut [T]) {
-    if !add {
-        c.fill(T::ZERO);
+    if !add && parts::fill(c, &T::ZERO).is_err() {
+        return;
     }
     let mut looks = Looks::default();
     if b.strides()[1] != 1 && b.nrows() > 0 {

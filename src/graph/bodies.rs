@@ -89,7 +89,7 @@ impl<'n, 'a> Bodies<'n, 'a> {
         let (built, facts) = builder.finish(&graph, nodes, initializers, inputs)?;
         self.complete &= facts.iter().all(Option::is_some);
         self.exact &= built.nodes.iter().all(|node| node.exact);
-        Ok(Body::new(built, captures, facts))
+        Body::new(built, captures, facts)
     }
 }
 

@@ -3,9 +3,10 @@
 use super::plan::Plan;
 use super::values::Values;
 use crate::allocate;
-use crate::error::OpError;
+use crate::error::{Error, OpError};
 use crate::graph::{Dim, Graph, ValueId};
 use crate::ops::{Fact, Inputs, Memory};
+use crate::stop;
 use crate::tensor::{DType, Tensor, TensorView};
 
 /// A branch, or the body of a loop.
@@ -28,14 +29,15 @@ impl Body {
         graph: Graph,
         captures: Vec<(usize, ValueId)>,
         facts: Vec<Option<Fact>>,
-    ) -> Body {
+    ) -> Result<Body, Error> {
         let results: Vec<ValueId> = graph.outputs.iter().map(|(id, _)| *id).collect();
-        Body {
-            plan: Plan::new(&graph.nodes, &graph.constants, &results),
+        let plan = Plan::new(&graph.nodes, &graph.constants, &results);
+        Ok(Body {
+            plan: plan.map_err(stop::loading)?,
             graph,
             captures,
             facts,
-        }
+        })
     }
 
     pub(super) fn graph(&self) -> &Graph {

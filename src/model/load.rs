@@ -151,7 +151,7 @@ impl Model {
         // What is stopped is left half laid out.
         stop::check_loading()?;
         let plan = Plan::new(&program.nodes, &program.constants, &results);
-        stop::check_loading()?;
+        let plan = plan.map_err(stop::loading)?;
         Ok(Model {
             info: built.info,
             plan,

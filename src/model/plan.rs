@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::error::OpError;
 use crate::graph::{Node, ValueId};
 use crate::stop;
 use crate::tensor::Tensor;
@@ -29,11 +30,14 @@ pub(super) struct Step {
 
 impl Plan {
     /// The steps that lead to `results`.
+    ///
+    /// # Errors
+    /// The work is to stop.
     pub(super) fn new(
         nodes: &[Node],
         constants: &[Option<Arc<Tensor>>],
         results: &[ValueId],
-    ) -> Plan {
+    ) -> Result<Plan, OpError> {
         let mut needed = vec![false; constants.len()];
         let mut listed: Vec<(ValueId, bool)> = Vec::with_capacity(results.len());
         for id in results.iter().rev() {
@@ -44,9 +48,8 @@ impl Plan {
         // Backwards, a value met for the first time is used for the last time.
         let mut steps = Vec::new();
         for (index, node) in nodes.iter().enumerate().rev() {
-            // Who loads looks again.
-            if stop::check_node(index).is_err() {
-                break;
+            if index.is_multiple_of(stop::READ) {
+                stop::check()?;
             }
             let wanted: Vec<bool> = node
                 .outputs
@@ -81,9 +84,9 @@ impl Plan {
             });
         }
         steps.reverse();
-        Plan {
+        Ok(Plan {
             steps,
             results: listed,
-        }
+        })
     }
 }

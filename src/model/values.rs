@@ -198,7 +198,7 @@ impl<'v> Values<'v> {
         for (id, mut slot) in node.outputs.iter().zip(slots) {
             if let Some((index, shape)) = slot.passed {
                 let input = node.inputs[index].and_then(|id| self.tensors.computed[id].take());
-                slot.tensor = input.map(|tensor| Tensor::from_parts(shape, tensor.into_data()));
+                slot.tensor = input.map(|tensor| Tensor::from_parts(shape, tensor.into_buffer()));
             }
             match (*id, slot.target, slot.tensor) {
                 (Some(id), Some(target), _) => self.put_back(id, target),

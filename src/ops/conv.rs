@@ -10,10 +10,11 @@ use half::{bf16, f16};
 use super::convolution::{Convolution, check_each};
 use super::number::Float;
 use super::{
-    Absorbed, Fact, Follow, Inputs, Known, Op, Operator, Outputs, elements, elementwise, required,
+    Absorbed, Fact, Follow, Inputs, Known, Lead, Op, Operator, Outputs, elements, elementwise,
+    required,
 };
 use crate::allocate;
-use crate::conv::{Sizes, Weights, convolve, winograd};
+use crate::conv::{Sizes, Weights, convolve, convolve_led, led, winograd};
 use crate::error::OpError;
 use crate::gemm::{Activation, Factor, Finish};
 use crate::onnx::attributes::Attributes;
@@ -35,6 +36,8 @@ struct Conv {
     /// Whether input 3, of the shape of `Y`, is added.
     plus: bool,
     activation: Activation<f64>,
+    /// What is done to `X` before, of type f32, for windows of single elements.
+    lead: Option<Arc<led::Lines>>,
     /// Constant weights as products want them: `Weights` of the type of sums.
     laid: Option<Arc<dyn Any + Send + Sync>>,
     /// Constant weights for tiles, where those pay.
@@ -47,6 +50,7 @@ impl Conv {
             convolution: Convolution::read(attributes)?,
             plus: false,
             activation: Activation::Identity,
+            lead: None,
             laid: None,
             tiled: None,
         })
@@ -79,10 +83,11 @@ impl Conv {
         }
         let plus = plus.map(|plus| T::widened(elements::<T>(plus)));
         let plus = plus.transpose()?;
+        let bounds = self.activation.map(T::Sum::from_f64).bounds();
         let finish = Finish {
             plus: plus.as_deref(),
             pitch: 0,
-            activation: self.activation.map(T::Sum::from_f64),
+            bounds: &bounds,
         };
         let y = outputs.make::<T>(&shape)?;
         run(&sizes, elements(x), bias.as_deref(), finish, y);
@@ -181,6 +186,25 @@ impl Operator for Conv {
         })
     }
 
+    fn led(&self, lead: Lead, inputs: &[Option<Fact>]) -> Option<(Arc<dyn Operator>, usize)> {
+        let [x, w, ..] = inputs else { return None };
+        let (x, w) = (x.as_ref()?, w.as_ref()?);
+        let sizes = self.convolution.sizes(&x.shape().ok()??, &w.shape().ok()??);
+        let sizes = sizes.ok()?;
+        let channels = sizes.groups * sizes.channels;
+        if [lead.factors.len(), lead.summands.len()] != [channels; 2] {
+            return None;
+        }
+        if x.dtype != DType::F32 || !sizes.is_pointwise() || sizes.is_depthwise() {
+            return None;
+        }
+        let lines = led::Lines::new(&lead.factors, &lead.summands, lead.activation)?;
+        let bytes = lines.bytes();
+        let mut operator = self.clone();
+        operator.lead = Some(Arc::new(lines));
+        Some((Arc::new(operator), bytes))
+    }
+
     fn prepare(&self, inputs: &[Option<Fact>]) -> Option<(Arc<dyn Operator>, usize)> {
         let (x, w) = (inputs[0].as_ref()?, inputs[1].as_ref()?.value.as_deref()?);
         if w.shape().elements() == 0 {
@@ -233,6 +257,17 @@ impl Operator for Conv {
                 |sizes, x, bias, finish, y| match tiles(sizes) {
                     true => winograd::convolve(sizes, x, tiled, bias, finish, y),
                     false => convolve(sizes, x, elements(w), None, bias, finish, y),
+                },
+            );
+        }
+        if let Some(lines) = &self.lead {
+            let laid = self.laid.as_ref().and_then(|laid| laid.downcast_ref());
+            return self.with_operands::<f32>(
+                inputs,
+                outputs,
+                Sizes::block_scratch_bytes::<f32>,
+                |sizes, x, bias, finish, y| {
+                    convolve_led(sizes, x, lines, elements(w), laid, bias, finish, y);
                 },
             );
         }

@@ -1,4 +1,5 @@
-//! What nodes do to the elements of one input, so that the node that computes those can do it on the way.
+//! What nodes do to the elements of one input, so that the node that computes those, or the one that reads them, can do it on
+//! the way.
 
 use std::sync::Arc;
 
@@ -48,4 +49,13 @@ pub(crate) struct Absorbed {
     pub(crate) constants: Vec<(usize, Tensor)>,
     /// The number of the input that takes what [`Follow::Plus`] adds.
     pub(crate) plus: Option<usize>,
+}
+
+/// Work on each element of an input, before an operator reads it: times a factor, plus a summand, one of each for each
+/// channel, axis 1, then a function.
+#[derive(Clone, Debug)]
+pub(crate) struct Lead {
+    pub(crate) factors: Vec<f64>,
+    pub(crate) summands: Vec<f64>,
+    pub(crate) activation: Activation<f64>,
 }

@@ -5,7 +5,7 @@ use crate::allocate::Refused;
 use crate::error::{Class, OpError, Remedy};
 use crate::parts;
 use crate::stop;
-use crate::tensor::{Data, Element, Shape, Tensor, TensorView, TensorViewMut, Visitor};
+use crate::tensor::{DType, Data, Element, Shape, Tensor, TensorView, TensorViewMut, Visitor};
 
 /// The memory of a run: the bytes that its tensors take, held below a limit, and the buffers of tensors
 /// that nobody reads any more, which the next ones are made of.
@@ -18,6 +18,8 @@ pub(crate) struct Memory {
     /// The most that was taken at any time, scratch included.
     peak: usize,
     spares: Vec<Data>,
+    /// The bytes of the spare buffers, which with those that are taken stay below the limit.
+    spare_bytes: usize,
     /// How often loops have gone round, and how often they may.
     rounds: usize,
     round_limit: usize,
@@ -31,6 +33,7 @@ impl Memory {
             scratch: 0,
             peak: 0,
             spares: Vec::new(),
+            spare_bytes: 0,
             rounds: 0,
             round_limit: usize::MAX,
         }
@@ -110,25 +113,35 @@ impl Memory {
         let bytes = len.saturating_mul(size_of::<T>());
         self.check(bytes)?;
         let mut data = self.spare::<T>(len);
-        if data
-            .try_reserve_exact(len.saturating_sub(data.len()))
-            .is_err()
-        {
-            return Err(Refused::new::<T>(len).into());
+        if data.len() < len {
+            if data.try_reserve_exact(len).is_err() {
+                return Err(Refused::new::<T>(len).into());
+            }
+            parts::resize(&mut data, len, &T::default())?;
         }
-        parts::resize(&mut data, len, &T::default())?;
+        if T::DTYPE == DType::String {
+            // Texts that nobody counts.
+            data.truncate(len);
+        }
         self.used += bytes;
+        if self.used.saturating_add(self.spare_bytes) > self.limit {
+            self.spares.clear();
+            self.spare_bytes = 0;
+        }
         Ok(Tensor::from_parts(shape.clone(), T::wrap(data)))
     }
 
-    /// The smallest spare buffer that holds `len` elements; failing that an empty one, in place of the
-    /// largest, so that runs of changing shapes do not pile up buffers.
+    /// The smallest spare buffer that holds `len` elements, if it is not much longer; failing that an empty one, in place of
+    /// the largest, so that runs of changing shapes do not pile up buffers.
     fn spare<T: Element>(&mut self, len: usize) -> Vec<T> {
         let mut best: Option<(usize, usize)> = None;
         for (index, spare) in self.spares.iter().enumerate() {
-            let Some(room) = T::capacity(spare) else {
+            let Some(room) = T::slice(spare).map(<[T]>::len) else {
                 continue;
             };
+            if room > len.saturating_mul(2).max(SHORT) {
+                continue;
+            }
             let better = match best {
                 None => true,
                 Some((_, best)) if best < len => room > best,
@@ -141,7 +154,9 @@ impl Memory {
         let Some((index, room)) = best else {
             return Vec::new();
         };
-        match T::unwrap(self.spares.swap_remove(index)) {
+        let spare = self.spares.swap_remove(index);
+        self.spare_bytes -= bytes(&spare);
+        match T::unwrap(spare) {
             Ok(data) if room >= len => data,
             _ => Vec::new(),
         }
@@ -150,22 +165,32 @@ impl Memory {
     /// Takes back a tensor that nobody reads any more.
     pub(crate) fn give_back(&mut self, tensor: Tensor) {
         self.release(tensor.bytes());
-        let data = tensor.into_data();
+        let data = tensor.into_buffer();
+        let more = bytes(&data);
+        let all = self.used.saturating_add(self.spare_bytes);
+        if all.saturating_add(more) > self.limit {
+            return;
+        }
         if self.spares.len() < MOST_SPARES {
+            self.spare_bytes += more;
             return self.spares.push(data);
         }
         let smallest = self.spares.iter_mut().min_by_key(|spare| bytes(spare));
-        if let Some(smallest) = smallest.filter(|smallest| bytes(smallest) < bytes(&data)) {
+        if let Some(smallest) = smallest.filter(|smallest| bytes(smallest) < more) {
+            self.spare_bytes = self.spare_bytes - bytes(smallest) + more;
             *smallest = data;
         }
     }
 }
 
+/// Elements of a buffer that is never much longer than what is made of it.
+const SHORT: usize = 1 << 10;
+
 /// The most spare buffers: as many are looked through for each tensor.
 const MOST_SPARES: usize = 256;
 
 fn bytes(data: &Data) -> usize {
-    data.view().len().saturating_mul(data.dtype().bytes())
+    data.len().saturating_mul(data.dtype().bytes())
 }
 
 /// One output of a node.

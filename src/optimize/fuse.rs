@@ -43,15 +43,15 @@ const MOST_INPUTS: usize = 8;
 
 /// What reads a value.
 #[derive(Clone, Copy, PartialEq)]
-enum Readers {
+pub(super) enum Readers {
     None,
     /// The node of that number alone, once.
     One(usize),
     Many,
 }
 
-fn readers(program: &Program, graph: &Graph) -> Vec<Readers> {
-    let mut readers = vec![Readers::None; graph.names.len()];
+pub(super) fn readers(program: &Program, graph: &Graph) -> Vec<Readers> {
+    let mut readers = vec![Readers::None; program.constants.len()];
     for (at, node) in program.nodes.iter().enumerate() {
         for id in node.inputs.iter().flatten() {
             readers[*id] = match readers[*id] {

@@ -67,8 +67,8 @@ macro_rules! define_dtype {
             }
         }
 
-        /// The elements of a tensor, owned, in C order.
-        #[derive(Clone, Debug, PartialEq)]
+        /// The elements of a tensor, owned, in C order; arbitrary ones may follow.
+        #[derive(Debug)]
         pub(crate) enum Data {
             $($variant(Vec<$type>),)*
         }
@@ -90,12 +90,32 @@ macro_rules! define_dtype {
                 match self { $(Data::$variant(_) => DType::$variant,)* }
             }
 
-            pub(crate) fn view(&self) -> DataView<'_> {
-                match self { $(Data::$variant(data) => DataView::$variant(Cow::Borrowed(data)),)* }
+            /// All elements, the arbitrary ones counted.
+            pub(crate) fn len(&self) -> usize {
+                match self { $(Data::$variant(data) => data.len(),)* }
             }
 
-            pub(crate) fn view_mut(&mut self) -> DataViewMut<'_> {
-                match self { $(Data::$variant(data) => DataViewMut::$variant(data),)* }
+            /// The first `len` elements.
+            pub(crate) fn view(&self, len: usize) -> DataView<'_> {
+                match self { $(Data::$variant(data) => DataView::$variant(Cow::Borrowed(&data[..len])),)* }
+            }
+
+            /// The first `len` elements, to be written.
+            pub(crate) fn view_mut(&mut self, len: usize) -> DataViewMut<'_> {
+                match self { $(Data::$variant(data) => DataViewMut::$variant(&mut data[..len]),)* }
+            }
+
+            /// Drops all but the first `len` elements.
+            pub(crate) fn truncate(&mut self, len: usize) {
+                match self { $(Data::$variant(data) => data.truncate(len),)* }
+            }
+
+            /// Whether the first `len` elements are those of `other`.
+            pub(crate) fn equals(&self, other: &Data, len: usize) -> bool {
+                match (self, other) {
+                    $((Data::$variant(a), Data::$variant(b)) => a[..len] == b[..len],)*
+                    _ => false,
+                }
             }
 
             /// `len` zeros (empty strings) of type `dtype`.
@@ -164,9 +184,6 @@ macro_rules! define_dtype {
                 }
                 fn vec_mut(data: &mut Data) -> Option<&mut Vec<Self>> {
                     match data { Data::$variant(data) => Some(data), _ => None }
-                }
-                fn capacity(data: &Data) -> Option<usize> {
-                    match data { Data::$variant(data) => Some(data.capacity()), _ => None }
                 }
                 fn wrap_mut(data: &mut [Self]) -> DataViewMut<'_> {
                     DataViewMut::$variant(data)
@@ -273,7 +290,6 @@ pub(crate) trait ElementData: Sized + Clone {
     fn unwrap(data: Data) -> Result<Vec<Self>, Data>;
     fn slice(data: &Data) -> Option<&[Self]>;
     fn vec_mut(data: &mut Data) -> Option<&mut Vec<Self>>;
-    fn capacity(data: &Data) -> Option<usize>;
     fn wrap_mut(data: &mut [Self]) -> DataViewMut<'_>;
     fn slice_mut<'v>(data: &'v mut DataViewMut<'_>) -> Option<&'v mut [Self]>;
     fn wrap_view(data: Cow<'_, [Self]>) -> DataView<'_>;

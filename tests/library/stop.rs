@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use linn::proto::NodeProto;
 use linn::{Class, DType, Model, Remedy, Stop, Tensor, Window, inputs, pooling};
 
-use crate::support::model::{Build, With, int, ints, node};
+use crate::support::model::{Build, OneNode, With, int, ints, node};
 use crate::support::{counting, numbers};
 
 /// How long a run may go on behind its deadline, on a machine that does other things too and with kernels that are not
@@ -33,6 +33,18 @@ fn build(node: NodeProto, x: &[usize], w: Option<&[usize]>) -> Build {
         Some(w) => build.initializer("w", &ones(w)),
         None => build,
     }
+}
+
+#[test]
+fn what_is_fetched_is_not_there_after_a_stop() {
+    let bytes = OneNode::new("Neg", 13).input(DType::F32, "2").bytes();
+    let model = Model::from_bytes(bytes).expect("it is valid");
+    let x = Tensor::new(&[2], vec![1f32, 2.0]).expect("two elements");
+    let stop = Stop::new();
+    stop.stop();
+    let fetched = stop.install(|| model.fetch(inputs! { "x0" => &x }, &["y0"]));
+    assert_eq!(fetched.map(|_| ()).unwrap_err().class(), Class::Limit);
+    assert!(model.fetch(inputs! { "x0" => &x }, &["y0"]).is_ok());
 }
 
 #[test]

@@ -28,8 +28,9 @@ pub(super) fn affine(
         return;
     }
     let (level, installed) = (Simd::installed(), Installed::hand_over());
+    let bounds = activation.map(|x| x as f32).bounds();
     let finish = Finish {
-        activation: activation.map(|x| x as f32),
+        bounds: &bounds,
         ..Finish::NONE
     };
     y.par_chunks_mut(places)

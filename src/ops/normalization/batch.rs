@@ -15,7 +15,9 @@ use crate::error::OpError;
 use crate::gemm::Activation;
 use crate::onnx::attributes::Attributes;
 use crate::ops::convert::{self, Numeric};
-use crate::ops::{Absorbed, Fact, Follow, Inputs, Op, Operator, Outputs, elementwise, required};
+use crate::ops::{
+    Absorbed, Fact, Follow, Inputs, Lead, Op, Operator, Outputs, elementwise, required,
+};
 use crate::parts::{self, Looks};
 use crate::tensor::{DType, Tensor, TensorView, dispatch};
 
@@ -294,6 +296,15 @@ impl Operator for Batch {
         }
         let (factors, summands) = self.constant_lines(inputs)?;
         Some(Follow::Affine { factors, summands })
+    }
+
+    fn lead(&self, inputs: &[Option<Fact>]) -> Option<Lead> {
+        let (factors, summands) = self.constant_lines(inputs)?;
+        Some(Lead {
+            factors,
+            summands,
+            activation: self.activation,
+        })
     }
 
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {

@@ -1,0 +1,77 @@
+//! A right matrix whose elements are normalized while they are laid out, as convolutions behind a BatchNormalization read them.
+
+use fearless_simd::{Level, Simd};
+
+use crate::allocate;
+use crate::gemm::{Activation, Finish, Right};
+use crate::parts::Looks;
+use crate::simd::dispatch;
+
+/// What is done to the elements of each channel: times a factor, plus a summand, then a function.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    pub(super) lines: Vec<(f32, f32)>,
+    pub(super) bounds: [f32; 2],
+}
+
+impl Lines {
+    /// Unless a number is too large for their type.
+    pub(crate) fn new(
+        factors: &[f64],
+        summands: &[f64],
+        activation: Activation<f64>,
+    ) -> Option<Lines> {
+        let lines = factors.iter().zip(summands);
+        let lines = lines.map(|(factor, summand)| (*factor as f32, *summand as f32));
+        let lines: Vec<(f32, f32)> = allocate::collected(lines);
+        let finite = |(factor, summand): &(f32, f32)| factor.is_finite() && summand.is_finite();
+        lines.iter().all(finite).then(|| Lines {
+            lines,
+            bounds: activation.map(|x| x as f32).bounds(),
+        })
+    }
+
+    /// Bytes that they take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.lines.len() * size_of::<(f32, f32)>()
+    }
+}
+
+/// The elements of the channels of a group, `columns` of each.
+pub(super) struct Led<'a> {
+    pub(super) level: Level,
+    pub(super) x: &'a [f32],
+    pub(super) columns: usize,
+    pub(super) lines: &'a [(f32, f32)],
+    pub(super) bounds: &'a [f32; 2],
+}
+
+impl Right<f32> for Led<'_> {
+    fn lay(&self, first: usize, count: usize, width: usize, panel: &mut [f32]) {
+        dispatch!(self.level, s => lay(s, self, first, count, width, panel));
+    }
+}
+
+#[inline(always)]
+fn lay<S: Simd>(_: S, led: &Led<'_>, first: usize, count: usize, width: usize, panel: &mut [f32]) {
+    let finish = Finish {
+        bounds: led.bounds,
+        ..Finish::NONE
+    };
+    let mut looks = Looks::default();
+    for channel in 0..led.lines.len() {
+        if looks.is_set(width) {
+            return;
+        }
+        let (factor, summand) = led.lines[channel];
+        let x = &led.x[channel * led.columns + first..][..count];
+        let y = &mut panel[channel * width..][..width];
+        for i in 0..count {
+            y[i] = x[i] * factor + summand;
+        }
+        finish.apply(0, 0, &mut y[..count]);
+        for i in count..width {
+            y[i] = 0.0;
+        }
+    }
+}
