@@ -35,6 +35,9 @@ if [[ -z ${RUSTFLAGS:-} ]] && grep -qw avx2 /proc/cpuinfo 2>/dev/null; then
     export RUSTFLAGS=-Ctarget-cpu=x86-64-v3
 fi
 build=(--sanitizer none --codegen-units 8)
+# What was found counts also if this is ended before its time.
+faulty=0
+trap 'echo "ended before its time"; exit "$faulty"' TERM
 cargo fuzz build "${build[@]}"
 [[ $seconds != build ]] || exit 0
 built=${CARGO_TARGET_DIR:-$PWD/target}
@@ -64,7 +67,6 @@ run() { # target
 }
 
 # As many at once as there are cores.
-faulty=0
 free=$(nproc)
 for target in "$@"; do
     if ((free == 0)); then

@@ -10,8 +10,8 @@ Each copy has a process of its own, the program; with --served the test program 
 fast.
 
 Each copy has one number of a node, tensor or type changed (plus and minus 1, 0, -1, the smallest and the largest), is cut
-short, or has one byte changed; some have a sound model and a damaged input. The same seed gives the same copies. A
-fault is a panic, a signal, an exit code or a message that linn does not have, more than --slow seconds of processor time,
+short, or has one byte changed; some have a sound model and a damaged input. The same seed gives the same copies,
+but for the last ones of a model that takes more than --each seconds. A fault is a panic, a signal, an exit code or a message that linn does not have, more than --slow seconds of processor time,
 or more than 512 MiB resident. It needs nothing but Python.
 """
 
@@ -351,7 +351,12 @@ def run_case(case, options):
         for path in case.model.parent.iterdir():
             if path.is_file() and path.suffix != ".onnx":
                 shutil.copy(path, folder / path.name)
+        began, cut = time.monotonic(), False
         for words, damaged, data in case.copies(options.seed, min(options.most, case.most)):
+            # Copies of a loop that ends at a limit may each take seconds.
+            if time.monotonic() - began > options.each:
+                cut = True
+                break
             paths = {source: source for _, source in case.inputs} | {case.model: folder / "model.onnx"}
             paths[damaged] = folder / ("model.onnx" if damaged == case.model else "damaged.pb")
             if damaged != case.model:
@@ -368,7 +373,7 @@ def run_case(case, options):
                 if options.keep:
                     kept = options.keep / f"{what.replace(' ', '-')}-{case.name.replace('/', '-')}-{len(faults)}{damaged.suffix}"
                     kept.write_bytes(data)
-    return codes, faults, slowest
+    return codes, faults, slowest, cut
 
 
 def main():
@@ -379,6 +384,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1, help="which copies (default: %(default)s)")
     parser.add_argument("--slow", type=float, default=1.0, help="seconds of processor time (default: %(default)s)")
     parser.add_argument("--timeout", type=float, default=20.0, help="seconds until a run is ended (default: %(default)s)")
+    parser.add_argument("--each", type=float, default=60.0, help="most seconds for the copies of one model (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at once (default: %(default)s)")
     parser.add_argument("--only", default="", help="cases with this in their names")
     parser.add_argument("--keep", type=pathlib.Path, metavar="DIR", help="where the bytes of faults are kept")
@@ -391,18 +397,21 @@ def main():
         parser.error("no case has that in its name")
     # A case has up to three copies with a number changed for one that is cut and one with a byte changed.
     options.most = max(1, options.count // (5 * len(chosen)))
-    codes, faults, slowest = collections.Counter(), [], (0.0, "")
+    codes, faults, slowest, cut = collections.Counter(), [], (0.0, ""), 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for done, result in enumerate(pool.map(lambda case: run_case(case, options), chosen), 1):
             codes += result[0]
             faults += result[1]
             slowest = max(slowest, result[2])
+            cut += result[3]
             if done % 20 == 0:
                 print(f"{done} models, {codes.total()} copies, {len(faults)} faults", file=sys.stderr, flush=True)
     for what, label, text in faults:
         print(f"{what}: {label}: {text}")
     kinds = collections.Counter(what for what, _, _ in faults)
     print(f"{codes.total()} copies of {len(chosen)} models, seed {options.seed}: {len(faults)} faults {dict(kinds)}")
+    if cut:
+        print(f"of {cut} models only as many as took {options.each:g} s")
     print(f"exit codes: {dict(sorted(codes.items()))}; most processor time: {slowest[0]:.2f} s, {slowest[1]}")
     return 1 if faults else 0
 

@@ -4,10 +4,12 @@
 mod support;
 
 use linn::proto::attribute_proto::AttributeType;
-use linn::proto::{FunctionProto, NodeProto};
+use linn::proto::{AttributeProto, FunctionProto, GraphProto, NodeProto, SparseTensorProto};
 use linn::{Class, DType, Error, Model, Tensor, inputs};
-use support::model::{Build, With, import, int, ints, node, reference};
-use support::{counting, numbers};
+use support::model::{
+    Build, With, attribute, body, import, int, ints, node, reference, tensor, tensor_proto,
+};
+use support::{counting, f32s, i64s, numbers};
 
 fn function(name: &str, inputs: &[&str], outputs: &[&str], body: Vec<NodeProto>) -> FunctionProto {
     let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect();
@@ -341,4 +343,86 @@ fn messages_lead_to_the_node() {
         error.to_string().starts_with("'outer call' / node 0 "),
         "{error}"
     );
+}
+
+#[test]
+fn constants_in_functions_are_those_of_each_call() {
+    // A tensor and a sparse tensor with a name, which no call shares with another.
+    let dense = tensor(
+        "value",
+        tensor_proto("shared", &f32s(&[1, 1, 4], &[1.0, 2.0, 3.0, 4.0])),
+    );
+    let sparse = AttributeProto {
+        sparse_tensor: Some(SparseTensorProto {
+            values: Some(tensor_proto("shared", &f32s(&[1], &[10.0]))),
+            indices: Some(tensor_proto("at", &i64s(&[1], &[0]))),
+            dims: vec![4],
+        }),
+        ..attribute("sparse_value", AttributeType::SparseTensor)
+    };
+    let body = vec![
+        node("Constant", &[], &["a"]).with(dense),
+        node("Constant", &[], &["b"]).with(sparse),
+        node("Add", &["x", "a"], &["sum"]),
+        node("Add", &["sum", "b"], &["y"]),
+    ];
+    let add = function("add", &["x"], &["y"], body);
+    let calls = [
+        call("add", &["x"], &["once"]),
+        call("add", &["once"], &["y"]),
+    ];
+    assert_eq!(result(&model(&[add], &calls)), [23.0, 6.0, 9.0, 12.0]);
+}
+
+#[test]
+fn graphs_are_not_given_to_functions() {
+    let graph = GraphProto::default();
+    let called = call("pool", &["x"], &["y"])
+        .with(ints("kernel", &[2]))
+        .with(body("ceil", graph));
+    let error = load(&model(&[pool()], &[called])).expect_err("it is refused");
+    assert_eq!(error.class(), Class::Unsupported);
+    assert!(
+        error
+            .to_string()
+            .contains("the graph 'ceil' given to a function"),
+        "{error}"
+    );
+}
+
+/// Branches of a function's node have constants of their own, some with the names of the function's values.
+#[test]
+fn names_in_graphs_of_functions_are_those_of_each_call() {
+    let branch = |factor: f64, output: &str| {
+        let mut build = Build::new(22)
+            .initializer("factor", &f32s(&[1], &[factor]))
+            .node(node("Mul", &["x", "factor"], &["scaled"]))
+            .node(node("Add", &["scaled", "sparse"], &[output]))
+            .output(output);
+        build.graph().sparse_initializer = vec![SparseTensorProto {
+            values: Some(tensor_proto("sparse", &f32s(&[1], &[factor]))),
+            indices: Some(tensor_proto("at", &i64s(&[1], &[1]))),
+            dims: vec![4],
+        }];
+        build.0.graph.expect("it was just made")
+    };
+    let body_of = vec![
+        node("Identity", &["x"], &["factor"]),
+        node("If", &["which"], &["chosen"])
+            .with(body("then_branch", branch(2.0, "a")))
+            .with(body("else_branch", branch(3.0, "b"))),
+        node("Sub", &["chosen", "factor"], &["y"]),
+    ];
+    let choose = function("choose", &["x", "which"], &["y"], body_of);
+    let yes = Tensor::new(&[], vec![true]).expect("one element");
+    let no = Tensor::new(&[], vec![false]).expect("one element");
+    let calls = [
+        call("choose", &["x", "yes"], &["once"]),
+        call("choose", &["once", "no"], &["y"]),
+    ];
+    let build = model(&[choose], &calls)
+        .initializer("yes", &yes)
+        .initializer("no", &no);
+    // x + 2 at place 1, then twice that + 3 at place 1.
+    assert_eq!(result(&build), [2.0, 11.0, 6.0, 8.0]);
 }

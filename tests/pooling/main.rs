@@ -1,6 +1,7 @@
 //! The pooling engine against the definition, `linn::pooling::definition`.
 
 mod axes;
+mod buffers;
 mod check;
 mod every;
 mod levels;

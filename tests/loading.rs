@@ -1,0 +1,194 @@
+//! What loading takes, tells and refuses, that no stored model shows.
+
+#[path = "support/mod.rs"]
+mod support;
+
+use linn::proto::attribute_proto::AttributeType;
+use linn::proto::type_proto::{Sequence, Value as TypeValue};
+use linn::proto::{
+    AttributeProto, GraphProto, SparseTensorProto, StringStringEntryProto, TypeProto,
+};
+use linn::{Class, DType, Model, Tensor, inputs};
+use support::model::{
+    Build, With, attribute, body, float, int, ints, node, string, tensor, tensor_proto,
+};
+use support::{f32s, i64s, numbers};
+
+/// `y = x + one`.
+fn sum() -> Build {
+    Build::new(17)
+        .input("x", DType::F32, "2")
+        .output("y")
+        .initializer("one", &f32s(&[2], &[1.0, 1.0]))
+        .node(node("Add", &["x", "one"], &["y"]))
+}
+
+/// The class and the message of the refusal.
+fn refusal(build: &Build) -> (Class, String) {
+    let error = Model::from_bytes(build.bytes()).expect_err("it is refused");
+    (error.class(), error.to_string())
+}
+
+#[test]
+fn models_come_from_readers_too() {
+    let model = Model::from_reader(sum().bytes().as_slice()).expect("it is valid");
+    let outputs = model.run(inputs! { "x" => &f32s(&[2], &[1.0, 2.0]) });
+    let outputs = outputs.expect("it runs");
+    assert!(!outputs.is_empty());
+    assert_eq!(numbers(&outputs["y"]), [2.0, 3.0]);
+    let nothing = model.fetch(inputs! { "x" => &f32s(&[2], &[1.0, 2.0]) }, &[]);
+    assert!(nothing.expect("it runs").is_empty());
+    let error = Model::from_reader(&b"\xff"[..]).expect_err("it is no model");
+    assert_eq!(error.class(), Class::Invalid);
+}
+
+#[test]
+#[should_panic(expected = "no output 'z'")]
+fn an_output_that_is_not_there_is_named() {
+    let model = Model::from_bytes(sum().bytes()).expect("it is valid");
+    let outputs = model.run(inputs! { "x" => &f32s(&[2], &[1.0, 2.0]) });
+    let _ = &outputs.expect("it runs")["z"];
+}
+
+#[test]
+fn inputs_have_names_and_are_tensors() {
+    let mut build = sum();
+    build.graph().input[0].name = String::new();
+    let (class, words) = refusal(&build);
+    assert!(
+        class == Class::Invalid && words.contains("no name"),
+        "{words}"
+    );
+    let mut build = sum();
+    build.graph().input[0].r#type = Some(TypeProto {
+        value: Some(TypeValue::SequenceType(Box::new(Sequence::default()))),
+        ..TypeProto::default()
+    });
+    let (class, words) = refusal(&build);
+    let named = words.contains("'x' of a type other than tensor");
+    assert!(class == Class::Unsupported && named, "{words}");
+}
+
+#[test]
+fn tensors_lie_in_one_place() {
+    let mut build = sum();
+    build.graph().initializer[0].external_data = vec![StringStringEntryProto {
+        key: "location".to_string(),
+        value: "data.bin".to_string(),
+    }];
+    let (class, words) = refusal(&build);
+    assert_eq!(class, Class::Invalid, "{words}");
+    assert!(
+        words.contains("'one'") && words.contains("lists external data"),
+        "{words}"
+    );
+}
+
+/// A node that has its attribute as a constant.
+fn constant(attribute: AttributeProto) -> Build {
+    Build::new(17)
+        .output("y")
+        .node(node("Constant", &[], &["y"]).with(attribute))
+}
+
+#[test]
+fn sparse_tensors_have_elements_of_most_types() {
+    let sparse = |values: &Tensor| {
+        constant(AttributeProto {
+            sparse_tensor: Some(SparseTensorProto {
+                values: Some(tensor_proto("", values)),
+                indices: Some(tensor_proto("", &i64s(&[1], &[2]))),
+                dims: vec![4],
+            }),
+            ..attribute("sparse_value", AttributeType::SparseTensor)
+        })
+    };
+    let model = Model::from_bytes(sparse(&f32s(&[1], &[5.0])).bytes()).expect("it is valid");
+    let y = model.run::<&str, &Tensor>([]).expect("it runs");
+    assert_eq!(numbers(&y["y"]), [0.0, 0.0, 5.0, 0.0]);
+    let narrow = Tensor::new(&[1], vec![linn::U4::default()]).expect("one element");
+    let (class, words) = refusal(&sparse(&narrow));
+    assert!(
+        class == Class::Unsupported && words.contains("sparse tensor of u4"),
+        "{words}"
+    );
+}
+
+#[test]
+fn attributes_hold_what_their_types_say() {
+    let (class, words) = refusal(&constant(attribute("value", AttributeType::Tensor)));
+    assert!(
+        class == Class::Invalid && words.contains("holds no tensor"),
+        "{words}"
+    );
+    let build = Build::new(17).input("x", DType::Bool, "").output("y").node(
+        node("If", &["x"], &["y"])
+            .with(attribute("then_branch", AttributeType::Graph))
+            .with(body("else_branch", GraphProto::default())),
+    );
+    let (class, words) = refusal(&build);
+    assert!(
+        class == Class::Invalid && words.contains("then_branch holds no graph"),
+        "{words}"
+    );
+    let kinds = [
+        (AttributeType::SparseTensors, "sparse_tensors"),
+        (AttributeType::TypeProtos, "type_protos"),
+    ];
+    for (kind, name) in kinds {
+        let (class, words) = refusal(&constant(attribute("value", kind)));
+        assert!(class == Class::Invalid && words.contains(name), "{words}");
+    }
+}
+
+#[test]
+fn attributes_are_shown_whole_unless_they_are_long() {
+    let floats = |count: usize| AttributeProto {
+        floats: vec![0.5; count],
+        ..attribute("value_floats", AttributeType::Floats)
+    };
+    let strings = AttributeProto {
+        strings: vec!["a".into(), "b\nc".into()],
+        ..attribute("value_strings", AttributeType::Strings)
+    };
+    let value = tensor("value", tensor_proto("", &f32s(&[2], &[1.0, 2.0])));
+    for (attribute, shown) in [
+        (int("value_int", -3), "-3"),
+        (float("value_float", 0.25), "0.25"),
+        (string("value_string", "text"), "text"),
+        (string("value_string", &"x".repeat(5000)), "(5000 elements)"),
+        (ints("value_ints", &[1, 2]), "[1,2]"),
+        (ints("value_ints", &[7; 300]), "(300 elements)"),
+        (floats(2), "[0.5,0.5]"),
+        (floats(257), "(257 elements)"),
+        (strings, "[a,b\\nc]"),
+        (value, "f32[2]"),
+    ] {
+        let model = Model::from_bytes(constant(attribute).bytes()).expect("it is valid");
+        let node = model.nodes().next().expect("it has a node");
+        assert_eq!(node.attributes[0].value.to_string(), shown);
+    }
+    let branch = |nodes: &[&str]| GraphProto {
+        name: "branch".to_string(),
+        node: nodes
+            .iter()
+            .map(|name| node("Identity", &["x"], &[name]))
+            .collect(),
+        output: sum().output(nodes[0]).graph().output.split_off(1),
+        ..GraphProto::default()
+    };
+    let build = Build::new(17).input("x", DType::Bool, "").output("y").node(
+        node("If", &["x"], &["y"])
+            .with(body("then_branch", branch(&["a"])))
+            .with(body("else_branch", branch(&["b", "c"]))),
+    );
+    let model = Model::from_bytes(build.bytes()).expect("it is valid");
+    let node = model.nodes().next().expect("it has a node");
+    let mut shown: Vec<String> = node
+        .attributes
+        .iter()
+        .map(|a| a.value.to_string())
+        .collect();
+    shown.sort();
+    assert_eq!(shown, ["(a graph of 1 node)", "(a graph of 2 nodes)"]);
+}
