@@ -4,6 +4,7 @@
 //! Large products are cut into pieces that run in parallel; the bits of the result are the same for all thread counts.
 
 #![allow(
+    clippy::manual_map,
     clippy::needless_range_loop,
     clippy::too_many_arguments,
     reason = "kernels are plain loops over all that they read: adapters do not inline across instruction sets"

@@ -467,7 +467,9 @@ mod tests {
         let shape = Shape::new(&[2]).expect("it is small");
         let mut long = Tensor::from_parts(shape, u8::wrap(vec![1, 2, 9]));
         let short = Tensor::new(&[2], vec![1u8, 2]).expect("two elements");
-        assert!(long == short && short == long && long.clone() == short);
+        assert_eq!(long, short);
+        assert_eq!(short, long);
+        assert_eq!(long.clone(), short);
         assert_eq!(long.as_slice::<u8>(), Some(&[1, 2][..]));
         assert_eq!((long.bytes(), long.as_view().scalars().len()), (2, 2));
         assert_eq!(

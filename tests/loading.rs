@@ -4,7 +4,7 @@
 mod support;
 
 use linn::proto::attribute_proto::AttributeType;
-use linn::proto::type_proto::{Sequence, Value as TypeValue};
+use linn::proto::type_proto::Value as TypeValue;
 use linn::proto::{
     AttributeProto, GraphProto, SparseTensorProto, StringStringEntryProto, TypeProto,
 };
@@ -61,7 +61,7 @@ fn inputs_have_names_and_are_tensors() {
     );
     let mut build = sum();
     build.graph().input[0].r#type = Some(TypeProto {
-        value: Some(TypeValue::SequenceType(Box::new(Sequence::default()))),
+        value: Some(TypeValue::SequenceType(Box::default())),
         ..TypeProto::default()
     });
     let (class, words) = refusal(&build);

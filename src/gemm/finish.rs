@@ -104,7 +104,7 @@ impl<'a, T: Sum> Finish<'a, T> {
             let plus = &plus[row * self.pitch + column..][..VECTORS * len];
             for v in 0..VECTORS {
                 let plus = &plus[v * len..(v + 1) * len];
-                y[v] = y[v] + <T::Native<S> as SimdBase<S>>::from_slice(s, plus);
+                y[v] += <T::Native<S> as SimdBase<S>>::from_slice(s, plus);
             }
         }
         let low = <T::Native<S> as SimdBase<S>>::splat(s, self.bounds[0]);
