@@ -443,17 +443,17 @@ impl<'a> Tiles<'a> {
                     let even = (line[0] + bias).interleave(line[2] + bias);
                     let odd = (line[1] + bias).interleave(line[3] + bias);
                     let (low, high) = (even.0.interleave(odd.0), even.1.interleave(odd.1));
-                    let mut line = [low.0, low.1, high.0, high.1];
+                    let mut line = [[low.0, low.1, high.0, high.1]];
                     let y = &mut y[begin..begin + count];
                     if count == len * OUT {
-                        finish.apply_to(s, 0, begin, &mut line);
+                        finish.apply_to(s, begin, &mut line);
                         for v in 0..OUT {
-                            line[v].store_slice(&mut y[v * len..(v + 1) * len]);
+                            line[0][v].store_slice(&mut y[v * len..(v + 1) * len]);
                         }
                     } else {
                         let mut rest = [0.0; OUT * 16];
                         for v in 0..OUT {
-                            line[v].store_slice(&mut rest[v * len..(v + 1) * len]);
+                            line[0][v].store_slice(&mut rest[v * len..(v + 1) * len]);
                         }
                         y.copy_from_slice(&rest[..count]);
                         finish.apply(0, begin, y);

@@ -88,30 +88,34 @@ impl<'a, T: Sum> Finish<'a, T> {
         }
     }
 
-    /// As [`Finish::apply`], to vectors that follow each other.
+    /// As [`Finish::apply`], to vectors that follow each other in each of some rows.
     #[inline(always)]
-    pub(crate) fn apply_to<S: Simd, const VECTORS: usize>(
+    pub(crate) fn apply_to<S: Simd, const VECTORS: usize, const HEIGHT: usize>(
         self,
         s: S,
-        row: usize,
         column: usize,
-        y: &mut [T::Native<S>; VECTORS],
+        y: &mut [[T::Native<S>; VECTORS]; HEIGHT],
     ) where
         T: SimdFloatElement,
     {
         let len = <T::Native<S> as SimdBase<S>>::LEN;
+        // Two loops of short bodies: each is unrolled, so that the vectors need not lie in memory.
         if let Some(plus) = self.plus {
-            let plus = &plus[row * self.pitch + column..][..VECTORS * len];
-            for v in 0..VECTORS {
-                let plus = &plus[v * len..(v + 1) * len];
-                y[v] += <T::Native<S> as SimdBase<S>>::from_slice(s, plus);
+            for r in 0..HEIGHT {
+                let plus = &plus[r * self.pitch + column..][..VECTORS * len];
+                for v in 0..VECTORS {
+                    let plus = &plus[v * len..(v + 1) * len];
+                    y[r][v] += <T::Native<S> as SimdBase<S>>::from_slice(s, plus);
+                }
             }
         }
         let low = <T::Native<S> as SimdBase<S>>::splat(s, self.bounds[0]);
         let high = <T::Native<S> as SimdBase<S>>::splat(s, self.bounds[1]);
-        for v in 0..VECTORS {
-            let above = y[v].simd_lt(low).select(low, y[v]);
-            y[v] = above.simd_gt(high).select(high, above);
+        for r in 0..HEIGHT {
+            for v in 0..VECTORS {
+                let above = y[r][v].simd_lt(low).select(low, y[r][v]);
+                y[r][v] = above.simd_gt(high).select(high, above);
+            }
         }
     }
 }

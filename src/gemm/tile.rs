@@ -229,9 +229,7 @@ fn tile<S: Simd, T: Sum + SimdFloatElement, const HEIGHT: usize, const VECTORS: 
     }
     if whole {
         if let Some(finish) = finish {
-            for r in 0..HEIGHT {
-                finish.apply_to(s, r, to, &mut sums[r]);
-            }
+            finish.apply_to(s, to, &mut sums);
         }
         for r in 0..HEIGHT {
             let y = &mut rows[r][to..to + width];
