@@ -1,15 +1,17 @@
-//! Rewritten graphs compute what the nodes of the file compute: random blocks of convolutions and what follows them.
+//! Rewritten graphs compute what the nodes of the file compute.
 
+#[path = "optimize/blocks.rs"]
+mod blocks;
+#[path = "optimize/lead.rs"]
+mod lead;
+#[path = "optimize/memory.rs"]
+mod memory;
 #[path = "support/mod.rs"]
 mod support;
 
-use linn::{DType, Form, Model, Options, Tensor, inputs};
+use linn::{DType, Model, Options, Tensor, inputs};
 use support::model::{Build, With, float, int, ints, node};
-use support::{Random, Report, f32s, numbers};
-
-/// How far results may be off, of the largest number that is rounded on the way: the tiles of Winograd's algorithm lose some
-/// digits, and a wrong weight or element is off by a thousand times as much.
-const BOUND: f64 = 5e-6;
+use support::{Random, f32s, numbers};
 
 /// Random numbers from -1 to 1, around `middle`.
 fn noise(random: &mut Random, dims: &[usize], middle: f64, scale: f64) -> Tensor {
@@ -19,177 +21,27 @@ fn noise(random: &mut Random, dims: &[usize], middle: f64, scale: f64) -> Tensor
     f32s(dims, &values)
 }
 
-/// The sizes of a random convolution.
-#[derive(Debug)]
-struct Sizes {
-    batch: usize,
-    groups: usize,
+/// Adds a BatchNormalization of `channels` channels with random numbers.
+fn normalized(
+    mut build: Build,
+    random: &mut Random,
     channels: usize,
-    outputs: usize,
-    spatial: Vec<usize>,
-    kernel: Vec<i64>,
-    stride: i64,
-    dilation: i64,
-}
-
-impl Sizes {
-    fn random(random: &mut Random) -> Sizes {
-        let mut size = |low, high| random.range(low, high) as usize;
-        let rank = [2, 2, 2, 1, 3][size(0, 4)];
-        let most = [0, 60, 24, 7][rank];
-        let (groups, channels, outputs) = match size(0, 3) {
-            // One channel a group; tiles of 3x3; anything.
-            0 => (size(2, 20), 1, size(1, 2)),
-            1 => (size(1, 2), size(16, 40), size(16, 40)),
-            _ => (size(1, 3), size(1, 9), size(1, 19)),
-        };
-        let kernel = [1, 1, 3, 3, 3, 2, 5][size(0, 6)];
-        let plain = size(0, 2) > 0;
-        let dilation = if plain { 1 } else { size(1, 2) as i64 };
-        // Windows fit without padding.
-        let least = 5.max((kernel - 1) * dilation + 1);
-        Sizes {
-            batch: size(1, 2),
-            groups,
-            channels,
-            outputs,
-            spatial: (0..rank).map(|_| size(least, most.max(least))).collect(),
-            kernel: vec![kernel; rank],
-            stride: if plain { 1 } else { size(1, 3) as i64 },
-            dilation,
-        }
+    from: &str,
+    to: &str,
+) -> Build {
+    let numbers = [
+        ("scale", 1.0, 0.5),
+        ("shift", 0.0, 1.0),
+        ("mean", 0.0, 1.0),
+        ("variance", 2.0, 1.0),
+    ];
+    let names = numbers.map(|(name, ..)| format!("{to}_{name}"));
+    for (name, (_, middle, scale)) in names.iter().zip(numbers) {
+        build = build.initializer(name, &noise(random, &[channels], middle, scale));
     }
-
-    fn input(&self) -> Vec<usize> {
-        let channels = [self.batch, self.groups * self.channels];
-        [&channels[..], &self.spatial].concat()
-    }
-
-    fn weights(&self) -> Vec<usize> {
-        let kernel = self.kernel.iter().map(|size| *size as usize);
-        [self.groups * self.outputs, self.channels]
-            .into_iter()
-            .chain(kernel)
-            .collect()
-    }
-}
-
-/// A model of one convolution and what may follow it.
-fn block(random: &mut Random, sizes: &Sizes) -> Build {
-    let dims = sizes.input();
-    let text: Vec<String> = dims.iter().map(usize::to_string).collect();
-    let fan_in = sizes.weights()[1..].iter().product::<usize>() as f64;
-    let outputs = sizes.weights()[0];
-    let pads: Vec<i64> = (0..2 * sizes.kernel.len())
-        .map(|_| random.range(0, sizes.kernel[0] * sizes.dilation / 2))
-        .collect();
-    let mut build = Build::new(17)
-        .input("x", DType::F32, &text.join(","))
-        .output("y")
-        .initializer(
-            "w",
-            &noise(random, &sizes.weights(), 0.0, fan_in.sqrt().recip()),
-        );
-    let mut read = vec!["x", "w"];
-    if random.one_in(3) {
-        // As networks that activate first have it.
-        let channels = dims[1];
-        for (name, middle, scale) in [
-            ("scale_x", 1.0, 0.5),
-            ("shift_x", 0.0, 0.5),
-            ("mean_x", 0.0, 0.5),
-            ("variance_x", 2.0, 1.0),
-        ] {
-            build = build.initializer(name, &noise(random, &[channels], middle, scale));
-        }
-        let normal = ["x", "scale_x", "shift_x", "mean_x", "variance_x"];
-        build = build.node(node("BatchNormalization", &normal, &["normal_x"]));
-        read[0] = "normal_x";
-        if random.one_in(2) {
-            build = build.node(node("Relu", &["normal_x"], &["active_x"]));
-            read[0] = "active_x";
-        }
-    }
-    if random.one_in(2) {
-        build = build.initializer("bias", &noise(random, &[outputs], 0.0, 1.0));
-        read.push("bias");
-    }
-    let conv = |read: &[&str], to: &str| {
-        node("Conv", read, &[to])
-            .with(ints("pads", &pads))
-            .with(ints("strides", &vec![sizes.stride; sizes.kernel.len()]))
-            .with(ints("dilations", &vec![sizes.dilation; sizes.kernel.len()]))
-            .with(int("group", sizes.groups as i64))
-    };
-    let mut last = "conv";
-    build = build.node(conv(&read, last));
-    if random.one_in(2) {
-        for (name, middle, scale) in [
-            ("scale", 1.0, 0.5),
-            ("shift", 0.0, 1.0),
-            ("mean", 0.0, 1.0),
-            ("variance", 2.0, 1.0),
-        ] {
-            build = build.initializer(name, &noise(random, &[outputs], middle, scale));
-        }
-        let read = [last, "scale", "shift", "mean", "variance"];
-        let normal = node("BatchNormalization", &read, &["normal"]).with(float("epsilon", 0.01));
-        (build, last) = (build.node(normal), "normal");
-    }
-    // Constants of channels, as older exporters write the scale and the shift behind a BatchNormalization.
-    let mut channels = vec![1; sizes.kernel.len() + 2];
-    channels[1] = outputs;
-    for (operator, constant, to) in [("Mul", "factor", "scaled"), ("Add", "summand", "moved")] {
-        if random.one_in(2) {
-            // With all axes, without that of the batch, or one number for all channels.
-            let dims = match random.range(0, 2) {
-                2 => &[],
-                left_out => &channels[left_out as usize..],
-            };
-            let read = match random.one_in(2) {
-                true => [last, constant],
-                false => [constant, last],
-            };
-            build = build
-                .initializer(constant, &noise(random, dims, 1.0, 0.5))
-                .node(node(operator, &read, &[to]));
-            last = to;
-        }
-    }
-    if random.one_in(2) {
-        // The other summand comes from a convolution of its own, before or behind the first.
-        build = build.node(conv(&["x", "w"], "branch"));
-        let operator = if random.one_in(2) { "Add" } else { "Sum" };
-        let read = if random.one_in(2) {
-            [last, "branch"]
-        } else {
-            ["branch", last]
-        };
-        (build, last) = (build.node(node(operator, &read, &["sum"])), "sum");
-    }
-    match random.range(0, 3) {
-        0 => {
-            (build, last) = (
-                build.node(node("Relu", &[last], &["activated"])),
-                "activated",
-            )
-        }
-        1 => {
-            build = build
-                .initializer("low", &f32s(&[], &[-0.25]))
-                .initializer("high", &f32s(&[], &[0.5]))
-                .node(node("Clip", &[last, "low", "high"], &["activated"]));
-            last = "activated";
-        }
-        _ => {}
-    }
-    if random.one_in(4) {
-        // Another reader of the convolution, so that it has to stay as it is.
-        build = build
-            .output("conv_too")
-            .node(node("Neg", &["conv"], &["conv_too"]));
-    }
-    build.node(node("Identity", &[last], &["y"]))
+    let [scale, shift, mean, variance] = names.each_ref().map(String::as_str);
+    let read = [from, scale, shift, mean, variance];
+    build.node(node("BatchNormalization", &read, &[to]).with(float("epsilon", 0.01)))
 }
 
 fn load(build: &Build, optimize: bool) -> Model {
@@ -206,103 +58,8 @@ fn outputs(model: &Model, x: &Tensor) -> Vec<Vec<f64>> {
         .collect()
 }
 
-/// The largest magnitude of what convolutions, BatchNormalization and sums yield.
-fn largest_before_activation(model: &Model, x: &Tensor) -> f64 {
-    let mut largest = 1.0f64;
-    for name in [
-        "normal_x", "conv", "normal", "scaled", "moved", "branch", "sum",
-    ] {
-        if let Ok(outputs) = model.fetch(inputs! { "x" => x }, &[name]) {
-            let values = numbers(&outputs[name]).into_iter();
-            largest = values.fold(largest, |most, value| most.max(value.abs()));
-        }
-    }
-    largest
-}
-
-#[test]
-fn random_blocks_give_the_same_but_for_rounding() {
-    let mut random = Random::new(7);
-    let mut report = Report::default();
-    let mut rounded_otherwise = 0;
-    for number in 0..300 {
-        let sizes = Sizes::random(&mut random);
-        let (build, x) = (
-            block(&mut random, &sizes),
-            noise(&mut random, &sizes.input(), 0.0, 1.0),
-        );
-        let as_written = load(&build, false);
-        let plain = outputs(&as_written, &x);
-        let largest = largest_before_activation(&as_written, &x);
-        let rewritten = load(&build, true);
-        let got = outputs(&rewritten, &x);
-        rounded_otherwise += usize::from(got != plain);
-        for (got, plain) in got.iter().zip(&plain) {
-            let off = got.iter().zip(plain).map(|(a, b)| (a - b).abs());
-            let off = off.fold(
-                0.0f64,
-                |most, value| if value <= most { most } else { value },
-            );
-            let close = got.len() == plain.len() && off <= BOUND * largest;
-            let result = if close {
-                Ok(())
-            } else {
-                Err(format!("off by {off} of {largest}"))
-            };
-            report.check(format!("block {number}, {sizes:?}"), result);
-        }
-        for threads in [1, 2, 3] {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-            let pool = pool.expect("threads can be had");
-            let same = pool.install(|| outputs(&rewritten, &x)) == got;
-            let result = if same {
-                Ok(())
-            } else {
-                Err("other bits".to_string())
-            };
-            report.check(format!("block {number} on {threads} threads"), result);
-        }
-    }
-    assert!(
-        rounded_otherwise > 100,
-        "{rounded_otherwise} were rewritten"
-    );
-    report.finish(1200);
-}
-
-#[test]
-fn what_leads_to_a_convolution_of_single_elements_is_a_part_of_it() {
-    let with = |kernel: usize, twice: bool| {
-        let ones = f32s(&[3], &[1.0, 2.0, 0.5]);
-        let mut build = Build::new(17)
-            .input("x", DType::F32, "1,3,4,4")
-            .output("y")
-            .initializer("ones", &ones)
-            .initializer(
-                "w",
-                &f32s(&[2, 3, kernel, kernel], &vec![0.5; 6 * kernel * kernel]),
-            )
-            .node(node(
-                "BatchNormalization",
-                &["x", "ones", "ones", "ones", "ones"],
-                &["normal"],
-            ))
-            .node(node("Relu", &["normal"], &["active"]))
-            .node(node("Conv", &["active", "w"], &["conv"]))
-            .node(node("Relu", &["conv"], &["y"]));
-        if twice {
-            build = build.output("z").node(node("Neg", &["active"], &["z"]));
-        }
-        let model = load(&build, true);
-        let absorbed = model.nodes_of(Form::Running).map(|node| {
-            let names = node.absorbed.into_iter();
-            names.map(|name| name.operator).collect::<Vec<_>>()
-        });
-        absorbed.collect::<Vec<_>>()
-    };
-    assert_eq!(with(1, false), [["BatchNormalization", "Relu", "Relu"]]);
-    assert_eq!(with(3, false), [["Relu"], ["Relu"]]);
-    assert_eq!(with(1, true), [&["Relu"][..], &["Relu"], &[]]);
+fn outputs_of(build: &Build, rewritten: bool, x: &Tensor) -> Vec<f64> {
+    outputs(&load(build, rewritten), x).swap_remove(0)
 }
 
 /// In all kinds of tiles: whole ones, those at the edges, and those of few columns.
@@ -353,10 +110,6 @@ fn nan_stays_nan_where_products_are_added_to_and_held_between_bounds() {
             );
         }
     }
-}
-
-fn outputs_of(build: &Build, rewritten: bool, x: &Tensor) -> Vec<f64> {
-    outputs(&load(build, rewritten), x).swap_remove(0)
 }
 
 #[test]
@@ -428,100 +181,6 @@ fn inputs_without_elements_are_all_padding() {
             }
         }
     }
-}
-
-/// A value that is computed, and its shape.
-type Value = (String, Vec<usize>);
-
-/// Random nodes that may write over what they read, or pass it on under another shape.
-fn chain(random: &mut Random) -> (Build, Vec<String>) {
-    let full = vec![2, 3, 4];
-    let mut build = Build::new(20).input("x", DType::F32, "2,3,4");
-    for (name, dims) in [("row", &[1, 4][..]), ("whole", &full), ("flat", &[24])] {
-        build = build.initializer(name, &noise(random, dims, 0.5, 1.0));
-    }
-    let shapes = [("to_whole", vec![2, 3, 4]), ("to_flat", vec![24])];
-    for (name, dims) in &shapes {
-        build = build.initializer(name, &support::i64s(&[dims.len()], dims));
-    }
-    let mut values: Vec<Value> = vec![("x".to_string(), full.clone())];
-    for index in 0..12 {
-        let pick = |random: &mut Random| {
-            let back = random.range(0, 2).min(values.len() as i64 - 1) as usize;
-            values[values.len() - 1 - back].clone()
-        };
-        let (a, shape) = pick(random);
-        let (b, b_shape) = pick(random);
-        let name = format!("v{index}");
-        let constant = match shape.len() {
-            1 => "flat",
-            _ if random.one_in(2) => "row",
-            _ => "whole",
-        };
-        let operator = ["Add", "Sub", "Mul"][random.range(0, 2) as usize];
-        let (made, shape) = match random.range(0, 4) {
-            0 => (node("Sigmoid", &[&a], &[&name]), shape),
-            1 => (node(operator, &[&a, constant], &[&name]), shape),
-            2 => (node(operator, &[constant, &a], &[&name]), shape),
-            3 if b_shape == shape => (node(operator, &[&a, &b], &[&name]), shape),
-            _ => {
-                let (to, wanted) = &shapes[usize::from(shape.len() == 3)];
-                let wanted = wanted.iter().map(|size| *size as usize).collect();
-                (node("Reshape", &[&a, to], &[&name]), wanted)
-            }
-        };
-        build = build.node(made);
-        values.push((name, shape));
-    }
-    let names: Vec<String> = values.into_iter().skip(1).map(|(name, _)| name).collect();
-    for name in &names {
-        build = build.output(name);
-    }
-    (build, names)
-}
-
-/// Where only the last value is asked for, all others die on the way; where all are asked for, none does.
-#[test]
-fn what_nobody_reads_any_more_may_be_written_over() {
-    let mut random = Random::new(11);
-    let mut report = Report::default();
-    for round in 0..300 {
-        let (build, names) = chain(&mut random);
-        let mut options = Options::default();
-        options.optimize = false;
-        let model = Model::from_bytes_with(build.bytes(), &options).expect("it loads");
-        let x = noise(&mut random, &[2, 3, 4], 0.0, 2.0);
-        let all = model.run(inputs! { "x" => &x }).expect("it runs");
-        for name in &names {
-            let alone = model
-                .fetch(inputs! { "x" => &x }, &[name])
-                .expect("it runs");
-            let same = alone[name.as_str()] == all[name.as_str()];
-            let result = if same {
-                Ok(())
-            } else {
-                Err("differs".to_string())
-            };
-            report.check(format!("round {round}, {name}"), result);
-        }
-    }
-    report.finish(3600);
-}
-
-#[test]
-fn a_chain_takes_the_memory_of_one_value() {
-    let mut build = Build::new(20).input("x", DType::F32, "64,1024");
-    build = build.initializer("shape", &support::i64s(&[1], &[-1]));
-    build = build.node(node("Reshape", &["x", "shape"], &["v0"]));
-    for index in 0..6 {
-        let (from, to) = (format!("v{index}"), format!("v{}", index + 1));
-        build = build.node(node("Sigmoid", &[&from], &[&to]));
-    }
-    let model = Model::from_bytes(build.output("v6").bytes()).expect("it loads");
-    let x = f32s(&[64, 1024], &vec![0.5; 1 << 16]);
-    model.run(inputs! { "x" => &x }).expect("it runs");
-    let most = (1 << 18) + 1024;
-    assert!(model.peak_bytes() <= most, "{} bytes", model.peak_bytes());
 }
 
 /// A convolution done in tiles, and the same without rewriting.
@@ -638,100 +297,4 @@ fn an_instruction_set_holds_on_all_threads() {
         let one = on(1);
         assert!((0..5).all(|_| on(3) == one), "{simd}");
     }
-}
-
-/// The largest difference of what the rewritten model gives, and the operators that its last node has absorbed.
-fn against_written(build: &Build, x: &Tensor) -> (f64, Vec<String>) {
-    let [plain, got] = [false, true].map(|rewritten| outputs_of(build, rewritten, x));
-    assert_eq!(plain.len(), got.len());
-    let off = plain.iter().zip(&got).map(|(a, b)| (a - b).abs());
-    let model = load(build, true);
-    let last = model.nodes_of(Form::Running).last().expect("a node");
-    let names = last.absorbed.into_iter().map(|name| name.operator);
-    (off.fold(0.0, f64::max), names.collect())
-}
-
-/// BatchNormalization of `channels` channels, then a convolution of single elements.
-fn led(random: &mut Random, channels: usize, group: usize, outputs: usize) -> Build {
-    let dims = format!("2,{channels},5,7");
-    let mut build = Build::new(17).input("x", DType::F32, &dims).output("y");
-    for (name, middle) in [
-        ("scale", 1.0),
-        ("shift", 0.0),
-        ("mean", 0.5),
-        ("variance", 2.0),
-    ] {
-        build = build.initializer(name, &noise(random, &[channels], middle, 0.5));
-    }
-    let read = ["x", "scale", "shift", "mean", "variance"];
-    build
-        .node(node("BatchNormalization", &read, &["normal"]))
-        .initializer(
-            "w",
-            &noise(random, &[outputs, channels / group, 1, 1], 0.0, 0.5),
-        )
-        .node(node("Conv", &["normal", "w"], &["y"]).with(int("group", group as i64)))
-}
-
-#[test]
-fn what_leads_to_a_convolution_is_that_of_the_channels_of_each_group() {
-    let mut random = Random::new(17);
-    for (channels, group, outputs) in [(6, 1, 5), (6, 3, 9), (12, 2, 4), (1, 1, 1), (0, 1, 2)] {
-        let build = led(&mut random, channels, group, outputs);
-        let x = noise(&mut random, &[2, channels, 5, 7], 0.0, 1.0);
-        let (off, absorbed) = against_written(&build, &x);
-        assert!(off < 1e-5, "{channels} channels in {group} groups: {off}");
-        assert_eq!(
-            absorbed,
-            ["BatchNormalization"],
-            "{channels} channels in {group} groups"
-        );
-    }
-    // Weights that come with each run.
-    let mut build = led(&mut random, 4, 1, 3);
-    let w = build.graph().initializer.pop().expect("the weights");
-    let build = build
-        .node(node("Identity", &["v"], &["w"]))
-        .input("v", DType::F32, "3,4,1,1");
-    let x = noise(&mut random, &[2, 4, 5, 7], 0.0, 1.0);
-    let v = noise(&mut random, &[3, 4, 1, 1], 0.0, 0.5);
-    assert_eq!(w.name, "w");
-    let run = |rewritten| {
-        let y = load(&build, rewritten).run(inputs! { "x" => &x, "v" => &v });
-        numbers(&y.expect("it runs")["y"])
-    };
-    let (plain, got) = (run(false), run(true));
-    assert!(plain.iter().zip(&got).all(|(a, b)| (a - b).abs() < 1e-5));
-}
-
-/// Factors that single precision cannot hold would make NaN of zeros.
-#[test]
-fn what_leads_to_a_convolution_stays_where_it_is_too_large() {
-    let mut random = Random::new(19);
-    let mut build = led(&mut random, 2, 1, 3);
-    build
-        .graph()
-        .initializer
-        .retain(|tensor| tensor.name == "w");
-    for (name, number) in [
-        ("scale", 3e38),
-        ("shift", 1.0),
-        ("mean", 0.0),
-        ("variance", 0.0),
-    ] {
-        build = build.initializer(name, &f32s(&[2], &[number; 2]));
-    }
-    let x = f32s(&[2, 2, 5, 7], &[0.0; 140]);
-    let (off, absorbed) = against_written(&build, &x);
-    assert!(off < 1e-5 && absorbed.is_empty(), "{off}, {absorbed:?}");
-}
-
-#[test]
-fn groups_without_outputs_take_no_time() {
-    let mut random = Random::new(23);
-    let mut build = led(&mut random, 0, 1, 0);
-    let conv = build.graph().node.last_mut().expect("the convolution");
-    *conv = conv.clone().with(int("group", 1 << 40));
-    conv.attribute.remove(0);
-    assert!(outputs_of(&build, true, &f32s(&[2, 0, 5, 7], &[])).is_empty());
 }
