@@ -2,13 +2,20 @@
 //!
 //! Specification: <https://onnx.ai/onnx/operators/onnx__LRN.html>
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "kernels are plain loops over all that they read: adapters do not inline across instruction sets"
+)]
+
+use fearless_simd::Simd as Vectors;
 use half::{bf16, f16};
 
-use super::convert::Numeric;
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
-use crate::allocate;
 use crate::error::OpError;
-use crate::tensor::{Rounding, TensorView, dispatch};
+use crate::gemm::{Factor, Sum};
+use crate::parts::Looks;
+use crate::simd::{self, Simd};
+use crate::tensor::{TensorView, dispatch};
 
 pub(super) const LRN: Op = Op {
     domain: "ai.onnx",
@@ -41,8 +48,45 @@ struct Lrn {
     bias: f64,
 }
 
+/// Elements whose sums are taken at once, in a buffer that the first cache holds.
+const BLOCK: usize = 512;
+
+/// Squares that are added one after the other: what they sum up to is added to the rest at once, so that long sums lose little.
+const TOGETHER: usize = 32;
+
+/// A type that sums of squares are raised to a power in.
+trait Power: Sum {
+    /// `y[i] = x[i] / (bias + part * sums[i])^beta`.
+    fn divide<T: Factor<Sum = Self>>(x: &[T], sums: &[Self], lrn: &Lrn, y: &mut [T]);
+}
+
+macro_rules! power {
+    ($($type:ident)*) => {
+        $(impl Power for $type {
+            #[inline(always)]
+            fn divide<T: Factor<Sum = $type>>(x: &[T], sums: &[$type], lrn: &Lrn, y: &mut [T]) {
+                let part = (lrn.alpha / lrn.size as f64) as $type;
+                let (bias, beta) = (lrn.bias as $type, lrn.beta as $type);
+                let (x, sums) = (&x[..y.len()], &sums[..y.len()]);
+                // The exponent that all networks use is made of roots, which are much faster.
+                if beta == 0.75 {
+                    for i in 0..y.len() {
+                        let root = (bias + part * sums[i]).sqrt();
+                        y[i] = T::narrow(x[i].widen() / (root * root.sqrt()));
+                    }
+                } else {
+                    for i in 0..y.len() {
+                        y[i] = T::narrow(x[i].widen() / (bias + part * sums[i]).powf(beta));
+                    }
+                }
+            }
+        })*
+    };
+}
+power! { f32 f64 }
+
 impl Lrn {
-    fn run<T: Numeric>(
+    fn run<T: Factor<Sum: Power>>(
         &self,
         x: &TensorView<'_>,
         outputs: &mut Outputs<'_, '_>,
@@ -54,43 +98,59 @@ impl Lrn {
             return Ok(());
         }
         let (before, after) = ((self.size - 1) / 2, self.size / 2);
+        let level = Simd::installed();
         elementwise::in_planes(y, plane, |start, y| {
             let (index, place) = (start / plane, start % plane);
             let channel = index % channels;
             let first = index - channel.min(before);
             let last = index + after.min(channels - 1 - channel);
-            let mut sums = allocate::filled(0.0, y.len());
-            let whole = elementwise::each_rows(last + 1 - first, y.len(), |around| {
-                for other in around {
-                    let x = &x[(first + other) * plane + place..];
-                    for (sum, x) in sums.iter_mut().zip(x) {
-                        *sum += x.to_f64() * x.to_f64();
-                    }
-                }
-            });
-            if !whole {
-                return;
-            }
-            let x = &x[start..];
-            let part = self.alpha / self.size as f64;
-            for ((y, x), sum) in y.iter_mut().zip(x).zip(sums) {
-                let base = self.bias + part * sum;
-                *y = T::from_f64(x.to_f64() / self.power(base), Rounding::default());
-            }
+            let around = &x[first * plane + place..last * plane + place + y.len()];
+            let x = &x[start..][..y.len()];
+            simd::dispatch!(level, s => normalize(s, self, x, around, plane, y));
         });
         Ok(())
     }
+}
 
-    /// The exponent that all networks use is made of roots, which are much faster.
-    #[inline(always)]
-    fn power(&self, base: f64) -> f64 {
-        match self.beta {
-            0.75 => {
-                let root = base.sqrt();
-                root * root.sqrt()
+/// Elements of a plane, with those at the same places in planes from `around` on, each `plane` behind the one before.
+#[inline(always)]
+fn normalize<S: Vectors, T: Factor<Sum: Power>>(
+    _: S,
+    lrn: &Lrn,
+    x: &[T],
+    around: &[T],
+    plane: usize,
+    y: &mut [T],
+) {
+    let mut looks = Looks::default();
+    let mut from = 0;
+    while from < y.len() {
+        let to = y.len().min(from + BLOCK);
+        let mut sums = [T::Sum::ZERO; BLOCK];
+        let mut first = from;
+        while first < around.len() {
+            if looks.is_set(TOGETHER * BLOCK) {
+                return;
             }
-            beta => base.powf(beta),
+            let mut squares = [T::Sum::ZERO; BLOCK];
+            for number in 0..TOGETHER {
+                let at = first + number * plane;
+                if at + to - from > around.len() {
+                    break;
+                }
+                let other = &around[at..at + to - from];
+                for i in 0..other.len() {
+                    let x = other[i].widen();
+                    squares[i] = squares[i].plus_product(x, x);
+                }
+            }
+            for i in 0..BLOCK {
+                sums[i] = sums[i].plus(squares[i]);
+            }
+            first = first.saturating_add(plane.saturating_mul(TOGETHER));
         }
+        T::Sum::divide(&x[from..to], &sums, lrn, &mut y[from..to]);
+        from = to;
     }
 }
 
