@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs linn and other engines side by side on the light models of ONNX with random weights; see README.md."""
+"""Runs linn and other engines side by side on whole networks with random weights; see README.md."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import re
 import sys
 import tempfile
 import time
-from math import exp, log
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import exp, inf, log
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,19 @@ ENGINES = ("linn", "onnxruntime", "openvino", "tract", "rten")
 
 # How far answers may be from linn's, of the largest element.
 BOUND = 1e-4
+
+
+@dataclass
+class Cell:
+    """One engine on one network: seconds a run, or why there are none."""
+
+    time: float | str
+    load_seconds: float = 0.0
+    # The most that loading and running took beside what the engine has without a model.
+    memory: int = 0
+
+
+Cells = dict[Column, Cell]
 
 
 def arguments() -> argparse.Namespace:
@@ -44,14 +59,14 @@ def main() -> int:
     engines, missing = start(list(ENGINES), threads, cores, options.program or build())
     for name, reason in missing.items():
         print(f"{name} is left out: {reason}", flush=True)
-    rows: dict[str, dict[Column, float | str]] = {}
+    rows: dict[str, Cells] = {}
     wrong = False
     with tempfile.TemporaryDirectory() as folder:
         for name in networks.names():
             if options.only is None or re.search(options.only, name):
                 rows[name] = row(name, engines, Path(folder), options.rounds, options.seconds)
                 print(name, rows[name], flush=True)
-                wrong |= any("differs" in str(cell) for cell in rows[name].values())
+                wrong |= any("differs" in str(cell.time) for cell in rows[name].values())
     versions = {engine.name: engine.version for engine in engines.values()}
     for engine in engines.values():
         engine.close()
@@ -72,29 +87,32 @@ def row(
     folder: Path,
     rounds: int,
     seconds: float,
-) -> dict[Column, float | str]:
-    """Seconds a run of each engine, or why there are none."""
+) -> Cells:
+    """What each engine needs for a run."""
     model, x = folder / "model.onnx", folder / "x.bin"
     workload = networks.write(name, 0, model)
     values = np.random.default_rng(1).standard_normal(workload.input)
     values.astype(np.float32).tofile(x)
-    cells: dict[Column, float | str] = {}
+    cells: Cells = {}
     expected: np.ndarray | None = None
     for column, engine in engines.items():
+        engine.restart()
+        before = engine.peak_bytes()
         try:
-            engine.load(workload.raw, model, x)
+            load_seconds = engine.load(workload.raw, model, x)
             found = answer(engine, folder)
         except Refused as refused:
-            cells[column] = str(refused).splitlines()[0]
+            cells[column] = Cell(str(refused).splitlines()[0])
             continue
         expected = found if expected is None else expected
         off = float(np.abs(found - expected).max() / np.abs(expected).max())
-        cells[column] = f"differs by {off:.1e}" if not off <= BOUND else float("inf")
+        result = f"differs by {off:.1e}" if not off <= BOUND else inf
+        cells[column] = Cell(result, load_seconds, engine.peak_bytes() - before)
     for _ in range(rounds):
         for column, cell in cells.items():
-            if isinstance(cell, float):
+            if isinstance(cell.time, float):
                 time.sleep(PAUSE_SECONDS)
-                cells[column] = min(cell, engines[column].time(seconds).best)
+                cell.time = min(cell.time, engines[column].time(seconds).best)
     return cells
 
 
@@ -105,7 +123,7 @@ def answer(engine: EngineProcess, folder: Path) -> np.ndarray:
 
 
 def text(
-    rows: dict[str, dict[Column, float | str]],
+    rows: dict[str, Cells],
     threads: list[int],
     versions: dict[str, str],
     command: str,
@@ -123,24 +141,41 @@ def text(
     ]
     for count in threads:
         plural = "thread" if count == 1 else "threads"
-        lines += ["", f"## {count} {plural}", "", table(rows, count, list(versions))]
+        lines += ["", f"## {count} {plural}", ""]
+        lines += table(rows, count, list(versions), lambda cell: cell.time, "{:.1f}", 1e3)
+    lines += ["", "## Loading", "", "Milliseconds until a network is ready to run, once.", ""]
+    lines += table(rows, threads[0], list(versions), lambda cell: cell.load_seconds, "{:.0f}", 1e3)
+    lines += ["", "## Memory", ""]
+    lines += ["MiB that loading and a first run take at most.", ""]
+    lines += table(rows, threads[0], list(versions), lambda cell: cell.memory, "{:.0f}", 2**-20)
     return "\n".join(lines) + "\n"
 
 
-def table(rows: dict[str, dict[Column, float | str]], count: int, names: list[str]) -> str:
+def table(
+    rows: dict[str, Cells],
+    count: int,
+    names: list[str],
+    figure: Callable[[Cell], float | str],
+    form: str,
+    unit: float,
+) -> list[str]:
+    """One figure of all engines with `count` threads, and how many times linn's it is elsewhere."""
     lines = [
-        f"| network | {' | '.join(names)} | fastest peer / linn | ONNX Runtime / linn |",
+        f"| network | {' | '.join(names)} | least of the others / linn | ONNX Runtime / linn |",
         f"| --- | {'--: | ' * (len(names) + 2)}".rstrip(),
     ]
-    ratios: dict[str, list[float]] = {"fastest": [], "onnxruntime": []}
+    ratios: dict[str, list[float]] = {"least": [], "onnxruntime": []}
     for name, cells in rows.items():
-        times = {n: c for (n, k), c in cells.items() if k == count and isinstance(c, float)}
-        shown = [f"{times[n] * 1e3:.1f}" if n in times else "–" for n in names]
+        found = {
+            n: figure(c) for (n, k), c in cells.items() if k == count and isinstance(c.time, float)
+        }
+        numbers = {n: f for n, f in found.items() if isinstance(f, (int, float))}
+        shown = [form.format(numbers[n] * unit) if n in numbers else "–" for n in names]
         ratio = {}
-        if "linn" in times and len(times) > 1:
-            ratio["fastest"] = min(t for n, t in times.items() if n != "linn") / times["linn"]
-        if "linn" in times and "onnxruntime" in times:
-            ratio["onnxruntime"] = times["onnxruntime"] / times["linn"]
+        if "linn" in numbers and len(numbers) > 1:
+            ratio["least"] = min(f for n, f in numbers.items() if n != "linn") / numbers["linn"]
+        if "linn" in numbers and "onnxruntime" in numbers:
+            ratio["onnxruntime"] = numbers["onnxruntime"] / numbers["linn"]
         for key, value in ratio.items():
             ratios[key].append(value)
         shown += [f"{ratio[key]:.2f}x" if key in ratio else "–" for key in ratios]
@@ -148,7 +183,7 @@ def table(rows: dict[str, dict[Column, float | str]], count: int, names: list[st
     means = [exp(sum(map(log, v)) / len(v)) if v else 0 for v in ratios.values()]
     empty = " | ".join("" for _ in names)
     lines.append(f"| geometric mean | {empty} | {' | '.join(f'{mean:.2f}x' for mean in means)} |")
-    return "\n".join(lines)
+    return lines
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The light models of ONNX with weights: as published, each weight tensor repeats one number."""
+"""Whole networks: the light models of ONNX with weights (as published, each weight tensor repeats one number), and others."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from .architectures import NETWORKS
 from .workloads import BENCHES, Workload
 
 MODELS = BENCHES.parent / "models" / "light"
@@ -25,17 +26,12 @@ class Reader:
 
 
 def names() -> list[str]:
-    return sorted(path.stem for path in MODELS.glob("*.onnx"))
+    return [*sorted(path.stem for path in MODELS.glob("*.onnx")), *NETWORKS]
 
 
 def write(name: str, seed: int, target: Path) -> Workload:
     """Writes the model with random weights, its input called x and its output y."""
-    model = onnx.load(MODELS / f"{name}.onnx")
-    # Since this version initializers need not be inputs.
-    model.ir_version = max(model.ir_version, 4)
-    fill(model.graph, np.random.default_rng(seed))
-    rename(model.graph, model.graph.input[0].name, "x")
-    rename(model.graph, model.graph.output[0].name, "y")
+    model = NETWORKS[name](seed) if name in NETWORKS else light(name, seed)
     onnx.save(model, target)
     shapes = [dims(value) for value in (model.graph.input[0], model.graph.output[0])]
     entry: dict[str, Any] = {
@@ -57,6 +53,16 @@ def write(name: str, seed: int, target: Path) -> Workload:
         peers=True,
         raw=entry,
     )
+
+
+def light(name: str, seed: int) -> onnx.ModelProto:
+    model = onnx.load(MODELS / f"{name}.onnx")
+    # Since this version initializers need not be inputs.
+    model.ir_version = max(model.ir_version, 4)
+    fill(model.graph, np.random.default_rng(seed))
+    rename(model.graph, model.graph.input[0].name, "x")
+    rename(model.graph, model.graph.output[0].name, "y")
+    return model
 
 
 def dims(value: onnx.ValueInfoProto) -> list[int]:

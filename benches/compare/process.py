@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,12 +59,26 @@ class EngineProcess:
         self.commands, self.answers = self.process.stdin, self.process.stdout
         self.version: str = self.receive()["version"]
 
-    def load(self, workload: dict[str, Any], model: Path, x: Path) -> None:
+    def load(self, workload: dict[str, Any], model: Path, x: Path) -> float:
+        """Makes a workload ready to run; the seconds that takes."""
         if self.process.poll() is not None:
             # The last workload was more than it could bear.
             self.start()
         files = {"model": str(model), "input": str(x)}
+        begin = time.perf_counter()
         self.ask({"do": "load", "workload": workload, **files})
+        return time.perf_counter() - begin
+
+    def restart(self) -> None:
+        """As if nothing had been loaded."""
+        self.close()
+        self.start()
+
+    def peak_bytes(self) -> int:
+        """The most memory that the process has had so far."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) << 10
 
     def answer(self, outputs: list[Path]) -> list[str]:
         """Writes the outputs to files, element after element; their types as NumPy calls them."""
