@@ -111,14 +111,22 @@ impl Sizes {
                 .saturating_add(self.tap_bytes());
         }
         plane
+            .saturating_add(widened_bytes::<T>(self.windows()))
             .saturating_mul(rayon::current_num_threads())
             .saturating_add(self.weight_bytes::<T>())
             .saturating_add(self.tap_bytes())
+            .saturating_add(self.line_bytes())
     }
 
     /// Bytes of the places that taps read, and of the runs that hold them.
     fn tap_bytes(&self) -> usize {
         self.taps().saturating_mul(7 * size_of::<usize>())
+    }
+
+    /// Bytes of the places of rows of windows.
+    fn line_bytes(&self) -> usize {
+        let row = self.axes.last().map_or(1, |axis| axis.output);
+        (self.windows() / row).saturating_mul(size_of::<usize>())
     }
 
     /// Bytes that [`convolve_columns`] takes for itself, with the weights in the type of sums.

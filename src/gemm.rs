@@ -10,6 +10,7 @@
     reason = "kernels are plain loops over all that they read: adapters do not inline across instruction sets"
 )]
 
+mod dots;
 mod finish;
 mod panels;
 mod plain;
@@ -34,9 +35,12 @@ pub(crate) use finish::{Activation, Finish};
 use panels::COLUMNS;
 pub(crate) use panels::{Left, ROWS, Right, lay_left, left_len, panel_columns};
 use product::DEPTH;
-pub(crate) use product::{block as multiply_laid, multiply as multiply_panels, scratch_bytes};
+pub(crate) use product::{
+    Laid, block as multiply_laid, multiply as multiply_panels, scratch_bytes,
+};
 use tile::Panels;
 pub(crate) use tile::Start;
+pub(crate) use weighted::Runs;
 
 /// An element type that products are summed up in.
 pub(crate) trait Sum: Element + Item + PartialOrd {
@@ -61,20 +65,26 @@ pub(crate) trait Sum: Element + Item + PartialOrd {
         column: usize,
     );
 
-    /// `y[i] = start + sum of w[tap] * x[offsets[tap] + i]`: `x` has as many elements behind each offset as `y`, whose
-    /// number is a multiple of 64.
+    /// The sums of the products of `a` and each column of `b`, which are not shorter. They are not whole where the run is to
+    /// stop.
+    fn dots<S: Vectors, const COUNT: usize>(s: S, a: &[Self], b: [&[Self]; COUNT])
+    -> [Self; COUNT];
+
+    /// Sums of `start` and elements of runs of `x` times those of `w` for each tap, which are then finished as row 0. There are
+    /// 64 elements more behind the runs.
     fn weighted<S: Vectors>(
         s: S,
         x: &[Self],
-        offsets: &[usize],
+        runs: Runs<'_>,
         w: &[Self],
         start: Self,
+        finish: Finish<'_, Self>,
         y: &mut [Self],
     );
 }
 
 macro_rules! sums {
-    ($($type:ty, $low:expr, $high:expr, $panel:path, $weighted:path, |$a:ident, $b:ident| $plus:expr, $product:expr;)*) => {
+    ($($type:ty, $low:expr, $high:expr, $panel:path, $dots:path, $weighted:path, |$a:ident, $b:ident| $plus:expr, $product:expr;)*) => {
         $(impl Sum for $type {
             const ZERO: $type = 0 as $type;
             const ONE: $type = 1 as $type;
@@ -105,26 +115,36 @@ macro_rules! sums {
             }
 
             #[inline(always)]
+            fn dots<S: Vectors, const COUNT: usize>(
+                s: S,
+                a: &[Self],
+                b: [&[Self]; COUNT],
+            ) -> [Self; COUNT] {
+                $dots(s, a, b)
+            }
+
+            #[inline(always)]
             fn weighted<S: Vectors>(
                 s: S,
                 x: &[Self],
-                offsets: &[usize],
+                runs: Runs<'_>,
                 w: &[Self],
                 start: Self,
+                finish: Finish<'_, Self>,
                 y: &mut [Self],
             ) {
-                $weighted(s, x, offsets, w, start, y);
+                $weighted(s, x, runs, w, start, finish, y);
             }
         })*
     };
 }
 sums! {
-    f32, f32::NEG_INFINITY, f32::INFINITY, tile::floats, weighted::floats, |a, b| a + b, a * b;
-    f64, f64::NEG_INFINITY, f64::INFINITY, tile::floats, weighted::floats, |a, b| a + b, a * b;
-    i32, i32::MIN, i32::MAX, plain::panel, plain::weighted, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
-    i64, i64::MIN, i64::MAX, plain::panel, plain::weighted, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
-    u32, u32::MIN, u32::MAX, plain::panel, plain::weighted, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
-    u64, u64::MIN, u64::MAX, plain::panel, plain::weighted, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
+    f32, f32::NEG_INFINITY, f32::INFINITY, tile::floats, dots::floats, weighted::floats, |a, b| a + b, a * b;
+    f64, f64::NEG_INFINITY, f64::INFINITY, tile::floats, dots::floats, weighted::floats, |a, b| a + b, a * b;
+    i32, i32::MIN, i32::MAX, plain::panel, plain::dots, plain::weighted, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
+    i64, i64::MIN, i64::MAX, plain::panel, plain::dots, plain::weighted, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
+    u32, u32::MIN, u32::MAX, plain::panel, plain::dots, plain::weighted, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
+    u64, u64::MIN, u64::MAX, plain::panel, plain::dots, plain::weighted, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
 }
 
 /// An element type that matrices are made of.

@@ -1,13 +1,14 @@
 //! Convolution where each input channel has weights of its own.
 //!
-//! With the elements of a plane sorted, each tap reads a run of them, for the windows of all rows at once.
+//! With the elements of a plane sorted, each tap of the windows of a row reads a run of them.
 
+use ndarray::ArrayViewMut2;
 use rayon::prelude::*;
 
 use super::Sizes;
 use super::sorted::{BEYOND, Sorted};
-use crate::buffer::{SORTED, SUMS};
-use crate::gemm::{Factor, Finish, Sum};
+use crate::buffer::SORTED;
+use crate::gemm::{self, Factor, Finish, Runs, Sum};
 use crate::installed::Installed;
 use crate::parts;
 use crate::simd::{Simd, dispatch};
@@ -15,9 +16,6 @@ use crate::stop;
 
 /// Multiplications that are worth a task of their own.
 const GRAIN: usize = 1 << 17;
-
-/// Multiplications between looks at whether the run is to stop.
-const STOP_PRODUCTS: usize = 1 << 20;
 
 pub(super) fn convolve<T: Factor>(
     sizes: &Sizes,
@@ -29,12 +27,16 @@ pub(super) fn convolve<T: Factor>(
 ) {
     let (windows, taps, plane) = (sizes.windows(), sizes.taps(), sizes.plane());
     let sorted = Sorted::new(&sizes.axes);
-    let Ok(offsets) = parts::collected((0..taps).map(|tap| sorted.offset(tap))) else {
+    let offsets = parts::collected((0..taps).map(|tap| sorted.offset(tap)));
+    let (Ok(offsets), Ok(lines)) = (offsets, sorted.lines()) else {
         return;
     };
+    let runs = Runs {
+        lines: &lines,
+        width: windows / lines.len(),
+        offsets: &offsets,
+    };
     let planes = (GRAIN / windows.saturating_mul(taps).max(1)).max(1);
-    // Windows that are weighted between looks, a multiple of what vectors hold.
-    let together = (STOP_PRODUCTS / taps.max(1) + 1).next_multiple_of(BEYOND);
     let channels = sizes.groups * sizes.outputs;
     let level = Simd::installed();
     let installed = Installed::hand_over();
@@ -43,33 +45,29 @@ pub(super) fn convolve<T: Factor>(
             return;
         };
         parts::with_buffer::<T::Sum, SORTED>(sorted.elements() + BEYOND, |elements| {
-            parts::with_buffer::<T::Sum, SUMS>(sorted.run.next_multiple_of(BEYOND), |sums| {
-                // What is not on the input stays zero from plane to plane.
-                if parts::fill(elements, &T::Sum::ZERO).is_err() {
+            // What is not on the input stays zero from plane to plane.
+            if parts::fill(elements, &T::Sum::ZERO).is_err() {
+                return;
+            }
+            let mut input = None;
+            for (at, y) in y.chunks_mut(windows).enumerate() {
+                if stop::is_set() {
                     return;
                 }
-                let mut input = None;
-                for (at, y) in y.chunks_mut(windows).enumerate() {
-                    if stop::is_set() {
-                        return;
-                    }
-                    let (image, channel) = ((first + at) / channels, (first + at) % channels);
-                    let from = image * sizes.groups + channel / sizes.outputs;
-                    if input.replace(from) != Some(from) {
-                        sorted.sort(&x[from * plane..][..plane], elements);
-                    }
-                    let w = &w[channel * taps..][..taps];
-                    let start = bias.map_or(T::Sum::ZERO, |bias| bias[channel]);
-                    for (number, sums) in sums.chunks_mut(together).enumerate() {
-                        if number > 0 && stop::is_set() {
-                            return;
-                        }
-                        let elements = &elements[number * together..];
-                        dispatch!(level, s => T::Sum::weighted(s, elements, &offsets, w, start, sums));
-                    }
-                    sorted.put(sums, finish.plane(first + at, windows), y);
+                let (image, channel) = ((first + at) / channels, (first + at) % channels);
+                let from = image * sizes.groups + channel / sizes.outputs;
+                if input.replace(from) != Some(from) {
+                    sorted.sort(&x[from * plane..][..plane], elements);
                 }
-            });
+                let w = &w[channel * taps..][..taps];
+                let start = bias.map_or(T::Sum::ZERO, |bias| bias[channel]);
+                let finish = finish.plane(first + at, windows);
+                let y = ArrayViewMut2::from_shape((1, windows), y);
+                gemm::with_sums::<T>(y.expect("as many as there are"), |y| {
+                    let y = y.into_slice().expect("a row lies in order");
+                    dispatch!(level, s => T::Sum::weighted(s, elements, runs, w, start, finish, y));
+                });
+            }
         });
     };
     y.par_chunks_mut(windows * planes)

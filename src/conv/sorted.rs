@@ -7,24 +7,19 @@ use rayon::prelude::*;
 
 use super::product;
 use crate::allocate;
-use crate::gemm::{Factor, Finish, Sum};
+use crate::error::OpError;
+use crate::gemm::{Factor, Sum};
 use crate::installed::Installed;
 use crate::parts::{self, Looks, PART};
+use crate::stop;
 use crate::window::Axis;
-
-/// Elements of a row that are copied at once.
-const BLOCK: usize = 8;
 
 /// Elements that are read beyond the last one.
 pub(super) const BEYOND: usize = 64;
 
-/// Elements of a sorted plane and of the sums of its windows.
+/// Elements of a sorted plane.
 pub(super) fn scratch_elements(axes: &[Axis]) -> usize {
-    let sorted = Sorted::sized(axes);
-    sorted
-        .elements()
-        .saturating_add(sorted.run)
-        .saturating_add(2 * BEYOND)
+    Sorted::sized(axes).elements().saturating_add(BEYOND)
 }
 
 /// The order in which the elements of a plane lie: first by the remainders of their places modulo the strides, axis by
@@ -37,12 +32,10 @@ pub(super) struct Sorted<'a> {
     pitches: Vec<usize>,
     /// Elements with the same remainders.
     each: usize,
-    /// The remainders of the elements that taps read, in order.
-    used: Vec<usize>,
+    /// The remainders along each axis that taps read, in order.
+    used: Vec<Vec<usize>>,
     /// How the elements of a row are copied.
     runs: Vec<Run>,
-    /// Places from that of the first window to behind that of the last one.
-    pub(super) run: usize,
 }
 
 /// The stride of an axis; that of a single window does not matter.
@@ -59,24 +52,25 @@ struct Run {
     len: usize,
 }
 
-/// Quotient and remainder; those by small strides take no division.
-#[inline(always)]
-fn split(place: usize, stride: usize) -> (usize, usize) {
-    match stride {
-        1 => (place, 0),
-        2 => (place / 2, place % 2),
-        4 => (place / 4, place % 4),
-        _ => (place / stride, place % stride),
-    }
+/// Quotient and remainder of the first element of an axis.
+fn split(axis: &Axis) -> (usize, usize) {
+    (axis.pad_begin / stride(axis), axis.pad_begin % stride(axis))
+}
+
+/// The remainders of the places that the taps along an axis read, in order.
+fn used(axis: &Axis) -> Vec<usize> {
+    let step = stride(axis);
+    let remainders = (0..axis.kernel).map(|tap| tap * axis.dilation % step);
+    let mut used = allocate::collected(remainders);
+    used.sort_unstable();
+    used.dedup();
+    used
 }
 
 impl<'a> Sorted<'a> {
     pub(super) fn new(axes: &'a [Axis]) -> Sorted<'a> {
         let mut sorted = Sorted::sized(axes);
-        let remainders = (0..product(axes, |axis| axis.kernel)).map(|tap| sorted.tap(tap).0);
-        sorted.used = allocate::collected(remainders);
-        sorted.used.sort_unstable();
-        sorted.used.dedup();
+        sorted.used = allocate::collected(axes.iter().map(used));
         sorted.runs = sorted.runs();
         sorted
     }
@@ -88,11 +82,8 @@ impl<'a> Sorted<'a> {
             self.sizes[self.sizes.len() - 1],
         );
         let step = stride(last);
-        let taps = 0..last.kernel;
-        let mut remainders = allocate::collected(taps.map(|tap| tap * last.dilation % step));
-        remainders.sort_unstable();
-        remainders.dedup();
-        let run = |remainder: usize| {
+        let remainders = &self.used[self.axes.len() - 1];
+        let run = |&remainder: &usize| {
             // The first element with that remainder.
             let begin = (remainder + step - last.pad_begin % step) % step;
             let first = (begin + last.pad_begin) / step;
@@ -105,12 +96,7 @@ impl<'a> Sorted<'a> {
             })
         };
         let mut runs = allocate::with_capacity(remainders.len());
-        runs.extend(
-            remainders
-                .into_iter()
-                .filter_map(run)
-                .filter(|run| run.len > 0),
-        );
+        runs.extend(remainders.iter().filter_map(run).filter(|run| run.len > 0));
         runs
     }
 
@@ -127,15 +113,11 @@ impl<'a> Sorted<'a> {
         for axis in (1..axes.len()).rev() {
             pitches[axis - 1] = usize::saturating_mul(pitches[axis], sizes[axis]);
         }
-        let lasts = axes.iter().zip(&pitches);
         Sorted {
             axes,
             used: Vec::new(),
             runs: Vec::new(),
             each: sizes.iter().copied().fold(1, usize::saturating_mul),
-            run: lasts
-                .map(|(axis, pitch)| (axis.output - 1).saturating_mul(*pitch))
-                .fold(1, usize::saturating_add),
             sizes,
             pitches,
         }
@@ -182,6 +164,16 @@ impl<'a> Sorted<'a> {
         (place, row - number % row)
     }
 
+    /// The places of the first windows of all rows of windows.
+    ///
+    /// # Errors
+    /// The run is to stop.
+    pub(super) fn lines(&self) -> Result<Vec<usize>, OpError> {
+        let last = self.axes.last().map_or(1, |axis| axis.output);
+        let rows = product(self.axes, |axis| axis.output) / last;
+        parts::collected((0..rows).map(|row| self.window(row * last).0))
+    }
+
     /// Copies all planes of `x`, between zeros.
     pub(super) fn sort_all<T: Factor>(&self, x: &[T], planes: &mut [T::Sum]) {
         let each = self.elements();
@@ -207,101 +199,168 @@ impl<'a> Sorted<'a> {
             return;
         }
         let step = stride(last);
-        let all_used = self.used.len() == self.axes.iter().map(stride).product::<usize>();
+        let line = outer.len().checked_sub(1);
+        let rows = line.map_or(1, |index| outer[index].input);
         let mut looks = Looks::default();
-        for (row, x) in x.chunks_exact(last.input).enumerate() {
-            if looks.is_set(x.len()) {
+        for (slab, x) in x.chunks_exact(rows * last.input).enumerate() {
+            if looks.is_set(1) {
                 return;
             }
-            let (mut rest, mut phase, mut phases, mut offset) = (row, 0, step, 0);
-            let mut read = true;
-            for index in (0..outer.len()).rev() {
-                let axis = &outer[index];
-                let mut own = rest;
-                if index > 0 {
-                    own = rest % axis.input;
-                    rest /= axis.input;
+            let Some(base) = self.base(slab) else {
+                continue;
+            };
+            let (mut quotient, mut remainder) = match line {
+                Some(index) => split(&outer[index]),
+                None => (0, 0),
+            };
+            if let (Some(index), [run]) = (line, &self.runs[..])
+                && (step, stride(&outer[index])) == (1, 1)
+                && run.len <= PART
+            {
+                let pitch = self.pitches[index];
+                let read = rows.min(self.sizes[index].saturating_sub(quotient));
+                let lines = Lines {
+                    x: &x[run.begin..],
+                    width: last.input,
+                    pitch,
+                    len: run.len,
+                    count: read,
+                };
+                let at = base + quotient * pitch + run.first;
+                let whole = match run.len {
+                    8.. => lines.copy::<8>(&mut elements[at..], &mut looks),
+                    4.. => lines.copy::<4>(&mut elements[at..], &mut looks),
+                    _ => lines.copy::<1>(&mut elements[at..], &mut looks),
+                };
+                if !whole {
+                    return;
                 }
-                let (quotient, remainder) = split(own + axis.pad_begin, stride(axis));
-                phase += remainder * phases;
-                phases *= stride(axis);
-                offset += quotient * self.pitches[index];
-                read &= quotient < self.sizes[index];
-            }
-            if !read {
                 continue;
             }
-            for run in &self.runs {
-                let phase = phase + run.remainder;
-                if !all_used && self.used.binary_search(&phase).is_err() {
-                    continue;
+            for row in 0..rows {
+                if looks.is_set(last.input) {
+                    return;
                 }
-                let at = phase * self.each + offset + run.first;
-                for (number, y) in elements[at..at + run.len].chunks_mut(PART).enumerate() {
-                    if number > 0 && looks.is_set(PART) {
-                        return;
+                let at = match line {
+                    Some(index) if !self.is_read(index, quotient, remainder) => None,
+                    Some(index) => {
+                        Some(base + remainder * step * self.each + quotient * self.pitches[index])
                     }
-                    let x = &x[run.begin + number * PART * step..];
-                    match step {
-                        1 => pick::<T, 1>(x, 1, y),
-                        2 => pick::<T, 2>(x, 2, y),
-                        4 => pick::<T, 4>(x, 4, y),
-                        _ => pick::<T, 0>(x, step, y),
+                    None => Some(base),
+                };
+                if let Some(at) = at {
+                    let x = &x[row * last.input..][..last.input];
+                    for run in &self.runs {
+                        let at = at + run.remainder * self.each + run.first;
+                        if !pick(&x[run.begin..], step, &mut elements[at..at + run.len]) {
+                            return;
+                        }
                     }
+                }
+                remainder += 1;
+                if line.is_some_and(|index| remainder == stride(&outer[index])) {
+                    (quotient, remainder) = (quotient + 1, 0);
                 }
             }
         }
     }
 
-    /// Writes the sums of the windows, finished.
-    pub(super) fn put<T: Factor>(
-        &self,
-        sums: &mut [T::Sum],
-        finish: Finish<'_, T::Sum>,
-        y: &mut [T],
-    ) {
-        let (last, outer) = self.axes.split_last().expect("a window has an axis");
-        let mut looks = Looks::default();
-        for (row, y) in y.chunks_mut(last.output).enumerate() {
-            if looks.is_set(y.len()) {
-                return;
+    /// Whether taps read the elements of an axis with that quotient and remainder.
+    #[inline(always)]
+    fn is_read(&self, index: usize, quotient: usize, remainder: usize) -> bool {
+        let used = &self.used[index];
+        let all = used.len() == stride(&self.axes[index]);
+        quotient < self.sizes[index] && (all || used.binary_search(&remainder).is_ok())
+    }
+
+    /// Where a slab begins, what all axes but the last two have the same index of, if taps read it.
+    fn base(&self, slab: usize) -> Option<usize> {
+        let axes = self.axes.len();
+        let near = &self.axes[axes.saturating_sub(2)..];
+        let mut phases: usize = near.iter().map(stride).product();
+        let (mut rest, mut base) = (slab, 0);
+        for index in (0..axes.saturating_sub(2)).rev() {
+            let axis = &self.axes[index];
+            let place = rest % axis.input + axis.pad_begin;
+            rest /= axis.input;
+            let (quotient, remainder) = (place / stride(axis), place % stride(axis));
+            if !self.is_read(index, quotient, remainder) {
+                return None;
             }
-            let (mut rest, mut at) = (row, 0);
-            for (index, axis) in outer.iter().enumerate().rev() {
-                let mut own = rest;
-                if index > 0 {
-                    own = rest % axis.output;
-                    rest /= axis.output;
-                }
-                at += own * self.pitches[index];
-            }
-            let sums = &mut sums[at..at + last.output];
-            finish.apply(0, row * last.output, sums);
-            for (y, &sum) in y.iter_mut().zip(&*sums) {
-                *y = T::narrow(sum);
-            }
+            base += remainder * phases * self.each + quotient * self.pitches[index];
+            phases *= stride(axis);
         }
+        Some(base)
     }
 }
 
-/// Every `step`-th element; `STEP` is the same number where the compiler is to know it, so that vectors are read.
+/// Rows that are copied as they are.
+struct Lines<'a, T> {
+    x: &'a [T],
+    /// Elements from row to row of the input, and of where they go to.
+    width: usize,
+    pitch: usize,
+    /// Elements of a row, and rows.
+    len: usize,
+    count: usize,
+}
+
+impl<T: Factor> Lines<'_, T> {
+    /// In blocks of `SIZE`, as rows are short: the last one lies over the one before. Whether it came to the end.
+    #[inline(always)]
+    fn copy<const SIZE: usize>(&self, y: &mut [T::Sum], looks: &mut Looks) -> bool {
+        for row in 0..self.count {
+            if looks.is_set(self.len) {
+                return false;
+            }
+            let x = &self.x[row * self.width..][..self.len];
+            blocks::<T, SIZE>(x, 1, &mut y[row * self.pitch..][..self.len]);
+        }
+        true
+    }
+}
+
+/// Every `step`-th element; whether it came to the end.
 #[inline(always)]
-fn pick<T: Factor, const STEP: usize>(x: &[T], step: usize, y: &mut [T::Sum]) {
+fn pick<T: Factor>(x: &[T], step: usize, y: &mut [T::Sum]) -> bool {
+    for (number, y) in y.chunks_mut(PART).enumerate() {
+        if number > 0 && stop::is_set() {
+            return false;
+        }
+        let x = &x[number * PART * step..];
+        match step {
+            1 => pick_some::<T, 1>(x, 1, y),
+            2 => pick_some::<T, 2>(x, 2, y),
+            4 => pick_some::<T, 4>(x, 4, y),
+            _ => pick_some::<T, 0>(x, step, y),
+        }
+    }
+    true
+}
+
+/// `STEP` is the step, where the compiler is to know it, so that vectors are read. Rows are short: blocks of a known size take
+/// no call.
+#[inline(always)]
+fn pick_some<T: Factor, const STEP: usize>(x: &[T], step: usize, y: &mut [T::Sum]) {
     let step = if STEP > 0 { STEP } else { step };
-    let x = &x[..(y.len() - 1) * step + 1];
+    match y.len() {
+        8.. => blocks::<T, 8>(x, step, y),
+        4.. => blocks::<T, 4>(x, step, y),
+        _ => blocks::<T, 1>(x, step, y),
+    }
+}
+
+/// In blocks of `SIZE`; the last one lies over the one before.
+#[inline(always)]
+fn blocks<T: Factor, const SIZE: usize>(x: &[T], step: usize, y: &mut [T::Sum]) {
     let mut i = 0;
-    // Rows are short: blocks of a known size take no call, and the last one lies over the one before.
-    while y.len() >= BLOCK && i < y.len() {
-        let from = i.min(y.len() - BLOCK);
-        let y = &mut y[from..from + BLOCK];
-        let x = &x[from * step..][..(BLOCK - 1) * step + 1];
-        for j in 0..BLOCK {
+    while i < y.len() {
+        let from = i.min(y.len() - SIZE);
+        let y = &mut y[from..from + SIZE];
+        let x = &x[from * step..][..(SIZE - 1) * step + 1];
+        for j in 0..SIZE {
             y[j] = x[j * step].widen();
         }
-        i = from + BLOCK;
-    }
-    while i < y.len() {
-        y[i] = x[i * step].widen();
-        i += 1;
+        i = from + SIZE;
     }
 }

@@ -7,6 +7,8 @@ use crate::parts::Looks;
 
 /// Rows of a panel of a left matrix.
 pub(crate) const ROWS: usize = 12;
+/// Rows of a left matrix that are read at once.
+const LINES: usize = 4;
 /// Columns of a panel of a right matrix; the last one has fewer, a multiple of [`STEP`].
 pub(crate) const COLUMNS: usize = 32;
 /// No vector of floats has more elements.
@@ -68,6 +70,17 @@ pub(crate) fn lay_left<T: Copy + Default>(a: &ArrayView2<'_, T>, panels: &mut [[
                     step[..count].copy_from_slice(&column[first..first + count]);
                 }
             }
+            [_, 1] if count == ROWS => {
+                let line = |r: usize| a.row(first + r).to_slice().expect("neighbours");
+                for r in (0..ROWS).step_by(LINES) {
+                    let lines = [line(r), line(r + 1), line(r + 2), line(r + 3)];
+                    for (k, step) in panel.iter_mut().enumerate() {
+                        for (x, line) in step[r..r + LINES].iter_mut().zip(&lines) {
+                            *x = line[k];
+                        }
+                    }
+                }
+            }
             _ => {
                 for r in 0..count {
                     for (step, &x) in panel.iter_mut().zip(a.row(first + r)) {
@@ -84,10 +97,19 @@ pub(crate) trait Right<T>: Sync {
     /// Lays out the panel of the columns from `first` on: for each row `width` elements, of which the first `count` are
     /// the matrix's.
     fn lay(&self, first: usize, count: usize, width: usize, panel: &mut [T]);
+
+    /// The elements, if they lie in memory row by row, and how many there are from row to row.
+    fn in_rows(&self) -> Option<(&[T], usize)> {
+        None
+    }
 }
 
 /// A right matrix in memory.
 impl<T: Copy + Default + Sync> Right<T> for ArrayView2<'_, T> {
+    fn in_rows(&self) -> Option<(&[T], usize)> {
+        self.to_slice().map(|elements| (elements, self.ncols()))
+    }
+
     fn lay(&self, first: usize, count: usize, width: usize, panel: &mut [T]) {
         let mut looks = Looks::default();
         if let (Some(elements), COLUMNS) = (self.to_slice(), count) {

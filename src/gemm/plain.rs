@@ -6,6 +6,8 @@ use super::Sum;
 use super::finish::Finish;
 use super::panels::COLUMNS;
 use super::tile::{Panels, Start};
+use super::weighted::Runs;
+use crate::parts::{Looks, PART};
 
 /// Multiplies two panels, into the columns of `rows` from `column` on, which are then finished.
 #[inline(always)]
@@ -26,15 +28,15 @@ pub(super) fn panel<S: Simd, T: Sum>(
             Start::Rows(numbers) => sums.fill(numbers[r]),
             Start::Output => sums[..columns].copy_from_slice(y),
         }
-        let sums = &mut sums[..width];
+        let sums = &mut sums[..columns];
         for k in 0..panels.left.len() {
             let left = panels.left[k][r];
-            let right = &panels.right[k * width..(k + 1) * width];
-            for c in 0..width {
+            let right = &panels.right[k * width..][..columns];
+            for c in 0..columns {
                 sums[c] = sums[c].plus_product(left, right[c]);
             }
         }
-        y.copy_from_slice(&sums[..columns]);
+        y.copy_from_slice(sums);
         if let Some(finish) = finish {
             finish.apply(r, column, y);
         }
@@ -46,16 +48,55 @@ pub(super) fn panel<S: Simd, T: Sum>(
 pub(super) fn weighted<S: Simd, T: Sum>(
     _: S,
     x: &[T],
-    offsets: &[usize],
+    runs: Runs<'_>,
     w: &[T],
     start: T,
+    finish: Finish<'_, T>,
     y: &mut [T],
 ) {
-    y.fill(start);
-    for tap in 0..offsets.len() {
-        let x = &x[offsets[tap]..][..y.len()];
-        for i in 0..y.len() {
-            y[i] = y[i].plus_product(w[tap], x[i]);
+    let Runs { width, offsets, .. } = runs;
+    let mut looks = Looks::default();
+    for row in 0..runs.lines.len() {
+        let mut at = 0;
+        while at < width {
+            let (from, next) = (runs.lines[row] + at, width.min(at + PART));
+            let to = row * width + at;
+            let y = &mut y[to..to + next - at];
+            y.fill(start);
+            for tap in 0..offsets.len() {
+                if looks.is_set(y.len()) {
+                    return;
+                }
+                let x = &x[from + offsets[tap]..][..y.len()];
+                for i in 0..y.len() {
+                    y[i] = y[i].plus_product(w[tap], x[i]);
+                }
+            }
+            finish.apply(0, to, y);
+            at = next;
         }
     }
+}
+
+/// [`Sum::dots`] of integers.
+#[inline(always)]
+pub(super) fn dots<S: Simd, T: Sum, const COUNT: usize>(
+    _: S,
+    a: &[T],
+    b: [&[T]; COUNT],
+) -> [T; COUNT] {
+    let mut sums = [T::ZERO; COUNT];
+    let mut looks = Looks::default();
+    for column in 0..COUNT {
+        let b = &b[column][..a.len()];
+        let mut from = 0;
+        while from < a.len() && !looks.is_set(PART) {
+            let to = a.len().min(from + PART);
+            for i in from..to {
+                sums[column] = sums[column].plus_product(a[i], b[i]);
+            }
+            from = to;
+        }
+    }
+    sums
 }

@@ -23,7 +23,10 @@ const GRAIN: usize = 1 << 20;
 /// Steps of the inner dimension that are multiplied at once: a right panel of as many stays near while the left ones pass by.
 pub(super) const DEPTH: usize = 384;
 
-/// Panels of a right matrix that stay near together.
+/// Bytes of right panels that stay near together while a left one goes by.
+const NEAR_BYTES: usize = 1 << 15;
+
+/// So few right panels stay near in any case, so that a large left matrix goes by once.
 const FEW_PANELS: usize = 2;
 
 /// Bytes of right panels that are laid out at once: as many are in the second cache.
@@ -36,7 +39,8 @@ pub(crate) fn scratch_bytes<T>(inner: usize, columns: usize) -> usize {
         .saturating_mul(panel_columns(columns))
         .saturating_mul(size_of::<T>());
     let threads = rayon::current_num_threads();
-    all.min(panel.max(LAID_BYTES).saturating_mul(threads.max(2)))
+    let few = panel.saturating_mul(ENOUGH).saturating_mul(threads);
+    all.min(few.max(LAID_BYTES.saturating_mul(threads.max(2))))
 }
 
 /// `c = left right`, from `start` on and then finished; in parallel if it is large.
@@ -46,7 +50,7 @@ pub(crate) fn multiply<T: Sum>(
     right: &impl Right<T>,
     start: Start<'_, T>,
     finish: Finish<'_, T>,
-    mut c: ArrayViewMut2<'_, T>,
+    c: ArrayViewMut2<'_, T>,
 ) {
     let (rows, columns) = c.dim();
     if rows == 0 || columns == 0 {
@@ -58,14 +62,12 @@ pub(crate) fn multiply<T: Sum>(
         return sweep(level, left, right, 0, start, finish, c);
     }
     let installed = Installed::hand_over();
-    let panels = columns.div_ceil(COLUMNS);
-    if panels >= 2 * threads {
-        // Some pieces more than threads, since those are not always at hand.
-        let size = panels.div_ceil(panels.min(4 * threads)) * COLUMNS;
-        let pieces: Vec<_> = c.axis_chunks_iter_mut(Axis(1), size).enumerate().collect();
-        return pieces.into_par_iter().for_each(|(number, c)| {
+    let [panels, bands] = [columns.div_ceil(COLUMNS), rows.div_ceil(ROWS)];
+    if unevenness(panels, threads) <= unevenness(bands, threads) || panels >= ENOUGH * threads {
+        let pieces = pieces(c, Axis(1), COLUMNS, threads);
+        return pieces.into_par_iter().for_each(|(first, c)| {
             if let Some(_entered) = installed.enter() {
-                sweep(level, left, right, number * size, start, finish, c);
+                sweep(level, left, right, first, start, finish, c);
             }
         });
     }
@@ -80,21 +82,51 @@ pub(crate) fn multiply<T: Sum>(
                 let count = COLUMNS.min(columns - first);
                 right.lay(first, count, width(first, columns), panel);
             });
-        let size = rows.div_ceil(ROWS).div_ceil(4 * threads) * ROWS;
         let laid = &*laid;
-        let pieces: Vec<_> = c.axis_chunks_iter_mut(Axis(0), size).enumerate().collect();
-        pieces.into_par_iter().for_each(|(number, c)| {
+        let pieces = pieces(c, Axis(0), ROWS, threads);
+        pieces.into_par_iter().for_each(|(row, c)| {
             let Some(_entered) = installed.enter() else {
                 return;
             };
             let part = Left {
-                panels: &left.panels[number * size / ROWS * left.inner..],
+                panels: &left.panels[row / ROWS * left.inner..],
                 inner: left.inner,
             };
-            let (row, start) = (number * size, start.at_row(number * size));
-            block(level, part, laid, COLUMNS, start, finish.part(row, 0), c);
+            let start = start.at_row(row);
+            let laid = Laid::Panels(laid, COLUMNS);
+            block(level, part, laid, start, finish.part(row, 0), c);
         });
     });
+}
+
+/// Panels for each thread with which it does not matter that one thread may have one more than another.
+const ENOUGH: usize = 8;
+
+/// How many times as long as all threads need together the slowest of them takes, each with its share of `units`.
+fn unevenness(units: usize, threads: usize) -> f64 {
+    (units.div_ceil(threads) * threads) as f64 / units as f64
+}
+
+/// Cuts a matrix along an axis into pieces of whole `unit`s, with as many units in each or one more, and where they begin. There
+/// are some pieces more than threads, since those are not always at hand.
+fn pieces<T>(
+    c: ArrayViewMut2<'_, T>,
+    axis: Axis,
+    unit: usize,
+    threads: usize,
+) -> Vec<(usize, ArrayViewMut2<'_, T>)> {
+    let len = c.len_of(axis);
+    let units = len.div_ceil(unit);
+    let count = units.min(4 * threads);
+    let mut pieces = allocate::with_capacity(count);
+    let (mut rest, mut begin) = (c, 0);
+    for piece in 1..=count {
+        let end = (units * piece / count * unit).min(len);
+        let (part, behind) = rest.split_at(axis, end - begin);
+        pieces.push((begin, part));
+        (rest, begin) = (behind, end);
+    }
+    pieces
 }
 
 /// Multiplies with the columns of `right` from `first` on, as many as `c` has.
@@ -105,8 +137,19 @@ fn sweep<T: Sum>(
     first: usize,
     start: Start<'_, T>,
     finish: Finish<'_, T>,
-    mut c: ArrayViewMut2<'_, T>,
+    c: ArrayViewMut2<'_, T>,
 ) {
+    let (mut c, mut first) = (c, first);
+    if let Some((elements, pitch)) = right.in_rows()
+        && left.inner > 0
+        && c.nrows() <= pass_by(pitch) * ROWS
+    {
+        let whole = c.ncols() / COLUMNS * COLUMNS;
+        let (direct, rest) = c.split_at(Axis(1), whole);
+        let laid = Laid::Rows(elements.get(first..).unwrap_or(&[]), pitch);
+        block(level, left, laid, start, finish.part(0, first), direct);
+        (c, first) = (rest, first + whole);
+    }
     let panel = left.inner * COLUMNS;
     let columns = (LAID_BYTES / (panel * size_of::<T>()).max(1)).max(1) * COLUMNS;
     let most = columns.min(c.ncols());
@@ -123,17 +166,47 @@ fn sweep<T: Sum>(
             }
             let finish = finish.part(0, first + done);
             done += c.ncols();
-            block(level, left, laid, COLUMNS, start, finish, c);
+            block(level, left, Laid::Panels(laid, COLUMNS), start, finish, c);
         }
     });
 }
 
-/// Multiplies with right panels that are laid out, on this thread; each has `panel` columns, or what is left of them.
+/// Panels of a left matrix that pass by a right one of that pitch as it lies in memory: so few that to lay it out takes longer
+/// than it saves. Rows that are a multiple of some lines of the cache apart would push each other out of it.
+fn pass_by(pitch: usize) -> usize {
+    if pitch % 256 == 0 { 1 } else { 4 }
+}
+
+/// A right matrix as tiles read it.
+#[derive(Clone, Copy)]
+pub(crate) enum Laid<'a, T> {
+    /// In panels, each of as many columns, or what is left of them.
+    Panels(&'a [T], usize),
+    /// In rows, each so many elements behind the one before.
+    Rows(&'a [T], usize),
+}
+
+impl<'a, T> Laid<'a, T> {
+    /// The elements from column `first` of `columns` and row `from` of `inner` on, and how many there are from row to row.
+    #[inline(always)]
+    fn part(self, first: usize, columns: usize, from: usize, inner: usize) -> (&'a [T], usize) {
+        match self {
+            Laid::Panels(elements, panel) => {
+                let begin = first / panel * panel;
+                let width = panel_columns(columns - begin).min(panel);
+                let panels = &elements[begin * inner..];
+                (&panels[from * width + first - begin..], width)
+            }
+            Laid::Rows(elements, pitch) => (&elements[from * pitch + first..], pitch),
+        }
+    }
+}
+
+/// Multiplies with a right matrix that is laid out, on this thread.
 pub(crate) fn block<T: Sum>(
     level: Level,
     left: Left<'_, T>,
-    laid: &[T],
-    panel: usize,
+    laid: Laid<'_, T>,
     start: Start<'_, T>,
     finish: Finish<'_, T>,
     mut c: ArrayViewMut2<'_, T>,
@@ -143,25 +216,19 @@ pub(crate) fn block<T: Sum>(
     let mut rows: Vec<&mut [T]> = allocate::collected(
         rows.map(|row| row.into_slice().expect("elements of a row are neighbours")),
     );
-    dispatch!(level, s => tiles(s, left, laid, panel, columns, start, finish, &mut rows));
+    dispatch!(level, s => tiles(s, left, laid, columns, start, finish, &mut rows));
 }
 
 #[inline(always)]
 fn tiles<S: Vectors, T: Sum>(
     s: S,
     left: Left<'_, T>,
-    laid: &[T],
-    panel: usize,
+    laid: Laid<'_, T>,
     columns: usize,
     start: Start<'_, T>,
     finish: Finish<'_, T>,
     rows: &mut [&mut [T]],
 ) {
-    // Few panels of the right matrix stay near while the left one goes by, once; of many, one stays near at a time.
-    let together = match columns <= FEW_PANELS * COLUMNS {
-        true => ROWS,
-        false => rows.len(),
-    };
     let mut looks = Looks::default();
     let mut from = 0;
     let mut start = start;
@@ -171,20 +238,27 @@ fn tiles<S: Vectors, T: Sum>(
             true => finish.effective(),
             false => None,
         };
-        let mut top = 0;
-        while top < rows.len() {
-            let bottom = (top + together).min(rows.len());
-            let mut first = 0;
-            while first < columns {
-                if looks.is_set((bottom - top) * (to - from).max(1)) {
+        // Of short panels many stay near, so that long runs of each row of the output are written.
+        let near = NEAR_BYTES / ((to - from).max(1) * COLUMNS * size_of::<T>());
+        let together = match columns <= FEW_PANELS * COLUMNS {
+            true => FEW_PANELS * COLUMNS,
+            false => near.max(1) * COLUMNS,
+        };
+        let mut left_of = 0;
+        while left_of < columns {
+            let right_of = (left_of + together).min(columns);
+            let mut row = 0;
+            while row < rows.len() {
+                let end = (row + ROWS).min(rows.len());
+                if looks.is_set(
+                    (end - row) * (to - from).max(1) * (right_of - left_of).div_ceil(COLUMNS),
+                ) {
                     return;
                 }
-                let (begin, next) = (first / panel * panel, (first + COLUMNS).min(columns));
-                let width = panel_columns(columns - begin).min(panel);
-                let right = &laid[begin * left.inner..][from * width + first - begin..];
-                let mut row = top;
-                while row < bottom {
-                    let end = (row + ROWS).min(bottom);
+                let mut first = left_of;
+                while first < right_of {
+                    let next = (first + COLUMNS).min(right_of);
+                    let (right, width) = laid.part(first, columns, from, left.inner);
                     let panels = Panels {
                         left: &left.panels[row / ROWS * left.inner..][from..to],
                         right,
@@ -197,11 +271,11 @@ fn tiles<S: Vectors, T: Sum>(
                     };
                     let rows = &mut rows[row..end];
                     T::panel(s, panels, start.at_row(row), finish, rows, first);
-                    row = end;
+                    first = next;
                 }
-                first = next;
+                row = end;
             }
-            top = bottom;
+            left_of = right_of;
         }
         start = Start::Output;
         from += DEPTH;

@@ -6,17 +6,16 @@ use rayon::prelude::*;
 
 use super::Sum;
 use crate::installed::Installed;
-use crate::parts::{self, Looks, PART};
+use crate::parts::{self, Looks};
 use crate::simd::dispatch;
-use crate::stop;
 
 /// Multiplications that are worth a task of their own.
 const GRAIN: usize = 1 << 18;
 
-/// Sums that the products of a column are dealt to; they are joined in order.
-const LANES: usize = 64;
+/// Pieces have a multiple of so many columns, so that no two of them share a line of the cache.
+const COLUMNS: usize = 64;
 
-/// Rows of the matrix that are multiplied at once.
+/// Rows or columns of the matrix that are multiplied at once: memory is read faster in several streams.
 const TOGETHER: usize = 4;
 
 /// `c = a b`, or `c += a b`; in parallel if it is large.
@@ -36,7 +35,7 @@ pub(super) fn multiply<T: Sum>(
         return run(b.view(), c);
     }
     let installed = Installed::hand_over();
-    let size = c.len().div_ceil(4 * threads).next_multiple_of(LANES);
+    let size = c.len().div_ceil(4 * threads).next_multiple_of(COLUMNS);
     let pieces: Vec<_> = b
         .axis_chunks_iter(Axis(1), size)
         .zip(c.chunks_mut(size))
@@ -49,26 +48,13 @@ pub(super) fn multiply<T: Sum>(
 }
 
 #[inline(always)]
-fn product<S: Vectors, T: Sum>(_: S, a: &[T], b: ArrayView2<'_, T>, add: bool, c: &mut [T]) {
+fn product<S: Vectors, T: Sum>(s: S, a: &[T], b: ArrayView2<'_, T>, add: bool, c: &mut [T]) {
     if !add && parts::fill(c, &T::ZERO).is_err() {
         return;
     }
     let mut looks = Looks::default();
     if b.strides()[1] != 1 && b.nrows() > 0 {
-        for column in 0..c.len() {
-            if looks.is_set(a.len()) {
-                return;
-            }
-            match b.column(column).to_slice() {
-                Some(b) => c[column] = c[column].plus(dot(a, b)),
-                None => {
-                    for k in 0..a.len() {
-                        c[column] = c[column].plus_product(a[k], b[[k, column]]);
-                    }
-                }
-            }
-        }
-        return;
+        return columns(s, a, b, c);
     }
     let mut k = 0;
     while k < a.len() && !looks.is_set(TOGETHER * c.len()) {
@@ -103,36 +89,47 @@ fn four<T: Sum>(a: [T; TOGETHER], b: [&[T]; TOGETHER], c: &mut [T]) {
     }
 }
 
-/// The sum of the products of neighbours.
+/// Adds the products of a matrix whose rows are no neighbours.
 #[inline(always)]
-fn dot<T: Sum>(a: &[T], b: &[T]) -> T {
-    let mut lanes = [T::ZERO; LANES];
-    let (a, a_rest) = a.as_chunks::<LANES>();
-    let (b, b_rest) = b.as_chunks::<LANES>();
-    let mut from = 0;
-    while from < a.len() {
-        let to = a.len().min(from + TOGETHER * PART / LANES);
-        for k in from..to {
-            for lane in 0..LANES {
-                lanes[lane] = lanes[lane].plus_product(a[k][lane], b[k][lane]);
+fn columns<S: Vectors, T: Sum>(s: S, a: &[T], b: ArrayView2<'_, T>, c: &mut [T]) {
+    let mut looks = Looks::default();
+    if b.strides()[0] != 1 && b.nrows() > 1 {
+        for column in 0..c.len() {
+            for k in 0..a.len() {
+                if looks.is_set(1) {
+                    return;
+                }
+                c[column] = c[column].plus_product(a[k], b[[k, column]]);
             }
         }
-        from = to;
-        if from < a.len() && stop::is_set() {
-            return T::ZERO;
+        return;
+    }
+    let column = |at: usize| b.index_axis(Axis(1), at).to_slice().expect("neighbours");
+    // Streams that are far from each other are read ahead best.
+    let far = c.len() / TOGETHER;
+    for at in 0..far {
+        if looks.is_set(TOGETHER * a.len()) {
+            return;
+        }
+        let together = [
+            column(at),
+            column(at + far),
+            column(at + 2 * far),
+            column(at + 3 * far),
+        ];
+        let sums = T::dots(s, a, together);
+        for number in 0..TOGETHER {
+            let c = &mut c[at + number * far];
+            *c = c.plus(sums[number]);
         }
     }
-    for lane in 0..a_rest.len() {
-        lanes[lane] = lanes[lane].plus_product(a_rest[lane], b_rest[lane]);
-    }
-    let mut count = LANES;
-    while count > 1 {
-        count /= 2;
-        for lane in 0..count {
-            lanes[lane] = lanes[lane].plus(lanes[lane + count]);
+    for at in TOGETHER * far..c.len() {
+        if looks.is_set(a.len()) {
+            return;
         }
+        let [sum] = T::dots(s, a, [column(at)]);
+        c[at] = c[at].plus(sum);
     }
-    lanes[0]
 }
 
 #[cfg(test)]

@@ -1,53 +1,93 @@
-//! Weighted sums of runs of elements, a vector of runs at a time.
+//! Weighted sums of runs of elements, some vectors of a run at a time.
 
 use fearless_simd::{Simd, SimdBase, SimdFloat, SimdFloatElement};
 
-/// [`Sum::weighted`](super::Sum::weighted) of floats.
+use super::Sum;
+use super::finish::Finish;
+use crate::parts::Looks;
+
+/// Rows of sums that follow each other: element `i` of row `r` is a sum over taps of the elements at
+/// `lines[r] + offsets[tap] + i`.
+#[derive(Clone, Copy)]
+pub(crate) struct Runs<'a> {
+    pub(crate) lines: &'a [usize],
+    pub(crate) width: usize,
+    pub(crate) offsets: &'a [usize],
+}
+
+/// The most vectors of sums at once, and the most elements of them.
+const VECTORS: usize = 4;
+const ELEMENTS: usize = VECTORS * 16;
+
+/// [`Sum::weighted`] of floats.
 #[inline(always)]
-pub(super) fn floats<S: Simd, T: SimdFloatElement>(
+pub(super) fn floats<S: Simd, T: Sum + SimdFloatElement>(
     s: S,
     x: &[T],
-    offsets: &[usize],
+    runs: Runs<'_>,
     w: &[T],
     start: T,
+    finish: Finish<'_, T>,
     y: &mut [T],
 ) {
     let len = <T::Native<S> as SimdBase<S>>::LEN;
-    let mut at = 0;
-    // So many vectors at once hide the latency of additions; the rest is of half as many.
-    while at + 8 * len <= y.len() {
-        vectors::<S, T, 8>(s, x, offsets, w, start, at, y);
-        at += 8 * len;
-    }
-    while at < y.len() {
-        vectors::<S, T, 4>(s, x, offsets, w, start, at, y);
-        at += 4 * len;
+    let w = &w[..runs.offsets.len()];
+    let mut looks = Looks::default();
+    for row in 0..runs.lines.len() {
+        let mut at = 0;
+        while at < runs.width {
+            let (from, to) = (runs.lines[row] + at, row * runs.width + at);
+            let vectors = (runs.width - at).div_ceil(len).min(VECTORS);
+            if looks.is_set((w.len() + 1) * vectors * len) {
+                return;
+            }
+            let x = &x[from..];
+            match vectors {
+                1 => sums::<S, T, 1>(s, x, runs.offsets, w, start, finish, to, y),
+                2 => sums::<S, T, 2>(s, x, runs.offsets, w, start, finish, to, y),
+                3 => sums::<S, T, 3>(s, x, runs.offsets, w, start, finish, to, y),
+                _ => sums::<S, T, VECTORS>(s, x, runs.offsets, w, start, finish, to, y),
+            }
+            at += vectors * len;
+        }
     }
 }
 
-/// The sums from `at` on.
+/// Some vectors of sums, into `y` from `to` on. What they hold beyond a row is written over by the next one.
 #[inline(always)]
-fn vectors<S: Simd, T: SimdFloatElement, const VECTORS: usize>(
+fn sums<S: Simd, T: Sum + SimdFloatElement, const COUNT: usize>(
     s: S,
     x: &[T],
     offsets: &[usize],
     w: &[T],
     start: T,
-    at: usize,
+    finish: Finish<'_, T>,
+    to: usize,
     y: &mut [T],
 ) {
     let len = <T::Native<S> as SimdBase<S>>::LEN;
-    let mut sums = [<T::Native<S> as SimdBase<S>>::splat(s, start); VECTORS];
+    let mut sums = [[<T::Native<S> as SimdBase<S>>::splat(s, start); COUNT]; 1];
     for tap in 0..offsets.len() {
         let weight = <T::Native<S> as SimdBase<S>>::splat(s, w[tap]);
-        let x = &x[offsets[tap] + at..][..VECTORS * len];
-        for v in 0..VECTORS {
+        let x = &x[offsets[tap]..][..COUNT * len];
+        for v in 0..COUNT {
             let x = <T::Native<S> as SimdBase<S>>::from_slice(s, &x[v * len..(v + 1) * len]);
-            sums[v] = weight.mul_add(x, sums[v]);
+            sums[0][v] = weight.mul_add(x, sums[0][v]);
         }
     }
-    let y = &mut y[at..at + VECTORS * len];
-    for v in 0..VECTORS {
-        sums[v].store_slice(&mut y[v * len..(v + 1) * len]);
+    if to + COUNT * len <= y.len() {
+        finish.apply_to(s, to, &mut sums);
+        let y = &mut y[to..to + COUNT * len];
+        for v in 0..COUNT {
+            sums[0][v].store_slice(&mut y[v * len..(v + 1) * len]);
+        }
+        return;
     }
+    let mut edge = [T::ZERO; ELEMENTS];
+    for v in 0..COUNT {
+        sums[0][v].store_slice(&mut edge[v * len..(v + 1) * len]);
+    }
+    let y = &mut y[to..];
+    y.copy_from_slice(&edge[..y.len()]);
+    finish.apply(0, to, y);
 }

@@ -225,7 +225,8 @@ impl Operator for Conv {
                 channels,
                 ..
             } = sizes;
-            let tiled = winograd::Weights::new(weights, groups, outputs, channels).ok()?;
+            let taps = w.shape()[2..w.shape().len() - 2].iter().product();
+            let tiled = winograd::Weights::new(weights, groups, outputs, channels, taps).ok()?;
             let bytes = tiled.bytes();
             operator.tiled = Some(Arc::new(tiled));
             return Some((Arc::new(operator), bytes));
