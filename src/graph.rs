@@ -16,7 +16,7 @@ use std::sync::Arc;
 use crate::error::{Error, Finding, NodeName, Quoted, did_you_mean};
 use crate::model::ModelInfo;
 use crate::ops::{Fact, Operator};
-use crate::tensor::Tensor;
+use crate::tensor::{DType, Tensor};
 pub use attribute::{AttributeInfo, AttributeValue};
 pub use declared::{Dim, ValueInfo};
 
@@ -77,6 +77,21 @@ pub(crate) struct Built {
 }
 
 impl Graph {
+    /// Gives up the elements of its constants; their types and shapes stay.
+    pub(crate) fn hollow(&mut self) {
+        let hollow = |tensor: &mut Arc<Tensor>| {
+            // The text of strings is told as a part of their size.
+            if tensor.dtype() != DType::String {
+                *tensor = Arc::new(tensor.hollow());
+            }
+        };
+        self.constants.iter_mut().flatten().for_each(hollow);
+        let facts = self.facts.iter_mut().flatten();
+        facts.for_each(|fact| fact.value = None);
+        let initializers = self.initializers.iter_mut();
+        initializers.for_each(|(_, tensor)| hollow(tensor));
+    }
+
     /// The value called `name`.
     pub(crate) fn find(&self, name: &str) -> Result<ValueId, Error> {
         self.ids.get(name).copied().ok_or_else(|| Error::Input {

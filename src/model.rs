@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::allocate::attempt;
-use crate::error::{Error, Finding, Remedy};
+use crate::error::{Error, Finding, Quoted, Remedy};
 use crate::graph::{Graph, Node, ValueId, ValueInfo};
 use crate::ops::Memory;
 use crate::optimize::Program;
@@ -143,11 +143,11 @@ impl Model {
         })
     }
 
-    /// As [`Model::run`], for any values of the graph by name, intermediate ones too. Where one is none of those that a run
-    /// [computes](Model::computed), the nodes run as the file has them, see [`Options::optimize`].
+    /// As [`Model::run`], for values of the graph by name, intermediate ones too: inputs, outputs and those that a run
+    /// [computes](Model::computed); with [`Options::keep_values`] all others, for which the nodes run as the file has them.
     ///
     /// # Errors
-    /// As [`Model::run`], and a name that no value has.
+    /// As [`Model::run`], and a name that no value has, or that of a value which is not kept.
     ///
     /// ```
     /// use linn::{Model, inputs};
@@ -177,14 +177,27 @@ impl Model {
             .collect::<Result<Vec<ValueId>, Error>>()?;
         let names = names.iter().map(|name| (*name).to_string()).collect();
         let mut is_computed = vec![false; self.graph.names.len()];
-        let outputs = self.graph.outputs.iter().map(|(id, _)| *id);
+        let outside = self.graph.inputs.iter().chain(&self.graph.outputs);
         let written = self.program.nodes.iter().flat_map(|node| &node.outputs);
-        for id in outputs.chain(written.flatten().copied()) {
-            is_computed[id] = true;
+        let written = written.flatten().filter(|id| self.computed[**id]);
+        for id in outside.map(|(id, _)| id).chain(written) {
+            is_computed[*id] = true;
         }
-        let (nodes, constants) = match ids.iter().all(|id| is_computed[*id]) {
-            true => (&self.program.nodes, &self.program.constants),
-            false => (&self.graph.nodes, &self.graph.constants),
+        let (nodes, constants) = match ids.iter().find(|id| !is_computed[**id]) {
+            None => (&self.program.nodes, &self.program.constants),
+            Some(_) if self.program.keeps_graph() => (&self.graph.nodes, &self.graph.constants),
+            Some(id) => {
+                return Err(Error::Input {
+                    reason: format!(
+                        "the value {} is not computed, since the model was rewritten to run faster",
+                        Quoted(&self.graph.names[*id])
+                    ),
+                    help: Some(
+                        "load the model with Options::keep_values, or without Options::optimize"
+                            .to_string(),
+                    ),
+                });
+            }
         };
         let plan = Plan::new(nodes, constants, &ids);
         let plan = plan.map_err(|error| Error::limit(format!("the run {error}")))?;

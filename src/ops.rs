@@ -109,7 +109,7 @@ use schema::Schema;
 
 pub use fact::Fact;
 pub(crate) use fact::{Dims, Known};
-pub(crate) use follow::{Absorbed, Follow, Lead};
+pub(crate) use follow::{Absorbed, Follow, Lead, Prepared};
 pub(crate) use outputs::{Memory, Outputs, Slot};
 
 /// A kind of node.
@@ -159,8 +159,8 @@ pub(crate) trait Operator: Debug + Send + Sync {
         None
     }
 
-    /// This operator with inputs that are constants laid out as runs want them, and the bytes that takes.
-    fn prepare(&self, _inputs: &[Option<Fact>]) -> Option<(Arc<dyn Operator>, usize)> {
+    /// This operator with inputs that are constants laid out as runs want them.
+    fn prepare(&self, _inputs: &[Option<Fact>]) -> Option<Prepared> {
         None
     }
 

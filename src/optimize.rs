@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::graph::{Graph, Node, ValueId};
 use crate::ops::Fact;
-use crate::tensor::Tensor;
+use crate::tensor::{DType, Tensor};
 
 /// Nodes in execution order, and the values that are the same in each run.
 #[derive(Debug)]
@@ -17,28 +17,80 @@ pub(crate) struct Program {
     /// By number; rewrites add some beyond those of the graph.
     pub(crate) constants: Vec<Option<Arc<Tensor>>>,
     /// What was added to the constants of the graph.
-    pub(crate) added_bytes: usize,
+    added_bytes: usize,
+    /// What of its constants nobody reads any more.
+    released_bytes: usize,
     /// The most that may be added.
     most_bytes: usize,
+    /// Whether the graph as the file has it is to run, too.
+    keeps_graph: bool,
 }
 
 impl Program {
     /// The nodes of the graph, rewritten where that is wanted; of the `room` in memory at most half is for what that adds
-    /// to the constants.
-    pub(crate) fn new(graph: &Graph, rewritten: bool, room: usize) -> Program {
+    /// to the constants. Unless the graph is to run as it is, too, it keeps of its constants only types and shapes, and the
+    /// program no more than it needs.
+    pub(crate) fn new(
+        graph: &mut Graph,
+        rewritten: bool,
+        keeps_graph: bool,
+        room: usize,
+    ) -> Program {
         let mut program = Program {
             nodes: graph.nodes.clone(),
             constants: graph.constants.clone(),
             added_bytes: 0,
+            released_bytes: 0,
             most_bytes: room / 2,
+            keeps_graph: keeps_graph || !rewritten,
         };
-        if rewritten {
-            let known = Known::new(graph);
-            fuse::fuse(&mut program, graph, &known);
-            lead::lead(&mut program, graph, &known);
-            prepare::prepare(&mut program, &known);
+        if !rewritten {
+            return program;
         }
+        if !keeps_graph {
+            graph.hollow();
+        }
+        let graph = &*graph;
+        let known = Known::new(graph);
+        fuse::fuse(&mut program, graph, &known);
+        lead::lead(&mut program, graph, &known);
+        program.release_unread(graph);
+        prepare::prepare(&mut program, graph, &known);
         program
+    }
+
+    /// Whether the nodes of the graph can run with the constants that it has.
+    pub(crate) fn keeps_graph(&self) -> bool {
+        self.keeps_graph
+    }
+
+    /// What the constants take, where those of the graph were `bytes`.
+    pub(crate) fn constant_bytes(&self, bytes: usize) -> usize {
+        let bytes = bytes.saturating_add(self.added_bytes);
+        bytes.saturating_sub(self.released_bytes)
+    }
+
+    /// Gives up the elements of a constant that no node reads any more.
+    fn release(&mut self, id: ValueId) {
+        if self.keeps_graph {
+            return;
+        }
+        if let Some(constant) = &mut self.constants[id]
+            && constant.dtype() != DType::String
+        {
+            self.released_bytes += constant.held_bytes();
+            *constant = Arc::new(constant.hollow());
+        }
+    }
+
+    /// Gives up the elements of all constants that no node reads.
+    fn release_unread(&mut self, graph: &Graph) {
+        let readers = fuse::readers(self, graph);
+        for (id, readers) in readers.into_iter().enumerate() {
+            if readers == fuse::Readers::None {
+                self.release(id);
+            }
+        }
     }
 
     /// Counts `bytes` more, if there is room for them.

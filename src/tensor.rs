@@ -23,7 +23,7 @@ pub use shape::{Shape, ShapeError};
 /// A tensor that owns its elements.
 pub struct Tensor {
     shape: Shape,
-    /// As many as the shape has, and arbitrary ones behind them: a buffer that is used again is not cleared.
+    /// As many as the shape has, and arbitrary ones behind them: a buffer that is used again is not cleared. Or none.
     data: Data,
 }
 
@@ -110,6 +110,14 @@ impl Tensor {
         Tensor { shape, data }
     }
 
+    /// Its type and shape alone, for what nobody reads any more but may ask about.
+    pub(crate) fn hollow(&self) -> Tensor {
+        Tensor {
+            shape: self.shape.clone(),
+            data: Data::zeros(self.dtype(), 0),
+        }
+    }
+
     /// The type of the elements.
     pub fn dtype(&self) -> DType {
         self.data.dtype()
@@ -125,9 +133,15 @@ impl Tensor {
         self.as_view().bytes()
     }
 
+    /// Bytes of the elements that it has, which may be none.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let held = self.shape.elements().min(self.data.len());
+        held * self.dtype().bytes()
+    }
+
     /// The elements in C order, if they are of type `T`.
     pub fn as_slice<T: Element>(&self) -> Option<&[T]> {
-        T::slice(&self.data).map(|data| &data[..self.shape.elements()])
+        T::slice(&self.data).map(|data| &data[..self.shape.elements().min(data.len())])
     }
 
     /// The elements in C order, to be written, if they are of type `T`.
@@ -171,7 +185,7 @@ impl Tensor {
     pub fn as_view(&self) -> TensorView<'_> {
         TensorView {
             shape: self.shape.clone(),
-            data: self.data.view(self.shape.elements()),
+            data: self.data.view(self.shape.elements().min(self.data.len())),
         }
     }
 }

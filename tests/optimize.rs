@@ -6,6 +6,8 @@ mod blocks;
 mod lead;
 #[path = "optimize/memory.rs"]
 mod memory;
+#[path = "optimize/slices.rs"]
+mod slices;
 #[path = "support/mod.rs"]
 mod support;
 
@@ -47,6 +49,7 @@ fn normalized(
 fn load(build: &Build, optimize: bool) -> Model {
     let mut options = Options::default();
     options.optimize = optimize;
+    options.keep_values = true;
     Model::from_bytes_with(build.bytes(), &options).expect("it is valid")
 }
 

@@ -85,6 +85,8 @@ impl Args {
     pub(super) fn run(self) -> Result<Verdict, Failure> {
         let mut options = self.engine.options()?;
         self.threads.set(&mut options);
+        // What is named may be any value of the graph.
+        options.keep_values = self.output.iter().any(|output| output.contains('='));
         let mut loader = self.subject.loader(&options);
         let loaded = self.subject.load(&options, &mut loader)?;
         let model = &loaded.model;

@@ -128,7 +128,7 @@ impl Model {
         if let Some(error) = built.invalid {
             return Err(error);
         }
-        let Some(graph) = built.graph else {
+        let Some(mut graph) = built.graph else {
             return Err(Error::Unsupported(
                 built
                     .findings
@@ -147,7 +147,8 @@ impl Model {
             computed[*id] = graph.constants[*id].is_none();
         }
         let room = options.memory_limit.saturating_sub(built.constant_bytes);
-        let program = Program::new(&graph, options.optimize, room);
+        let (rewritten, keeps_graph) = (options.optimize, options.keep_values);
+        let program = Program::new(&mut graph, rewritten, keeps_graph, room);
         // What is stopped is left half laid out.
         stop::check_loading()?;
         let plan = Plan::new(&program.nodes, &program.constants, &results);
@@ -159,7 +160,7 @@ impl Model {
             symbols: Symbols::new(&inputs),
             places: Places::new(&inputs, &outputs),
             computed,
-            constant_bytes: built.constant_bytes.saturating_add(program.added_bytes),
+            constant_bytes: program.constant_bytes(built.constant_bytes),
             program,
             states: Mutex::new(Vec::new()),
             peak_bytes: AtomicUsize::new(0),

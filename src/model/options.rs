@@ -62,9 +62,14 @@ pub struct Options {
     pub fix_defaults: bool,
     /// Whether the graph is rewritten so that it runs faster, which is the default: nodes are joined, and constants laid
     /// out beforehand. Results differ in rounding at most: of the largest numbers that a sum has, and where a convolution
-    /// of 3x3 windows is done in tiles, of the largest ones near. [`Model::fetch`](crate::Model::fetch) of values that are joined away
-    /// computes with the nodes as the file has them.
+    /// of 3x3 windows is done in tiles, of the largest ones near. What is joined away is not computed any
+    /// more, see [`Options::keep_values`].
     pub optimize: bool,
+    /// Whether [`Model::fetch`](crate::Model::fetch) knows all values of the graph, also those that rewriting has joined away, and
+    /// all constants: it then computes with the nodes as the file has them, whose constants are kept beside what
+    /// rewriting makes of them. Not so by default, so that a model takes less memory. Without [`Options::optimize`] all values
+    /// are known anyway.
+    pub keep_values: bool,
 }
 
 impl Default for Options {
@@ -80,6 +85,7 @@ impl Default for Options {
             dims: Vec::new(),
             fix_defaults: false,
             optimize: true,
+            keep_values: false,
         }
     }
 }

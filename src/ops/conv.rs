@@ -10,8 +10,8 @@ use half::{bf16, f16};
 use super::convolution::{Convolution, check_each};
 use super::number::Float;
 use super::{
-    Absorbed, Fact, Follow, Inputs, Known, Lead, Op, Operator, Outputs, elements, elementwise,
-    required,
+    Absorbed, Fact, Follow, Inputs, Known, Lead, Op, Operator, Outputs, Prepared, elements,
+    elementwise, required,
 };
 use crate::allocate;
 use crate::conv::{Sizes, Weights, convolve, convolve_led, led, winograd};
@@ -205,7 +205,7 @@ impl Operator for Conv {
         Some((Arc::new(operator), bytes))
     }
 
-    fn prepare(&self, inputs: &[Option<Fact>]) -> Option<(Arc<dyn Operator>, usize)> {
+    fn prepare(&self, inputs: &[Option<Fact>]) -> Option<Prepared> {
         let (x, w) = (inputs[0].as_ref()?, inputs[1].as_ref()?.value.as_deref()?);
         if w.shape().elements() == 0 {
             return None;
@@ -229,7 +229,11 @@ impl Operator for Conv {
             let tiled = winograd::Weights::new(weights, groups, outputs, channels, taps).ok()?;
             let bytes = tiled.bytes();
             operator.tiled = Some(Arc::new(tiled));
-            return Some((Arc::new(operator), bytes));
+            return Some(Prepared {
+                operator: Arc::new(operator),
+                bytes,
+                unread: None,
+            });
         }
         let (laid, bytes) = match w.dtype() {
             DType::F32 => self.lay::<f32>(w),
@@ -239,7 +243,11 @@ impl Operator for Conv {
             _ => None,
         }?;
         operator.laid = Some(laid);
-        Some((Arc::new(operator), bytes))
+        Some(Prepared {
+            operator: Arc::new(operator),
+            bytes,
+            unread: Some(1),
+        })
     }
 
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {

@@ -51,6 +51,16 @@ pub(crate) struct Absorbed {
     pub(crate) plus: Option<usize>,
 }
 
+/// An operator with constants laid out as runs want them.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) operator: Arc<dyn Operator>,
+    /// What they take.
+    pub(crate) bytes: usize,
+    /// The number of the input whose elements it does not read any more.
+    pub(crate) unread: Option<usize>,
+}
+
 /// Work on each element of an input, before an operator reads it: times a factor, plus a summand, one of each for each
 /// channel, axis 1, then a function.
 #[derive(Clone, Debug)]

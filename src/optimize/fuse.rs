@@ -107,8 +107,14 @@ fn absorbed(
     let mut inputs = node.inputs.clone();
     for (index, tensor) in absorbed.constants {
         inputs.resize(inputs.len().max(index + 1), None);
-        inputs[index] = Some(program.constants.len());
+        let before = inputs[index].replace(program.constants.len());
         program.constants.push(Some(Arc::new(tensor)));
+        // What rewriting has made, this node alone reads.
+        if let Some(id) = before
+            && matches!(readers.get(id), None | Some(Readers::One(_)))
+        {
+            program.release(id);
+        }
     }
     if let (Some(index), Some(added)) = (absorbed.plus, added) {
         inputs.resize(inputs.len().max(index + 1), None);

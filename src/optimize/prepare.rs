@@ -1,9 +1,12 @@
 //! Constants laid out for the operators that read them, once before all runs.
 
+use super::fuse::{Readers, readers};
 use super::{Known, Program};
+use crate::graph::Graph;
 use crate::stop;
 
-pub(super) fn prepare(program: &mut Program, known: &Known<'_>) {
+pub(super) fn prepare(program: &mut Program, graph: &Graph, known: &Known<'_>) {
+    let readers = readers(program, graph);
     for at in 0..program.nodes.len() {
         // Who loads looks again.
         if stop::check_node(at).is_err() {
@@ -14,10 +17,16 @@ pub(super) fn prepare(program: &mut Program, known: &Known<'_>) {
         if !node.outputs.iter().any(computed) {
             continue;
         }
-        if let Some((operator, bytes)) = node.operator.prepare(&known.of(program, node))
-            && program.add(bytes)
+        if let Some(prepared) = node.operator.prepare(&known.of(program, node))
+            && program.add(prepared.bytes)
         {
-            program.nodes[at].operator = operator;
+            let node = &mut program.nodes[at];
+            node.operator = prepared.operator;
+            if let Some(id) = prepared.unread.and_then(|index| node.inputs[index])
+                && matches!(readers[id], Readers::One(_))
+            {
+                program.release(id);
+            }
         }
     }
 }

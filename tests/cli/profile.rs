@@ -98,7 +98,9 @@ fn profiles_of_other_ways_to_run() {
     assert_eq!(operators(&profile)[..3], ["Conv", "Relu", "MaxPool"]);
     check_times(&profile);
 
-    let model = Model::from_bytes(network()).unwrap();
+    options.optimize = true;
+    options.keep_values = true;
+    let model = Model::from_bytes_with(network(), &options).unwrap();
     let (values, profile) = model
         .profile_fetch(inputs! { "x" => &x }, &["pool"])
         .unwrap();

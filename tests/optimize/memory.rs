@@ -99,3 +99,35 @@ fn a_chain_takes_the_memory_of_one_value() {
     let most = (1 << 18) + 1024;
     assert!(model.peak_bytes() <= most, "{} bytes", model.peak_bytes());
 }
+
+/// What rewriting has made others of is not kept, unless it is asked for.
+#[test]
+fn weights_are_held_once() {
+    let mut random = Random::new(12);
+    let build = Build::new(20)
+        .input("x", DType::F32, "1,64,4,4")
+        .initializer("w", &noise(&mut random, &[96, 64, 1, 1], 0.0, 0.1))
+        .node(node("Conv", &["x", "w"], &["conv"]))
+        .node(node("Relu", &["conv"], &["y"]))
+        .output("y");
+    let x = noise(&mut random, &[1, 64, 4, 4], 0.0, 1.0);
+    let [lean, whole] = [false, true].map(|keep_values| {
+        let mut options = Options::default();
+        options.keep_values = keep_values;
+        let model = Model::from_bytes_with(build.bytes(), &options).expect("it loads");
+        model.run(inputs! { "x" => &x }).expect("it runs");
+        model
+    });
+    let weights = 96 * 64 * 4;
+    assert_eq!(whole.peak_bytes() - lean.peak_bytes(), weights);
+    let conv = |model: &Model| model.fetch(inputs! { "x" => &x }, &["conv"]).map(|_| ());
+    assert_eq!(conv(&whole).map_err(|error| error.to_string()), Ok(()));
+    let error = conv(&lean).expect_err("it is joined away").to_string();
+    assert_eq!(
+        error,
+        "the value 'conv' is not computed, since the model was rewritten to run faster"
+    );
+    assert!(lean.fetch(inputs! { "x" => &x }, &["x", "y"]).is_ok());
+    let parameters = |model: &Model| model.totals().parameters;
+    assert_eq!(parameters(&lean), parameters(&whole));
+}
