@@ -14,6 +14,7 @@
 mod columns;
 mod depthwise;
 pub(crate) mod led;
+pub(crate) mod quantized;
 mod sorted;
 mod windows;
 pub(crate) mod winograd;

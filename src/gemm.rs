@@ -15,6 +15,7 @@ mod finish;
 mod panels;
 mod plain;
 mod product;
+pub(crate) mod quantized;
 mod tile;
 mod vector;
 mod weighted;

@@ -49,6 +49,7 @@ mod grid_sample;
 mod identity;
 mod if_else;
 mod indices;
+mod integers;
 mod loops;
 mod lp_normalization;
 mod lp_pool;

@@ -24,6 +24,65 @@ macro_rules! dispatch {
 #[cfg(test)]
 pub(crate) use dispatch;
 
+/// As `dispatch!`, with `s` of a type that is named, so that work may be for some of them alone. Instruction sets below what
+/// the build is for are left out there too.
+macro_rules! dispatch_named {
+    ($level:expr, $s:ident => $work:expr) => {
+        match $level {
+            #[cfg(all(
+                any(target_arch = "x86", target_arch = "x86_64"),
+                not(any(test, target_feature = "sse4.2"))
+            ))]
+            fearless_simd::Level::Sse2($s) => fearless_simd::Simd::vectorize(
+                $s,
+                #[inline(always)]
+                || $work,
+            ),
+            #[cfg(all(
+                any(target_arch = "x86", target_arch = "x86_64"),
+                not(any(test, target_feature = "avx2"))
+            ))]
+            fearless_simd::Level::Sse4_2($s) => fearless_simd::Simd::vectorize(
+                $s,
+                #[inline(always)]
+                || $work,
+            ),
+            #[cfg(all(any(target_arch = "x86", target_arch = "x86_64"), not(test)))]
+            fearless_simd::Level::Avx2($s) => fearless_simd::Simd::vectorize(
+                $s,
+                #[inline(always)]
+                || $work,
+            ),
+            #[cfg(all(any(target_arch = "x86", target_arch = "x86_64"), not(test)))]
+            fearless_simd::Level::Avx512($s) => fearless_simd::Simd::vectorize(
+                $s,
+                #[inline(always)]
+                || $work,
+            ),
+            #[cfg(all(target_arch = "aarch64", not(test)))]
+            fearless_simd::Level::Neon($s) => fearless_simd::Simd::vectorize(
+                $s,
+                #[inline(always)]
+                || $work,
+            ),
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128", not(test)))]
+            fearless_simd::Level::WasmSimd128($s) => fearless_simd::Simd::vectorize(
+                $s,
+                #[inline(always)]
+                || $work,
+            ),
+            #[cfg(any(test, feature = "fallback"))]
+            _ => {
+                let $s = fearless_simd::Fallback::new();
+                $work
+            }
+            #[cfg(not(any(test, feature = "fallback")))]
+            _ => unreachable!("the level is one of those that the build has"),
+        }
+    };
+}
+pub(crate) use dispatch_named;
+
 /// An instruction set that kernels use. For pools all of them give the same bits; sums of products round differently where
 /// one multiplies and adds at once.
 ///

@@ -25,7 +25,33 @@ pub(super) fn convolve<T: Factor>(
     finish: Finish<'_, T::Sum>,
     y: &mut [T],
 ) {
-    let (windows, taps, plane) = (sizes.windows(), sizes.taps(), sizes.plane());
+    let (windows, plane) = (sizes.windows(), sizes.plane());
+    let start = |channel: usize| bias.map_or(T::Sum::ZERO, |bias| bias[channel]);
+    let read = |sorted: &Sorted<'_>, number: usize, elements: &mut [T::Sum]| {
+        sorted.sort(&x[number * plane..][..plane], elements);
+    };
+    let finish = |number: usize| finish.plane(number, windows);
+    let write = |_: usize, y: &mut [T], sum: &mut dyn FnMut(&mut [T::Sum])| {
+        let y = ArrayViewMut2::from_shape((1, windows), y);
+        gemm::with_sums::<T>(y.expect("as many as there are"), |y| {
+            sum(y.into_slice().expect("a row lies in order"));
+        });
+    };
+    weigh(sizes, w, start, finish, read, write, y);
+}
+
+/// The weighted sums of windows: `start` has the number that those of a channel begin at, `finish` what is done to an output
+/// plane of some number, `read` sorts an input plane, and `write` makes an output plane of its sums, which it asks for.
+pub(super) fn weigh<'f, S: Sum, Y: Send>(
+    sizes: &Sizes,
+    w: &[S],
+    start: impl Fn(usize) -> S + Sync,
+    finish: impl Fn(usize) -> Finish<'f, S> + Sync,
+    read: impl Fn(&Sorted<'_>, usize, &mut [S]) + Sync,
+    write: impl Fn(usize, &mut [Y], &mut dyn FnMut(&mut [S])) + Sync,
+    y: &mut [Y],
+) {
+    let (windows, taps) = (sizes.windows(), sizes.taps());
     let sorted = Sorted::new(&sizes.axes);
     let offsets = parts::collected((0..taps).map(|tap| sorted.offset(tap)));
     let (Ok(offsets), Ok(lines)) = (offsets, sorted.lines()) else {
@@ -40,13 +66,13 @@ pub(super) fn convolve<T: Factor>(
     let channels = sizes.groups * sizes.outputs;
     let level = Simd::installed();
     let installed = Installed::hand_over();
-    let run = |(first, y): (usize, &mut [T])| {
+    let run = |(first, y): (usize, &mut [Y])| {
         let Some(_entered) = installed.enter() else {
             return;
         };
-        parts::with_buffer::<T::Sum, SORTED>(sorted.elements() + BEYOND, |elements| {
+        parts::with_buffer::<S, SORTED>(sorted.elements() + BEYOND, |elements| {
             // What is not on the input stays zero from plane to plane.
-            if parts::fill(elements, &T::Sum::ZERO).is_err() {
+            if parts::fill(elements, &S::ZERO).is_err() {
                 return;
             }
             let mut input = None;
@@ -57,15 +83,12 @@ pub(super) fn convolve<T: Factor>(
                 let (image, channel) = ((first + at) / channels, (first + at) % channels);
                 let from = image * sizes.groups + channel / sizes.outputs;
                 if input.replace(from) != Some(from) {
-                    sorted.sort(&x[from * plane..][..plane], elements);
+                    read(&sorted, from, elements);
                 }
-                let w = &w[channel * taps..][..taps];
-                let start = bias.map_or(T::Sum::ZERO, |bias| bias[channel]);
-                let finish = finish.plane(first + at, windows);
-                let y = ArrayViewMut2::from_shape((1, windows), y);
-                gemm::with_sums::<T>(y.expect("as many as there are"), |y| {
-                    let y = y.into_slice().expect("a row lies in order");
-                    dispatch!(level, s => T::Sum::weighted(s, elements, runs, w, start, finish, y));
+                let (elements, w) = (&*elements, &w[channel * taps..][..taps]);
+                let (start, finish) = (start(channel), finish(first + at));
+                write(first + at, y, &mut |sums| {
+                    dispatch!(level, s => S::weighted(s, elements, runs, w, start, finish, sums));
                 });
             }
         });

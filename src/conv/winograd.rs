@@ -31,20 +31,20 @@ use crate::stop;
 use crate::window::Axis;
 
 /// Outputs of a tile along an axis.
-const OUT: usize = 4;
+pub(super) const OUT: usize = 4;
 /// Elements that a tile reads along an axis.
-const IN: usize = 6;
+pub(super) const IN: usize = 6;
 /// Weights of a window.
 const TAPS: usize = 9;
 /// Places of a transformed tile.
-const PLACES: usize = IN * IN;
+pub(super) const PLACES: usize = IN * IN;
 /// Tiles that are worked on at once, so that they stay in the second cache.
 const BLOCK: usize = 96;
 /// Multiplications of places that are worth a task of their own.
 const PRODUCTS: usize = 1 << 20;
 /// Elements between the matrices of places: what vectors hold behind the last tile goes there, and places do not fall on the
 /// same lines of the first cache.
-const GAP: usize = 16;
+pub(super) const GAP: usize = 16;
 
 /// The most columns of tiles, of all slices of a block, where there are several.
 const MOST: usize = 1 << 10;
@@ -86,7 +86,7 @@ struct Tiles<'a> {
 }
 
 /// The axes of tiles: windows of six elements, four apart.
-pub(crate) struct Axes([Axis; 2]);
+pub(crate) struct Axes(pub(super) [Axis; 2]);
 
 impl Axes {
     pub(crate) fn new(sizes: &Sizes) -> Axes {

@@ -229,11 +229,7 @@ impl Operator for Conv {
             let tiled = winograd::Weights::new(weights, groups, outputs, channels, taps).ok()?;
             let bytes = tiled.bytes();
             operator.tiled = Some(Arc::new(tiled));
-            return Some(Prepared {
-                operator: Arc::new(operator),
-                bytes,
-                unread: None,
-            });
+            return Some(Prepared::beside(operator, bytes));
         }
         let (laid, bytes) = match w.dtype() {
             DType::F32 => self.lay::<f32>(w),

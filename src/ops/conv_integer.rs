@@ -4,23 +4,27 @@
 //! <https://onnx.ai/onnx/operators/onnx__QLinearConv.html>
 //! Padding counts as the zero point of the input. Halves round to even, then the result saturates.
 
-use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::convolution::{Convolution, check_each};
-use super::{Fact, Inputs, Known, Op, Operator, Outputs, axes, elements, elementwise, required};
-use crate::allocate;
-use crate::conv::convolve;
+use super::{
+    Fact, Inputs, Known, Op, Operator, Outputs, Prepared, axes, elements, integers, required,
+};
+use crate::conv::quantized::{Weights, convolve, winograd};
 use crate::error::OpError;
-use crate::gemm::Finish;
-use crate::onnx::attributes::Attributes;
+use crate::gemm::Activation;
+use crate::gemm::quantized::{Lines, Output, Requantize};
 use crate::parts;
-use crate::tensor::{DType, Element, Shape, TensorView, dispatch};
+use crate::tensor::{DType, Shape, Tensor, TensorView, dispatch};
 
 pub(super) const CONV_INTEGER: Op = Op {
     domain: "ai.onnx",
     name: "ConvInteger",
     newest: 10,
-    read: |attributes| Ok(Box::new(ConvInteger(Convolution::read(attributes)?))),
+    read: |attributes| {
+        let convolution = Convolution::read(attributes)?;
+        Ok(Box::new(ConvInteger(Quantized::new(convolution))))
+    },
     exact: true,
 };
 
@@ -28,49 +32,63 @@ pub(super) const QLINEAR_CONV: Op = Op {
     domain: "ai.onnx",
     name: "QLinearConv",
     newest: 10,
-    read: |attributes| Ok(Box::new(QLinearConv::read(attributes)?)),
+    read: |attributes| {
+        let convolution = Convolution::read(attributes)?;
+        Ok(Box::new(QLinearConv::new(
+            convolution,
+            Activation::Identity,
+        )))
+    },
     exact: false,
 };
 
+/// What both do: a convolution, with constant weights laid out.
+#[derive(Clone, Debug)]
+struct Quantized {
+    convolution: Convolution,
+    laid: Option<Arc<Weights>>,
+    /// Constant weights for tiles, where those pay.
+    tiled: Option<Arc<winograd::Weights>>,
+}
+
 /// `x: [N, C, D1..Dk]` and `w: [M, C / group, k1..kk]` to `y: [N, M, O1..Ok]` of type i32.
 #[derive(Debug)]
-struct ConvInteger(Convolution);
+struct ConvInteger(Quantized);
 
 /// `x` and `w` as ConvInteger has them, `B: [M]` and scales and zero points to `y` of 8-bit integers.
 #[derive(Debug)]
-struct QLinearConv(Convolution);
+pub(super) struct QLinearConv {
+    quantized: Quantized,
+    /// What is done before the result is quantized.
+    activation: Activation<f64>,
+}
 
 impl QLinearConv {
-    fn read(attributes: &mut Attributes<'_>) -> Result<QLinearConv, OpError> {
-        Ok(QLinearConv(Convolution::read(attributes)?))
+    pub(super) fn new(convolution: Convolution, activation: Activation<f64>) -> QLinearConv {
+        QLinearConv {
+            quantized: Quantized::new(convolution),
+            activation,
+        }
     }
 }
 
-/// The elements of 8-bit integers.
-fn bytes(x: &TensorView<'_>) -> Result<Vec<i32>, OpError> {
+/// Zero points, each widened; zero where there are none.
+fn zero_points(x: Option<&TensorView<'_>>) -> Result<Vec<i32>, OpError> {
+    let Some(x) = x else {
+        return Ok(vec![0]);
+    };
     match x.as_slice::<u8>() {
         Some(x) => parts::collected(x.iter().copied().map(i32::from)),
         None => parts::collected(elements::<i8>(x).iter().copied().map(i32::from)),
     }
 }
 
-/// The elements of 8-bit integers less their zero point: one for all, or one for each of the first axis.
-fn less_zero_point(
-    x: &TensorView<'_>,
-    zero_point: Option<&TensorView<'_>>,
-) -> Result<Vec<i32>, OpError> {
-    let mut values = bytes(x)?;
-    let zero_points = zero_point.map_or(Ok(Vec::new()), bytes)?;
-    if !zero_points.is_empty() && !values.is_empty() {
-        let each = values.len() / zero_points.len();
-        elementwise::in_planes(&mut values, each, |start, values| {
-            let zero_point = zero_points[start / each];
-            for value in values {
-                *value -= zero_point;
-            }
-        });
+/// The lowest and the highest number of a type of 8-bit integers.
+fn range(dtype: DType) -> [i32; 2] {
+    match dtype {
+        DType::U8 => <u8 as Output>::BOUNDS,
+        _ => <i8 as Output>::BOUNDS,
     }
-    Ok(values)
 }
 
 /// Checks the scale and zero point of the input or the output: one element each.
@@ -87,41 +105,126 @@ fn outputs_of(w: &Fact) -> Option<usize> {
     w.dims.as_ref().and_then(|dims| dims[0])
 }
 
-impl Convolution {
-    /// The sums of the convolution.
-    fn sums<'y>(
+impl Quantized {
+    fn new(convolution: Convolution) -> Quantized {
+        Quantized {
+            convolution,
+            laid: None,
+            tiled: None,
+        }
+    }
+
+    fn lay(
+        &self,
+        w: &TensorView<'_>,
+        zero_point: Option<&TensorView<'_>>,
+    ) -> Result<Weights, OpError> {
+        let zeros = zero_points(zero_point)?;
+        let (shape, groups) = (w.shape(), self.convolution.group);
+        let (outputs, channels) = (shape[0] / groups, shape[1]);
+        let taps = shape[2..].iter().product();
+        dispatch!(w.dtype(), W in [u8, i8] => {
+            Weights::new::<W>(elements(w), &zeros, groups, outputs, channels, taps)
+        })
+    }
+
+    /// Itself with the weights laid out if they are constants, and the bytes that takes; the operands are input and weights.
+    fn prepare(
+        &self,
+        [x, w]: [Option<&Fact>; 2],
+        [x_zero_point, w_zero_point]: [Option<&Fact>; 2],
+    ) -> Option<(Quantized, usize)> {
+        let w = w?.value.as_deref()?;
+        let zero_point = match w_zero_point {
+            Some(zero_point) => Some(zero_point.value.as_deref()?.as_view()),
+            None => None,
+        };
+        if w.shape().elements() == 0 {
+            return None;
+        }
+        let mut prepared = self.clone();
+        let bytes = match self.tile(x?, x_zero_point, w, zero_point.as_ref()) {
+            Some(tiled) => prepared.tiled.insert(Arc::new(tiled)).bytes(),
+            None => {
+                let laid = self.lay(&w.as_view(), zero_point.as_ref()).ok()?;
+                prepared.laid.insert(Arc::new(laid)).bytes()
+            }
+        };
+        Some((prepared, bytes))
+    }
+
+    /// The weights for tiles, if those are known to pay and to hold all sums.
+    fn tile(
+        &self,
+        x: &Fact,
+        x_zero_point: Option<&Fact>,
+        w: &Tensor,
+        w_zero_point: Option<&TensorView<'_>>,
+    ) -> Option<winograd::Weights> {
+        let sizes = self.convolution.sizes(&x.shape().ok()??, w.shape()).ok()?;
+        if !winograd::pays(&sizes) {
+            return None;
+        }
+        let zero = match x_zero_point {
+            Some(zero_point) => {
+                let zero_point = zero_point.value.as_deref()?.as_view();
+                zero_points(Some(&zero_point)).ok()?[0]
+            }
+            None => 0,
+        };
+        let zeros = zero_points(w_zero_point).ok()?;
+        let (view, range) = (w.as_view(), range(x.dtype));
+        let (groups, channels) = (sizes.groups, sizes.channels);
+        let tiled = dispatch!(w.dtype(), W in [u8, i8] => {
+            winograd::Weights::new::<W>(elements(&view), &zeros, groups, channels, zero, range)
+        });
+        tiled.ok()?
+    }
+
+    fn run<O: Output>(
         &self,
         [x, w]: [&TensorView<'_>; 2],
         [x_zero_point, w_zero_point]: [Option<&TensorView<'_>>; 2],
-        bias: Option<&[i32]>,
+        to: Requantize<'_>,
         shape: &Shape,
-        outputs: &'y mut Outputs<'_, '_>,
-        kept: bool,
-    ) -> Result<Cow<'y, [i32]>, OpError> {
-        let sizes = self.sizes(x.shape(), w.shape())?;
-        let mut scratch =
-            (x.shape().elements().saturating_add(w.shape().elements())).saturating_mul(4);
-        if !kept {
-            scratch = scratch.saturating_add(shape.elements().saturating_mul(4));
+        outputs: &mut Outputs<'_, '_>,
+    ) -> Result<(), OpError> {
+        let sizes = self.convolution.sizes(x.shape(), w.shape())?;
+        outputs.check_output(shape.elements().saturating_mul(size_of::<O>()))?;
+        let zero = zero_points(x_zero_point)?[0];
+        // The shape that was declared need not be the one that came.
+        let suits = |tiled: &&Arc<winograd::Weights>| {
+            winograd::pays(&sizes) && tiled.suits(zero, range(x.dtype()))
+        };
+        if let Some(tiled) = self.tiled.as_ref().filter(suits) {
+            outputs.check_scratch(winograd::scratch_bytes(&sizes))?;
+            let y = outputs.make::<O>(shape)?;
+            return dispatch!(x.dtype(), X in [u8, i8] => {
+                winograd::convolve::<X, O>(&sizes, elements(x), tiled, to, y);
+                Ok(())
+            });
         }
-        outputs.check_scratch(scratch.saturating_add(sizes.scratch_bytes::<i32>()))?;
-        let x = less_zero_point(x, x_zero_point)?;
-        let w = less_zero_point(w, w_zero_point)?;
-        if kept {
-            let y = outputs.make::<i32>(shape)?;
-            convolve(&sizes, &x, &w, None, bias, Finish::NONE, y);
-            return Ok(Cow::Borrowed(y));
-        }
-        let mut y = parts::filled(0, shape.elements())?;
-        convolve(&sizes, &x, &w, None, bias, Finish::NONE, &mut y);
-        Ok(Cow::Owned(y))
+        outputs.check_scratch(sizes.quantized_scratch_bytes())?;
+        let made;
+        let weights = match &self.laid {
+            Some(laid) => laid,
+            None => {
+                made = self.lay(w, w_zero_point)?;
+                &made
+            }
+        };
+        let y = outputs.make::<O>(shape)?;
+        dispatch!(x.dtype(), X in [u8, i8] => {
+            convolve::<X, O>(&sizes, elements(x), zero, weights, to, y);
+            Ok(())
+        })
     }
 }
 
 impl Operator for ConvInteger {
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
         let (x, w) = (required(inputs, 0), required(inputs, 1));
-        let dims = self.0.infer(["x", "w"], x, w)?;
+        let dims = self.0.convolution.infer(["x", "w"], x, w)?;
         let given = |index: usize| inputs.get(index).copied().flatten();
         check_one(&["x_zero_point"], &[given(2)])?;
         if let Some(zero_point) = given(3) {
@@ -130,13 +233,20 @@ impl Operator for ConvInteger {
         Ok(vec![Fact::new(DType::I32, dims)])
     }
 
+    fn prepare(&self, inputs: &[Option<Fact>]) -> Option<Prepared> {
+        let given = |index: usize| inputs.get(index).and_then(Option::as_ref);
+        let operands = [given(0), given(1)];
+        let (prepared, bytes) = self.0.prepare(operands, [given(2), given(3)])?;
+        Some(Prepared::beside(ConvInteger(prepared), bytes))
+    }
+
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
         let shape = Known::of(inputs, &[]).shape(self)?;
         let operands = [required(inputs, 0), required(inputs, 1)];
         let zero_points = [2, 3].map(|index| inputs.get(index).and_then(Option::as_ref));
+        let to = Requantize::NONE;
         self.0
-            .sums(operands, zero_points, None, &shape, outputs, true)?;
-        Ok(())
+            .run::<i32>(operands, zero_points, to, &shape, outputs)
     }
 }
 
@@ -145,7 +255,7 @@ impl Operator for QLinearConv {
         let (x, w) = (required(inputs, 0), required(inputs, 3));
         let (w_scale, w_zero_point) = (required(inputs, 4), required(inputs, 5));
         let y_zero_point = *required(inputs, 7);
-        let dims = self.0.infer(["x", "w"], x, w)?;
+        let dims = self.quantized.convolution.infer(["x", "w"], x, w)?;
         let scalars = [1, 2, 6].map(|index| inputs[index]);
         check_one(&["x_scale", "x_zero_point", "y_scale"], &scalars)?;
         check_one(&["y_zero_point"], &[Some(y_zero_point)])?;
@@ -155,6 +265,15 @@ impl Operator for QLinearConv {
             check_each("B", bias, outputs_of(w), false)?;
         }
         Ok(vec![Fact::new(y_zero_point.dtype, dims)])
+    }
+
+    fn prepare(&self, inputs: &[Option<Fact>]) -> Option<Prepared> {
+        let (quantized, bytes) = self.quantized.prepare(
+            [&inputs[0], &inputs[3]].map(Option::as_ref),
+            [&inputs[2], &inputs[5]].map(Option::as_ref),
+        )?;
+        let prepared = QLinearConv { quantized, ..*self };
+        Some(Prepared::beside(prepared, bytes))
     }
 
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
@@ -170,50 +289,24 @@ impl Operator for QLinearConv {
             y_zero_point,
         ] = [0, 1, 2, 3, 4, 5, 6, 7].map(|index| required(inputs, index));
         let bias = inputs.get(8).and_then(Option::as_ref);
-        let zero_points = [Some(x_zero_point), Some(w_zero_point)];
-        let sums = self.0.sums(
-            [x, w],
-            zero_points,
-            bias.map(elements::<i32>),
-            &shape,
-            outputs,
-            false,
-        )?;
-        let sums = sums.into_owned();
+        let bias = bias.map_or(&[0][..], |bias| elements::<i32>(bias));
         let one = |view: &TensorView<'_>| f64::from(elements::<f32>(view)[0]);
         let factor = one(x_scale) / one(y_scale);
-        let factors: Vec<f64> = allocate::collected(
-            elements::<f32>(w_scale)
-                .iter()
-                .map(|&scale| f64::from(scale) * factor),
-        );
-        let zero_point = f64::from(bytes(y_zero_point)?[0]);
-        dispatch!(y_zero_point.dtype(), T in [u8, i8] => {
-            let y = outputs.make::<T>(&shape)?;
-            quantize(&sums, &shape, &factors, y, |value| (value.round_ties_even() + zero_point) as T);
-            Ok(())
+        let scales = elements::<f32>(w_scale).iter();
+        let factors = parts::collected(scales.map(|&scale| f64::from(scale) * factor))?;
+        let zeros = zero_points(Some(y_zero_point))?;
+        dispatch!(y_zero_point.dtype(), Y in [u8, i8] => {
+            let to = Requantize {
+                summands: Lines { rows: bias, columns: &[0] },
+                factors: Lines { rows: &factors, columns: &[1.0] },
+                zeros: &zeros,
+                bounds: integers::bounds(self.activation, one(y_scale), zeros[0], Y::BOUNDS),
+            };
+            let zero_points = [Some(x_zero_point), Some(w_zero_point)];
+            self.quantized
+                .run::<Y>([x, w], zero_points, to, &shape, outputs)
         })
     }
-}
-
-/// `y = finish(sum * factor)`, with one factor for all or one for each channel.
-fn quantize<T: Element>(
-    sums: &[i32],
-    shape: &[usize],
-    factors: &[f64],
-    y: &mut [T],
-    finish: impl Fn(f64) -> T + Sync,
-) {
-    let (channels, plane) = (shape[1], shape[2..].iter().product::<usize>());
-    if y.is_empty() {
-        return;
-    }
-    elementwise::in_planes(y, plane, |start, y| {
-        let factor = factors[start / plane % channels % factors.len()];
-        for (y, &sum) in y.iter_mut().zip(&sums[start..]) {
-            *y = finish(f64::from(sum) * factor);
-        }
-    });
 }
 
 #[cfg(test)]

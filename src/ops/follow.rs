@@ -61,6 +61,17 @@ pub(crate) struct Prepared {
     pub(crate) unread: Option<usize>,
 }
 
+impl Prepared {
+    /// With its inputs as they were beside what was made of them.
+    pub(super) fn beside(operator: impl Operator + 'static, bytes: usize) -> Prepared {
+        Prepared {
+            operator: Arc::new(operator),
+            bytes,
+            unread: None,
+        }
+    }
+}
+
 /// Work on each element of an input, before an operator reads it: times a factor, plus a summand, one of each for each
 /// channel, axis 1, then a function.
 #[derive(Clone, Debug)]

@@ -3,9 +3,10 @@
 //! Specification: <https://onnx.ai/onnx/operators/onnx__MatMul.html>,
 //! <https://onnx.ai/onnx/operators/onnx__MatMulInteger.html>,
 //! <https://onnx.ai/onnx/operators/onnx__QLinearMatMul.html>
-//! 16-bit floats are computed in f32 and rounded once; 32-bit and 64-bit integers wrap. Quantized elements are
-//! multiplied in f64, which is exact for all but absurdly long rows.
+//! 16-bit floats are computed in f32 and rounded once; 32-bit and 64-bit integers wrap. Products of 8-bit integers are
+//! summed up in 32 bits, which wrap, those of quantized floats in f64.
 
+mod bytes;
 mod quantized;
 
 use half::{bf16, f16};
