@@ -3,13 +3,14 @@
 //! Specification: <https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html>,
 //! <https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html>
 
+mod bytes;
 mod scales;
 
 use half::{bf16, f16};
 
 use super::convert::{self, Numeric, widened};
 use super::number::Float;
-use super::{Fact, Inputs, Op, Operator, Outputs, required};
+use super::{Fact, Inputs, Op, Operator, Outputs, elements, required};
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{
@@ -97,6 +98,16 @@ pub(super) fn place(quotient: f64, zero: f64, range: Option<[f64; 2]>) -> f64 {
     }
 }
 
+/// The only zero point, of 8-bit integers; zero if there is none.
+fn one_integer(zero: Option<&TensorView<'_>>) -> i32 {
+    let Some(zero) = zero else { return 0 };
+    match (zero.as_slice::<u8>(), zero.as_slice::<i8>()) {
+        (Some(&[zero]), _) => i32::from(zero),
+        (_, Some(&[zero])) => i32::from(zero),
+        _ => 0,
+    }
+}
+
 /// The quotient as a type would round it.
 fn divide(x: f64, scale: f64, precision: DType) -> f64 {
     match precision {
@@ -163,6 +174,16 @@ impl Operator for Quantize {
             .check(&x.into(), &scale.into(), zero_fact.as_ref())?;
         let output = self.output(zero.map(|zero| zero.dtype()))?;
         let both = [x, scale];
+        let plain = matches!(self.precision, None | Some(DType::F32));
+        if let (Some(x_data), Some(&[scale]), true) = (x.as_slice::<f32>(), scale.as_slice(), plain)
+            && matches!(output, DType::U8 | DType::I8)
+        {
+            let zero = one_integer(zero);
+            return dispatch!(output, Y in [u8, i8] => {
+                bytes::quantize::<Y>(x_data, scale, zero, outputs.make::<Y>(x.shape())?);
+                Ok(())
+            });
+        }
         dispatch!(
             output,
             Y in [u8, i8, u16, i16, U4, I4, U2, I2, F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, F4E2M1] =>
@@ -224,6 +245,16 @@ impl Operator for Dequantize {
         self.scales
             .check(&x.into(), &scale.into(), zero_fact.as_ref())?;
         let (output, both) = (self.output(scale.dtype()), [x, scale]);
+        if let (Some(&[scale]), DType::F32) = (scale.as_slice::<f32>(), output)
+            && matches!(x.dtype(), DType::U8 | DType::I8)
+        {
+            let zero = one_integer(zero);
+            return dispatch!(x.dtype(), X in [u8, i8] => {
+                let y = outputs.make::<f32>(x.shape())?;
+                bytes::dequantize::<X>(elements(x), scale, zero, y);
+                Ok(())
+            });
+        }
         dispatch!(output, Y in [f32, f16, bf16] =>
             self.run::<Y>(both, zero, outputs))
     }
