@@ -103,6 +103,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use crate::error::OpError;
+use crate::gemm::Activation;
 use crate::model::Body;
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{DType, Tensor, TensorView};
@@ -111,6 +112,7 @@ use schema::Schema;
 pub use fact::Fact;
 pub(crate) use fact::{Dims, Known};
 pub(crate) use follow::{Absorbed, Follow, Lead, Prepared};
+pub(crate) use integers::{OnIntegers, Operand, Scaling, Way};
 pub(crate) use outputs::{Memory, Outputs, Slot};
 
 /// A kind of node.
@@ -158,6 +160,26 @@ pub(crate) trait Operator: Debug + Send + Sync {
     /// This operator doing also what leads to its first input, and the bytes that takes.
     fn led(&self, _lead: Lead, _inputs: &[Option<Fact>]) -> Option<(Arc<dyn Operator>, usize)> {
         None
+    }
+
+    /// What the node does, if it quantizes floats or makes floats of integers again.
+    fn scaling(&self, _inputs: &[Option<Fact>]) -> Option<Scaling> {
+        None
+    }
+
+    /// The operator that does the same to operands that are quantized, then `activation`, and quantizes the result.
+    fn on_integers(
+        &self,
+        _operands: &[Operand],
+        _activation: Activation<f64>,
+    ) -> Option<OnIntegers> {
+        None
+    }
+
+    /// Whether each element of its first output is an element of its first input, the same one for all types whose order
+    /// is the same.
+    fn picks(&self) -> bool {
+        false
     }
 
     /// This operator with inputs that are constants laid out as runs want them.

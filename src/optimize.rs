@@ -1,6 +1,7 @@
 //! What runs in the place of a graph: fewer nodes with the same results, and constants laid out as they want them.
 
 mod fuse;
+mod integers;
 mod lead;
 mod prepare;
 
@@ -52,6 +53,7 @@ impl Program {
         }
         let graph = &*graph;
         let known = Known::new(graph);
+        integers::integers(&mut program, graph, &known);
         fuse::fuse(&mut program, graph, &known);
         lead::lead(&mut program, graph, &known);
         program.release_unread(graph);

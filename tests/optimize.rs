@@ -2,6 +2,8 @@
 
 #[path = "optimize/blocks.rs"]
 mod blocks;
+#[path = "optimize/integers.rs"]
+mod integers;
 #[path = "optimize/lead.rs"]
 mod lead;
 #[path = "optimize/memory.rs"]

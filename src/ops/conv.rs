@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use half::{bf16, f16};
 
+use super::conv_integer::QLinearConv;
 use super::convolution::{Convolution, check_each};
 use super::number::Float;
 use super::{
-    Absorbed, Fact, Follow, Inputs, Known, Lead, Op, Operator, Outputs, Prepared, elements,
-    elementwise, required,
+    Absorbed, Fact, Follow, Inputs, Known, Lead, OnIntegers, Op, Operand, Operator, Outputs,
+    Prepared, elements, elementwise, required,
 };
 use crate::allocate;
 use crate::conv::{Sizes, Weights, convolve, convolve_led, led, winograd};
@@ -155,6 +156,17 @@ impl Operator for Conv {
             check_each("B", bias, outputs, false)?;
         }
         Ok(vec![Fact::new(x.dtype, dims)])
+    }
+
+    fn on_integers(&self, operands: &[Operand], activation: Activation<f64>) -> Option<OnIntegers> {
+        let [x, w, ..] = operands else { return None };
+        if self.plus || self.activation != Activation::Identity || self.lead.is_some() {
+            return None;
+        }
+        (x.is_byte(None) && w.is_byte(Some(0))).then(|| OnIntegers {
+            operator: Arc::new(QLinearConv::new(self.convolution.clone(), activation)),
+            transposed: false,
+        })
     }
 
     fn absorbs(&self) -> bool {

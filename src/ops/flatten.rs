@@ -62,6 +62,10 @@ impl Flatten {
 }
 
 impl Operator for Flatten {
+    fn picks(&self) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
         let input = required(inputs, 0);
         Ok(vec![Fact::new(input.dtype, self.dims(input)?)])

@@ -3,12 +3,18 @@
 //! Specification: <https://onnx.ai/onnx/operators/onnx__Gemm.html>
 //! Integers wrap; with factors other than 1 they are computed as f64 and cut off.
 
+use std::sync::Arc;
+
 use half::{bf16, f16};
 use ndarray::ArrayViewMut2;
 
-use super::{Fact, Inputs, Known, Op, Operator, Outputs, elements, elementwise, required};
+use super::matmul::QLinearMatMul;
+use super::{
+    Fact, Inputs, Known, OnIntegers, Op, Operand, Operator, Outputs, elements, elementwise,
+    required,
+};
 use crate::error::OpError;
-use crate::gemm::{self, Factor, Sum, matrix, multiply, widened_bytes};
+use crate::gemm::{self, Activation, Factor, Sum, matrix, multiply, widened_bytes};
 use crate::onnx::attributes::Attributes;
 use crate::simd::Simd;
 use crate::tensor::dispatch;
@@ -141,6 +147,23 @@ macro_rules! integer_gemm_element {
 integer_gemm_element!(i32, i64, u32, u64);
 
 impl Operator for Gemm {
+    fn on_integers(&self, operands: &[Operand], activation: Activation<f64>) -> Option<OnIntegers> {
+        let [a, b, others @ ..] = operands else {
+            return None;
+        };
+        let outputs = if self.trans_b { 0 } else { 1 };
+        let plain = (self.alpha, self.beta, self.trans_a) == (1.0, 1.0, false);
+        let suits = a.is_byte(None) && b.is_byte(Some(outputs));
+        // As many as there are columns.
+        let columns = b.integers.dims.as_ref()?.get(outputs).copied()?;
+        let list =
+            |c: &Operand| c.integers.dims.as_deref() == Some(&[columns][..]) && columns.is_some();
+        (plain && suits && others.iter().all(list)).then(|| OnIntegers {
+            operator: Arc::new(QLinearMatMul::new(activation)),
+            transposed: self.trans_b,
+        })
+    }
+
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
         let (a, b) = (required(inputs, 0), required(inputs, 1));
         let sides = |name: &str, fact: &Fact, transposed: bool| match fact.dims.as_deref() {

@@ -19,6 +19,10 @@ pub(super) const IDENTITY: Op = Op {
 struct Identity;
 
 impl Operator for Identity {
+    fn picks(&self) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
         let input = required(inputs, 0);
         Ok(vec![Fact::clone(input)])

@@ -1,7 +1,55 @@
-//! What operators on quantized numbers do beside their sums.
+//! Nodes between DequantizeLinear and QuantizeLinear, as operators on the integers themselves.
 
-use super::quantize;
+use std::sync::Arc;
+
+use super::{Fact, Operator, quantize};
 use crate::gemm::Activation;
+use crate::tensor::DType;
+
+/// What DequantizeLinear or QuantizeLinear does to a whole tensor of type f32.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Scaling {
+    pub(crate) way: Way,
+    /// The axis that has a scale for each place; `None` if there is one for all.
+    pub(crate) axis: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Way {
+    /// From integers to floats.
+    Dequantize,
+    /// From floats to integers.
+    Quantize,
+}
+
+/// What an operand was dequantized from.
+#[derive(Debug)]
+pub(crate) struct Operand {
+    pub(crate) integers: Fact,
+    pub(crate) axis: Option<usize>,
+}
+
+impl Operand {
+    /// Whether it has 8 bits, and one scale for all or one for each place along `axis`.
+    pub(super) fn is_byte(&self, axis: Option<usize>) -> bool {
+        let byte = matches!(self.integers.dtype, DType::U8 | DType::I8);
+        byte && (self.axis.is_none() || self.axis == axis)
+    }
+
+    /// How many axes it has.
+    pub(super) fn rank(&self) -> Option<usize> {
+        self.integers.dims.as_ref().map(Vec::len)
+    }
+}
+
+/// An operator on quantized operands, whose inputs are those of QLinearConv: operand, scale and zero point twice, then
+/// scale and zero point of the output, and the third operand, if there is one, whose scale is the product of the others.
+#[derive(Debug)]
+pub(crate) struct OnIntegers {
+    pub(crate) operator: Arc<dyn Operator>,
+    /// Whether the second operand, a matrix that is a constant, is to be transposed.
+    pub(crate) transposed: bool,
+}
 
 /// The bounds of integers that stand for what an activation gives.
 pub(super) fn bounds(

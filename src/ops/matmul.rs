@@ -9,18 +9,22 @@
 mod bytes;
 mod quantized;
 
+use std::sync::Arc;
+
 use half::{bf16, f16};
 use ndarray::ArrayViewMut2;
 
 use super::broadcast::{self, Broadcast};
 use super::fact::{self, Dims};
-use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
+use super::{
+    Fact, Inputs, OnIntegers, Op, Operand, Operator, Outputs, elements, elementwise, required,
+};
 use crate::error::OpError;
-use crate::gemm::{self, Factor, widened_bytes};
+use crate::gemm::{self, Activation, Factor, widened_bytes};
 use crate::simd::Simd;
 use crate::tensor::{Shape, TensorView, dispatch};
 
-pub(super) use quantized::{MAT_MUL_INTEGER, QLINEAR_MAT_MUL};
+pub(super) use quantized::{MAT_MUL_INTEGER, QLINEAR_MAT_MUL, QLinearMatMul};
 
 pub(super) const MAT_MUL: Op = Op {
     domain: "ai.onnx",
@@ -173,6 +177,16 @@ impl Stack {
 }
 
 impl Operator for MatMul {
+    fn on_integers(&self, operands: &[Operand], activation: Activation<f64>) -> Option<OnIntegers> {
+        let [a, b] = operands else { return None };
+        let suits =
+            a.is_byte(None) && (b.is_byte(None) || b.is_byte(Some(1)) && b.rank() == Some(2));
+        suits.then(|| OnIntegers {
+            operator: Arc::new(QLinearMatMul::new(activation)),
+            transposed: false,
+        })
+    }
+
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
         let (a, b) = (required(inputs, 0), required(inputs, 1));
         Ok(vec![Fact::new(a.dtype, dims(("A", a), ("B", b))?)])

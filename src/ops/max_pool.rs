@@ -55,6 +55,10 @@ impl MaxPool {
 }
 
 impl Operator for MaxPool {
+    fn picks(&self) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
         let x = required(inputs, 0);
         let dims = window::infer(&self.window, x, 2, 0)?;

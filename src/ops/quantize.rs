@@ -10,7 +10,7 @@ use half::{bf16, f16};
 
 use super::convert::{self, Numeric, widened};
 use super::number::Float;
-use super::{Fact, Inputs, Op, Operator, Outputs, elements, required};
+use super::{Fact, Inputs, Op, Operator, Outputs, Scaling, Way, elements, required};
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{
@@ -158,6 +158,18 @@ impl Quantize {
 }
 
 impl Operator for Quantize {
+    fn scaling(&self, inputs: &[Option<Fact>]) -> Option<Scaling> {
+        let (x, scale) = (inputs[0].as_ref()?, inputs[1].as_ref()?);
+        let plain = matches!(self.precision, None | Some(DType::F32));
+        if !plain || [x.dtype, scale.dtype] != [DType::F32; 2] {
+            return None;
+        }
+        Some(Scaling {
+            way: Way::Quantize,
+            axis: self.scales.along(x, scale)?,
+        })
+    }
+
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
         let (x, scale) = (required(inputs, 0), required(inputs, 1));
         let zero = inputs.get(2).copied().flatten();
@@ -231,6 +243,17 @@ impl Dequantize {
 }
 
 impl Operator for Dequantize {
+    fn scaling(&self, inputs: &[Option<Fact>]) -> Option<Scaling> {
+        let (x, scale) = (inputs[0].as_ref()?, inputs[1].as_ref()?);
+        if scale.dtype != DType::F32 || self.output(scale.dtype) != DType::F32 {
+            return None;
+        }
+        Some(Scaling {
+            way: Way::Dequantize,
+            axis: self.scales.along(x, scale)?,
+        })
+    }
+
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
         let (x, scale) = (required(inputs, 0), required(inputs, 1));
         self.scales

@@ -140,6 +140,10 @@ fn rank(shape: &Fact) -> Result<Option<usize>, OpError> {
 }
 
 impl Operator for Reshape {
+    fn picks(&self) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
         let data = required(inputs, 0);
         let dims = match &self.shape {

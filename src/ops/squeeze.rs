@@ -104,6 +104,10 @@ impl Squeeze {
 }
 
 impl Operator for Squeeze {
+    fn picks(&self) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
         let data = required(inputs, 0);
         let input = inputs.get(1).copied().flatten();

@@ -42,6 +42,10 @@ impl Transpose {
 }
 
 impl Operator for Transpose {
+    fn picks(&self) -> bool {
+        true
+    }
+
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
         let data = required(inputs, 0);
         let dims = match &data.dims {

@@ -30,6 +30,22 @@ impl Scales {
         })
     }
 
+    /// The axis that has a scale for each place, `Some(None)` if there is one for all, and `None` where that is not known or
+    /// scales are of blocks.
+    pub(super) fn along(&self, x: &Fact, scale: &Fact) -> Option<Option<usize>> {
+        if self.block > 0 {
+            return None;
+        }
+        match scale.dims.as_deref()? {
+            [] | [Some(1)] => Some(None),
+            [Some(_)] => {
+                let rank = x.dims.as_ref()?.len();
+                axes::axis("axis", self.axis, rank).ok().map(Some)
+            }
+            _ => None,
+        }
+    }
+
     /// Checks scale and zero point against `x`.
     pub(super) fn check(&self, x: &Fact, scale: &Fact, zero: Option<&Fact>) -> Result<(), OpError> {
         if let (Some(zero), Some(scale_shape)) = (zero, scale.shape()?)
