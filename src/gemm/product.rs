@@ -174,7 +174,7 @@ fn sweep<T: Sum>(
 /// Panels of a left matrix that pass by a right one of that pitch as it lies in memory: so few that to lay it out takes longer
 /// than it saves. Rows that are a multiple of some lines of the cache apart would push each other out of it.
 fn pass_by(pitch: usize) -> usize {
-    if pitch % 256 == 0 { 1 } else { 4 }
+    if pitch.is_multiple_of(256) { 1 } else { 4 }
 }
 
 /// A right matrix as tiles read it.

@@ -2,7 +2,7 @@
 
 use linn::DType;
 
-use super::support::model::{Build, int, ints, node};
+use super::support::model::{Build, With, int, ints, node};
 use super::support::{Random, Report};
 use super::{noise, outputs_of};
 
