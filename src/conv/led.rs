@@ -67,9 +67,8 @@ fn lay<S: Simd>(_: S, led: &Led<'_>, first: usize, count: usize, width: usize, p
         let x = &led.x[channel * led.columns + first..][..count];
         let y = &mut panel[channel * width..][..width];
         for i in 0..count {
-            y[i] = x[i] * factor + summand;
+            y[i] = finish.hold(x[i] * factor + summand);
         }
-        finish.apply(0, 0, &mut y[..count]);
         for i in count..width {
             y[i] = 0.0;
         }

@@ -250,9 +250,20 @@ impl<'a> Sorted<'a> {
                 };
                 if let Some(at) = at {
                     let x = &x[row * last.input..][..last.input];
+                    let dealt = match &self.runs[..] {
+                        [a, b, c, d] if step == DEALT && x.len() <= PART => {
+                            let mut places = [0; DEALT];
+                            for run in [a, b, c, d] {
+                                places[run.begin] = at + run.remainder * self.each + run.first;
+                            }
+                            deal(x, places, a.len.min(b.len).min(c.len).min(d.len), elements)
+                        }
+                        _ => 0,
+                    };
                     for run in &self.runs {
                         let at = at + run.remainder * self.each + run.first;
-                        if !pick(&x[run.begin..], step, &mut elements[at..at + run.len]) {
+                        let y = &mut elements[at + dealt..at + run.len];
+                        if !y.is_empty() && !pick(&x[run.begin + dealt * step..], step, y) {
                             return;
                         }
                     }
@@ -317,6 +328,46 @@ impl<T: Factor> Lines<'_, T> {
             blocks::<T, SIZE>(x, 1, &mut y[row * self.pitch..][..self.len]);
         }
         true
+    }
+}
+
+/// The step of tiles: all four remainders are dealt out at once.
+const DEALT: usize = 4;
+
+/// Deals out `len` elements of each remainder, or none where they are few: the element of a row with number `n` goes to place
+/// `n % 4` of them, `n / 4` behind it. How many there were of each.
+#[inline(always)]
+fn deal<T: Factor>(x: &[T], places: [usize; DEALT], len: usize, y: &mut [T::Sum]) -> usize {
+    match len {
+        8.. => deal_blocks::<T, 8>(x, places, len, y),
+        4.. => deal_blocks::<T, 4>(x, places, len, y),
+        _ => return 0,
+    }
+    len
+}
+
+/// In blocks of `SIZE`; the last one lies over the one before.
+#[inline(always)]
+fn deal_blocks<T: Factor, const SIZE: usize>(
+    x: &[T],
+    places: [usize; DEALT],
+    len: usize,
+    y: &mut [T::Sum],
+) {
+    let mut i = 0;
+    while i < len {
+        let from = i.min(len - SIZE);
+        let x = &x[from * DEALT..][..SIZE * DEALT];
+        let mut dealt = [[T::Sum::ZERO; SIZE]; DEALT];
+        for j in 0..SIZE {
+            for remainder in 0..DEALT {
+                dealt[remainder][j] = x[j * DEALT + remainder].widen();
+            }
+        }
+        for remainder in 0..DEALT {
+            y[places[remainder] + from..][..SIZE].copy_from_slice(&dealt[remainder]);
+        }
+        i = from + SIZE;
     }
 }
 

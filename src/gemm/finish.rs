@@ -81,11 +81,17 @@ impl<'a, T: Sum> Finish<'a, T> {
                 y[i] = y[i].plus(plus[i]);
             }
         }
-        let [low, high] = *self.bounds;
         for i in 0..y.len() {
-            let above = if y[i] < low { low } else { y[i] };
-            y[i] = if above > high { high } else { above };
+            y[i] = self.hold(y[i]);
         }
+    }
+
+    /// A number held between the bounds; NaN stays.
+    #[inline(always)]
+    pub(crate) fn hold(self, x: T) -> T {
+        let [low, high] = *self.bounds;
+        let above = if x < low { low } else { x };
+        if above > high { high } else { above }
     }
 
     /// As [`Finish::apply`], to vectors that follow each other in each of some rows.

@@ -38,6 +38,12 @@ impl<'a, T> Left<'a, T> {
         let panels = &panels[..left_len(rows, inner)];
         Left { panels, inner }
     }
+
+    /// The panels of the rows from `row` on, a multiple of those of a panel.
+    pub(super) fn at_row(self, row: usize) -> Left<'a, T> {
+        let panels = &self.panels[row / ROWS * self.inner..];
+        Left { panels, ..self }
+    }
 }
 
 /// Steps of the panels of a left matrix.

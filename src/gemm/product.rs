@@ -71,6 +71,18 @@ pub(crate) fn multiply<T: Sum>(
             }
         });
     }
+    let bands_of = |c| pieces(c, Axis(0), ROWS, threads).into_par_iter();
+    if right
+        .in_rows()
+        .is_some_and(|(_, pitch)| bands <= pass_by(pitch) * threads)
+    {
+        return bands_of(c).for_each(|(row, c)| {
+            if let Some(_entered) = installed.enter() {
+                let (left, start) = (left.at_row(row), start.at_row(row));
+                sweep(level, left, right, 0, start, finish.part(row, 0), c);
+            }
+        });
+    }
     parts::with_buffer::<T, RIGHT>(left.inner * panel_columns(columns), |laid| {
         laid.par_chunks_mut((left.inner * COLUMNS).max(1))
             .enumerate()
@@ -83,18 +95,12 @@ pub(crate) fn multiply<T: Sum>(
                 right.lay(first, count, width(first, columns), panel);
             });
         let laid = &*laid;
-        let pieces = pieces(c, Axis(0), ROWS, threads);
-        pieces.into_par_iter().for_each(|(row, c)| {
-            let Some(_entered) = installed.enter() else {
-                return;
-            };
-            let part = Left {
-                panels: &left.panels[row / ROWS * left.inner..],
-                inner: left.inner,
-            };
-            let start = start.at_row(row);
-            let laid = Laid::Panels(laid, COLUMNS);
-            block(level, part, laid, start, finish.part(row, 0), c);
+        bands_of(c).for_each(|(row, c)| {
+            if let Some(_entered) = installed.enter() {
+                let (left, start) = (left.at_row(row), start.at_row(row));
+                let laid = Laid::Panels(laid, COLUMNS);
+                block(level, left, laid, start, finish.part(row, 0), c);
+            }
         });
     });
 }
