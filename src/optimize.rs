@@ -56,7 +56,7 @@ impl Program {
         integers::integers(&mut program, graph, &known);
         fuse::fuse(&mut program, graph, &known);
         lead::lead(&mut program, graph, &known);
-        program.release_unread(graph);
+        program.release_unread(graph, &known);
         prepare::prepare(&mut program, graph, &known);
         program
     }
@@ -85,11 +85,12 @@ impl Program {
         }
     }
 
-    /// Gives up the elements of all constants that no node reads.
-    fn release_unread(&mut self, graph: &Graph) {
+    /// Gives up the elements of all constants that no node reads. What is an input by default, anybody may ask for.
+    fn release_unread(&mut self, graph: &Graph, known: &Known<'_>) {
         let readers = fuse::readers(self, graph);
         for (id, readers) in readers.into_iter().enumerate() {
-            if readers == fuse::Readers::None {
+            let is_input = known.input.get(id).is_some_and(|input| *input);
+            if readers == fuse::Readers::None && !is_input {
                 self.release(id);
             }
         }

@@ -51,7 +51,6 @@ fn normalized(
 fn load(build: &Build, optimize: bool) -> Model {
     let mut options = Options::default();
     options.optimize = optimize;
-    options.keep_values = true;
     Model::from_bytes_with(build.bytes(), &options).expect("it is valid")
 }
 
@@ -128,7 +127,9 @@ fn constants_are_computed_when_the_model_is_loaded() {
         .node(node("Neg", &["twice"], &["made"]))
         .node(node("Mul", &["x", "made"], &["y"]));
     for optimize in [false, true] {
-        let model = load(&build, optimize);
+        let mut options = Options::default();
+        (options.optimize, options.keep_values) = (optimize, true);
+        let model = Model::from_bytes_with(build.bytes(), &options).expect("it is valid");
         let x = f32s(&[2], &[3.0, 5.0]);
         let outputs = model.run(inputs! { "x" => &x }).expect("it runs");
         assert_eq!(numbers(&outputs["y"]), [-6.0, -20.0]);

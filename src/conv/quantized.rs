@@ -1,6 +1,6 @@
 //! Convolutions of 8-bit integers less their zero points, summed up exactly: sums wrap in 32 bits.
 //!
-//! As there, the weights are the left matrix of a product and windows the right one, of pairs of channels. What is laid
+//! As with floats, the weights are the left matrix of a product and windows the right one, of pairs of channels. What is laid
 //! over pads counts as the zero point.
 
 pub(crate) mod winograd;
@@ -106,13 +106,19 @@ impl Sizes {
         let plane = sorted::scratch_elements(&self.axes).saturating_mul(size_of::<i32>());
         let read = self.plane().saturating_mul(size_of::<i32>());
         let columns = quantized::scratch_bytes(self.steps(), self.windows());
+        let sums = match self.is_depthwise() {
+            true => self.windows().saturating_mul(size_of::<f32>()),
+            false => 0,
+        };
         plane
             .saturating_mul(self.channels.div_ceil(2))
             .saturating_add(read)
             .saturating_add(columns)
+            .saturating_add(sums)
             .saturating_mul(threads)
             .saturating_add(weights)
             .saturating_add(self.tap_bytes())
+            .saturating_add(self.line_bytes())
     }
 }
 

@@ -219,6 +219,9 @@ impl<'a> Sorted<'a> {
             {
                 let pitch = self.pitches[index];
                 let read = rows.min(self.sizes[index].saturating_sub(quotient));
+                if read == 0 {
+                    continue;
+                }
                 let lines = Lines {
                     x: &x[run.begin..],
                     width: last.input,

@@ -65,7 +65,9 @@ pub(crate) fn pays(sizes: &Sizes) -> bool {
         return false;
     }
     let tiles = across.saturating_mul(down).saturating_mul(slices.outputs);
-    let [plain, tiled] = [sizes.windows(), tiles].map(panel_columns);
+    // What is too large for the memory may be any number.
+    let columns_of = |count: usize| panel_columns(count.min(isize::MAX as usize));
+    let [plain, tiled] = [sizes.windows(), tiles].map(columns_of);
     // The transforms take about as long as half of the products.
     plain.saturating_mul(TAPS * 2) > tiled.saturating_mul(PLACES * 3)
 }

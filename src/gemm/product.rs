@@ -40,7 +40,13 @@ pub(crate) fn scratch_bytes<T>(inner: usize, columns: usize) -> usize {
         .saturating_mul(size_of::<T>());
     let threads = rayon::current_num_threads();
     let few = panel.saturating_mul(ENOUGH).saturating_mul(threads);
+    // What is left behind whole panels may be laid out by each thread.
+    let rest = inner
+        .saturating_mul(panel_columns(columns % COLUMNS))
+        .saturating_mul(size_of::<T>())
+        .saturating_mul(threads);
     all.min(few.max(LAID_BYTES.saturating_mul(threads.max(2))))
+        .max(rest)
 }
 
 /// `c = left right`, from `start` on and then finished; in parallel if it is large.

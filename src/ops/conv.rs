@@ -9,6 +9,7 @@ use half::{bf16, f16};
 
 use super::conv_integer::QLinearConv;
 use super::convolution::{Convolution, check_each};
+use super::integers::sums_fit;
 use super::number::Float;
 use super::{
     Absorbed, Fact, Follow, Inputs, Known, Lead, OnIntegers, Op, Operand, Operator, Outputs,
@@ -163,7 +164,10 @@ impl Operator for Conv {
         if self.plus || self.activation != Activation::Identity || self.lead.is_some() {
             return None;
         }
-        (x.is_byte(None) && w.is_byte(Some(0))).then(|| OnIntegers {
+        let sizes = w.integers.dims.as_deref()?.get(1..)?.iter().copied();
+        let inner = sizes.reduce(|a, b| a?.checked_mul(b?)).flatten();
+        let suits = x.is_byte(None) && w.is_byte(Some(0)) && sums_fit(operands, inner);
+        suits.then(|| OnIntegers {
             operator: Arc::new(QLinearConv::new(self.convolution.clone(), activation)),
             transposed: false,
         })
@@ -365,9 +369,25 @@ mod tests {
             &'a [i64],
             &'a [i64],
         );
-        let cases: [Case<'_>; 13] = [
+        let cases: [Case<'_>; 15] = [
             // One window, which lies on padding alone or on the first elements.
             (&[1, 1, 1], &[1, 1, 1], 1, &[3], &[1], &[2, 0]),
+            (
+                &[1, 1, 1, 8],
+                &[1, 1, 1, 3],
+                1,
+                &[4, 1],
+                &[1, 1],
+                &[2, 0, 0, 0],
+            ),
+            (
+                &[1, 2, 1, 9],
+                &[2, 1, 1, 3],
+                2,
+                &[4, 1],
+                &[1, 1],
+                &[2, 1, 0, 0],
+            ),
             (
                 &[1, 1, 4, 3],
                 &[2, 1, 1, 1],

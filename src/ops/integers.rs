@@ -14,6 +14,7 @@ pub(crate) struct Scaling {
     pub(crate) axis: Option<usize>,
 }
 
+/// Between which numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Way {
     /// From integers to floats.
@@ -39,6 +40,23 @@ impl Operand {
     /// How many axes it has.
     pub(super) fn rank(&self) -> Option<usize> {
         self.integers.dims.as_ref().map(Vec::len)
+    }
+}
+
+/// Whether sums of `inner` products of 8-bit integers less their zero points, and the third operand, are below 2 to the 31,
+/// beyond which they wrap.
+pub(super) fn sums_fit(operands: &[Operand], inner: Option<usize>) -> bool {
+    let bias = match operands.get(2) {
+        None => Some(0),
+        Some(bias) => bias.integers.value.as_deref().and_then(|bias| {
+            let bias = bias.as_slice::<i32>()?;
+            Some(bias.iter().map(|x| x.unsigned_abs()).max().unwrap_or(0))
+        }),
+    };
+    let products = inner.map(|inner| inner.saturating_mul(255 * 255));
+    match (products, bias) {
+        (Some(products), Some(bias)) => products.saturating_add(bias as usize) < 1 << 31,
+        _ => false,
     }
 }
 

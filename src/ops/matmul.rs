@@ -181,6 +181,8 @@ impl Operator for MatMul {
         let [a, b] = operands else { return None };
         let suits =
             a.is_byte(None) && (b.is_byte(None) || b.is_byte(Some(1)) && b.rank() == Some(2));
+        let inner = a.integers.dims.as_ref()?.last().copied().flatten();
+        let suits = suits && super::integers::sums_fit(operands, inner);
         suits.then(|| OnIntegers {
             operator: Arc::new(QLinearMatMul::new(activation)),
             transposed: false,

@@ -106,6 +106,7 @@ impl Chain<'_, '_> {
             {
                 return None;
             }
+            self.check_order(program, last)?;
             activation = found;
             absorbed.insert(0, node.name.clone());
             (number, node) = self.alone(program, node, number)?;
@@ -117,6 +118,7 @@ impl Chain<'_, '_> {
             ..node.clone()
         };
         if node.operator.picks() {
+            self.check_order(program, last)?;
             let (before, from) = self.dequantized(program, node.inputs[0]?)?;
             let [scale, zero] = [1, 2].map(|index| self.constant(program, from, index));
             let wanted = [1, 2].map(|index| self.constant(program, last, index));
@@ -192,7 +194,10 @@ impl Chain<'_, '_> {
         let at = self.makers[id]?;
         let node = self.nodes[at].as_ref()?;
         let scaling = node.operator.scaling(&self.known.of(program, node))?;
-        (scaling.way == Way::Dequantize).then_some((at, node))
+        let integers = node.inputs.first().copied().flatten()?;
+        // Where constants were made of constants that nobody else reads, those are gone.
+        let gone = program.constants[id].is_some() && program.constants[integers].is_none();
+        (scaling.way == Way::Dequantize && !gone).then_some((at, node))
     }
 
     /// The numbers of a constant input, `Some(None)` if there is no such input.
@@ -201,6 +206,12 @@ impl Chain<'_, '_> {
             return Some(None);
         };
         numbers(&self.known.fact(program, id)?).map(Some)
+    }
+
+    /// Checks that quantization keeps the order of numbers: its scale is positive.
+    fn check_order(&self, program: &Program, quantize: &Node) -> Option<()> {
+        let scale = self.constant(program, quantize, 1)??;
+        scale.iter().all(|&scale| scale > 0.0).then_some(())
     }
 
     /// Checks that a bias has 32 bits, no zero point and the scale of the products.
@@ -213,6 +224,9 @@ impl Chain<'_, '_> {
         let scale = |node| self.constant(program, node, 1).flatten();
         let (x, w, scales) = (scale(x)?, scale(w)?, scale(bias)?);
         let zeros = self.constant(program, bias, 2)?.unwrap_or_default();
+        if w.is_empty() || scales.is_empty() {
+            return None;
+        }
         let count = w.len().max(scales.len());
         let fits = (0..count).all(|at| {
             let wanted = x[0] * w[at % w.len()];

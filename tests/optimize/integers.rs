@@ -317,3 +317,65 @@ fn every_instruction_set_and_any_threads_give_the_same_integers() {
         }
     }
 }
+
+/// A product of `inner` elements of 255 each, quantized with `scale` behind a Relu.
+fn of_ones(inner: usize, scale: f64) -> Build {
+    Build::new(17)
+        .input("x", DType::U8, &format!("1,{inner}"))
+        .output("y")
+        .initializer("w", &tensor(DType::U8, &[inner, 1], &vec![255.0; inner]))
+        .initializer("one", &f32s(&[], &[1.0]))
+        .initializer("zero", &tensor(DType::U8, &[], &[0.0]))
+        .initializer("scale", &f32s(&[], &[scale]))
+        .initializer("middle", &tensor(DType::U8, &[], &[100.0]))
+        .node(node(
+            "DequantizeLinear",
+            &["x", "one", "zero"],
+            &["x_float"],
+        ))
+        .node(node(
+            "DequantizeLinear",
+            &["w", "one", "zero"],
+            &["w_float"],
+        ))
+        .node(node("MatMul", &["x_float", "w_float"], &["product"]))
+        .node(node("Relu", &["product"], &["last"]))
+        .node(node("QuantizeLinear", &["last", "scale", "middle"], &["y"]))
+}
+
+#[test]
+fn sums_that_may_wrap_and_scales_that_turn_the_order_stay_with_floats() {
+    for (inner, scale, one) in [
+        (3, 65_025.0, true),
+        (33_024, 65_025.0 * 4096.0, true),
+        (33_026, 65_025.0 * 4096.0, false),
+        (3, -65_025.0, false),
+    ] {
+        let build = of_ones(inner, scale);
+        let x = tensor(DType::U8, &[1, inner], &vec![255.0; inner]);
+        let [plain, got] = [false, true].map(|rewritten| outputs_of(&build, rewritten, &x));
+        assert_eq!(plain, got, "{inner}, {scale}");
+        let count = running(&build).len();
+        assert_eq!(count == 1, one, "{inner}, {scale}: {count} nodes");
+    }
+}
+
+#[test]
+fn weights_without_elements_are_left_alone() {
+    let build = Build::new(17)
+        .input("x", DType::U8, "1,2,3,3")
+        .output("y")
+        .initializer("w", &tensor(DType::I8, &[0, 2, 1, 1], &[]))
+        .initializer("b", &tensor(DType::I32, &[0], &[]))
+        .initializer("one", &f32s(&[], &[1.0]))
+        .initializer("none", &f32s(&[0], &[]))
+        .node(node("DequantizeLinear", &["x", "one"], &["x_float"]))
+        .node(node("DequantizeLinear", &["w", "none"], &["w_float"]).with(int("axis", 0)))
+        .node(node("DequantizeLinear", &["b", "one"], &["b_float"]))
+        .node(node("Conv", &["x_float", "w_float", "b_float"], &["conv"]))
+        .node(node("QuantizeLinear", &["conv", "one"], &["y"]));
+    let x = tensor(DType::U8, &[1, 2, 3, 3], &[1.0; 18]);
+    for rewritten in [false, true] {
+        assert_eq!(outputs_of(&build, rewritten, &x), [0.0; 0]);
+    }
+}

@@ -131,3 +131,19 @@ fn weights_are_held_once() {
     let parameters = |model: &Model| model.totals().parameters;
     assert_eq!(parameters(&lean), parameters(&whole));
 }
+
+/// An input that no node reads still has its default.
+#[test]
+fn defaults_that_no_node_reads_can_be_fetched() {
+    let build = Build::new(8)
+        .input("x", DType::F32, "2")
+        .input("unused", DType::F32, "3")
+        .initializer("unused", &f32s(&[3], &[1.0, 2.0, 3.0]))
+        .node(node("Neg", &["x"], &["y"]))
+        .output("y");
+    let model = Model::from_bytes(build.bytes()).expect("it loads");
+    let x = f32s(&[2], &[1.0, 2.0]);
+    let values = model.fetch(inputs! { "x" => &x }, &["unused"]);
+    let values = values.expect("it is an input");
+    assert_eq!(values["unused"], f32s(&[3], &[1.0, 2.0, 3.0]));
+}

@@ -297,12 +297,12 @@ impl<'a> Tiles<'a> {
         let pitch = pairs * width + GAP;
         let mut looks = Looks::default();
         for pair in 0..pairs {
-            if looks.is_set(PLACES * width) {
-                return;
-            }
             for row in 0..rows {
                 let mut column = 0;
                 while column < self.columns {
+                    if looks.is_set(PLACES * len) {
+                        return;
+                    }
                     let from = pair * each + (first + row) * self.sorted.pitch(0) + column;
                     let mut half = [[zero; IN]; IN];
                     for c in 0..IN {
@@ -348,9 +348,13 @@ impl<'a> Tiles<'a> {
         let zero = <S::i32s as SimdBase<S>>::splat(s, 0);
         let ninth = <S::i32s as SimdBase<S>>::splat(s, NINTH);
         let width = self.sizes.axes[1].output;
+        let mut looks = Looks::default();
         for row in 0..rows {
             let mut column = 0;
             while column < self.columns {
+                if looks.is_set(PLACES * len) {
+                    return;
+                }
                 let from = row * self.columns + column;
                 let mut half = [[zero; IN]; OUT];
                 for c in 0..IN {

@@ -8,6 +8,7 @@ use super::{GAP, IN, OUT, PLACES, Tiles};
 use crate::allocate;
 use crate::gemm::Finish;
 use crate::installed::Installed;
+use crate::parts::Looks;
 use crate::simd::dispatch;
 
 /// Elements of transformed tiles that are worth a task of their own.
@@ -104,11 +105,15 @@ impl Tiles<'_> {
         let each = self.sorted.elements();
         let slices = self.slices.inputs;
         let width = self.pitch(slices, rows);
+        let mut looks = Looks::default();
         for number in 0..channels * slices {
             let (channel, slice) = (number / slices, number % slices);
             for row in 0..rows {
                 let mut column = 0;
                 while column < self.columns {
+                    if looks.is_set(PLACES * len) {
+                        return;
+                    }
                     let from = number * each + (first + row) * self.sorted.pitch(0) + column;
                     let mut half = [[zero; IN]; IN];
                     for c in 0..IN {
@@ -157,9 +162,13 @@ impl Tiles<'_> {
         let zero = <S::f32s as SimdBase<S>>::splat(s, 0.0);
         let bias = <S::f32s as SimdBase<S>>::splat(s, bias);
         let width = self.width;
+        let mut looks = Looks::default();
         for row in 0..rows {
             let mut column = 0;
             while column < self.columns {
+                if looks.is_set(PLACES * len) {
+                    return;
+                }
                 let from = row * self.columns + column;
                 let mut half = [[zero; IN]; OUT];
                 for c in 0..IN {

@@ -37,15 +37,14 @@ impl Weights {
             let w = &w[group * weights..][..weights];
             let panels = &mut panels[group * PLACES * len..][..PLACES * len];
             for first in (0..outputs).step_by(ROWS) {
-                for (at, (channel, tap)) in
-                    (0..channels * taps).map(|at| (at, (at / taps, at % taps)))
-                {
+                for at in 0..channels * taps {
+                    let (channel, tap) = (at / taps, at % taps);
                     looks.check(ROWS * PLACES)?;
                     let mut window = [[0.0; ROWS]; TAPS];
                     for row in 0..ROWS.min(outputs - first) {
                         let w = &w[((first + row) * channels * taps + at) * TAPS..][..TAPS];
-                        for tap in 0..TAPS {
-                            window[tap][row] = f64::from(w[tap]);
+                        for place in 0..TAPS {
+                            window[place][row] = f64::from(w[place]);
                         }
                     }
                     let panel = tap * each + first / ROWS * channels + channel;

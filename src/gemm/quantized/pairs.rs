@@ -4,8 +4,9 @@ use fearless_simd::{Level, Simd};
 
 use super::{Byte, ROWS};
 use crate::gemm::Right;
-use crate::parts::Looks;
+use crate::parts::{Looks, PART};
 use crate::simd::dispatch;
+use crate::stop;
 
 /// Two integers of at most 16 bits in the halves of one.
 #[inline(always)]
@@ -35,12 +36,12 @@ pub(crate) fn lay_left<T: Copy + Into<i32>>(
     let mut looks = Looks::default();
     for (number, panel) in panels.chunks_exact_mut(steps).enumerate() {
         for r in 0..ROWS {
-            if looks.is_set(inner) {
-                return;
-            }
             let row = number * ROWS + r;
             if row >= rows {
                 for step in panel.iter_mut() {
+                    if looks.is_set(1) {
+                        return;
+                    }
                     step[r] = 0;
                 }
                 continue;
@@ -48,6 +49,9 @@ pub(crate) fn lay_left<T: Copy + Into<i32>>(
             let a = &a[row * inner..][..inner];
             let zero = zeros[row % zeros.len()];
             for (at, a) in a.chunks(2 * taps).enumerate() {
+                if looks.is_set(2 * taps) {
+                    return;
+                }
                 let (low, high) = a.split_at(taps);
                 let panel = &mut panel[at * taps..][..taps];
                 for tap in 0..taps {
@@ -92,9 +96,15 @@ impl<'a, T: Byte> Bytes<'a, T> {
         self.columns
     }
 
-    /// Writes all of the matrix, two rows at a time, with as many columns as it has.
+    /// Writes all columns of a matrix of one row or two.
     pub(crate) fn interleave(&self, y: &mut [i32]) {
-        dispatch!(self.level, s => self.write(s, 0, self.columns, self.columns, y));
+        for (number, y) in y.chunks_mut(PART).enumerate() {
+            if number > 0 && stop::is_set() {
+                return;
+            }
+            let (first, count) = (number * PART, y.len());
+            dispatch!(self.level, s => self.write(s, first, count, count, y));
+        }
     }
 
     /// Writes `count` columns from `first` on, then zeros up to `width`.
@@ -163,7 +173,13 @@ impl<T: Byte> Right<i32> for Bytes<'_, T> {
 
 /// Writes bytes less their zero point as floats, which hold them exactly.
 pub(crate) fn widened<T: Byte>(level: Level, x: &[T], zero: i32, y: &mut [f32]) {
-    dispatch!(level, s => widen(s, x, zero, y));
+    for (number, y) in y.chunks_mut(PART).enumerate() {
+        if number > 0 && stop::is_set() {
+            return;
+        }
+        let x = &x[number * PART..][..y.len()];
+        dispatch!(level, s => widen(s, x, zero, y));
+    }
 }
 
 #[inline(always)]

@@ -19,6 +19,9 @@ use crate::stop;
 /// Multiplications that are worth a task of their own.
 pub(crate) const GRAIN: usize = 1 << 20;
 
+/// Steps that a tile goes through between looks at whether the run is to stop.
+const TOGETHER: usize = 1 << 13;
+
 /// Bytes of right panels that are laid out at once: as many are in the second cache.
 const LAID_BYTES: usize = 1 << 19;
 
@@ -33,7 +36,8 @@ pub(crate) fn scratch_bytes(steps: usize, columns: usize) -> usize {
     let panel = laid_len(steps, COLUMNS).saturating_mul(bytes);
     let threads = rayon::current_num_threads();
     let all = laid_len(steps, columns).saturating_mul(bytes);
-    all.min(panel.max(LAID_BYTES).saturating_mul(threads.max(2)))
+    let few = panel.saturating_mul(2).saturating_mul(threads);
+    all.min(few.max(LAID_BYTES.saturating_mul(threads.max(2))))
 }
 
 /// The panels of a right matrix.
@@ -187,21 +191,36 @@ fn tiles<S: PairProducts, O: Output>(
     let steps = left.inner;
     let mut looks = Looks::default();
     let mut of_row = Row::new(&finish);
-    let mut sums = [[0; COLUMNS]; ROWS];
+    let (mut sums, mut more) = ([[0; COLUMNS]; ROWS], [[0; COLUMNS]; ROWS]);
     let mut row = 0;
     while row < rows.len() {
         let height = ROWS.min(rows.len() - row);
         let panels = &left.panels[row / ROWS * steps..][..steps];
         let mut first = 0;
         while first < columns {
-            // In steps of a float product, whose tile takes about as long.
-            if looks.is_set(ROWS * steps.max(1)) {
-                return;
-            }
             let count = COLUMNS.min(columns - first);
             let begin = first / width * width;
             let right = &laid[begin * steps + first - begin..];
-            panel(s, panels, right, width, height, count, &mut sums);
+            let mut from = 0;
+            while from == 0 || from < steps {
+                let to = steps.min(from + TOGETHER);
+                // In steps of a float product, whose tile takes about as long.
+                if looks.is_set(ROWS * (to - from).max(1)) {
+                    return;
+                }
+                let (panels, right) = (&panels[from..to], &right[from * width..]);
+                if from == 0 {
+                    panel(s, panels, right, width, height, count, &mut sums);
+                } else {
+                    panel(s, panels, right, width, height, count, &mut more);
+                    for r in 0..height {
+                        for c in 0..count {
+                            sums[r][c] = sums[r][c].wrapping_add(more[r][c]);
+                        }
+                    }
+                }
+                from = to.max(1);
+            }
             let column = Columns::new(&finish, first, count);
             for r in 0..height {
                 let mut line = [O::default(); COLUMNS];

@@ -71,7 +71,7 @@ pub(super) fn is_byte(dtype: DType) -> bool {
     matches!(dtype, DType::U8 | DType::I8)
 }
 
-/// A right operand laid out, if it is a constant matrix with constant zero points, and the bytes that takes.
+/// A right operand laid out, if it is a constant matrix with constant zero points.
 pub(super) fn prepare(b: Option<&Fact>, zero_point: Option<&Fact>) -> Option<Laid> {
     let b = b?.value.as_deref()?;
     let zeros = match zero_point {

@@ -266,7 +266,12 @@ impl Operator for QLinearMatMul {
         let (a, b) = (required(inputs, 0), required(inputs, 3));
         let stack = Stack::new(("a", a), ("b", b))?;
         let y_zero = required(inputs, 7);
-        if [a, b, y_zero].iter().all(|x| is_byte(x.dtype())) {
+        // Those of rows are counted otherwise where vectors are multiplied.
+        let plain = b.shape().len() > 1
+            || [6, 7]
+                .iter()
+                .all(|&index| required(inputs, index).shape().elements() == 1);
+        if plain && [a, b, y_zero].iter().all(|x| is_byte(x.dtype())) {
             return self.in_bytes(&stack, inputs, outputs);
         }
         let a = Quantized {
