@@ -337,24 +337,28 @@ fn buffers_of_the_caller() {
 #[test]
 fn the_account_of_memory() {
     let relu = |from, to| node("Relu", &[from], &[to]);
-    let model = Build::new(14)
+    let build = Build::new(14)
         .input("x", DType::F32, "N")
         .initializer("unused", &f32s(&[3], &[0.0; 3]))
         .node(relu("x", "a"))
         .node(relu("a", "b"))
         .node(relu("b", "y"))
         .output("y");
-    let model = Model::from_bytes(model.bytes()).expect("it is valid");
-    assert_eq!(model.peak_bytes(), 0);
-    let run = |size: usize| {
-        let x = f32s(&[size], &vec![1.0; size]);
-        model.run(inputs! { "x" => &x }).expect("it runs");
-        model.peak_bytes()
-    };
-    // The initializer, and one value, which each node behind the first writes over.
-    assert_eq!(run(10), 4 * (3 + 10));
-    assert_eq!(run(5), 4 * (3 + 10), "the most of all runs");
-    assert_eq!(run(20), 4 * (3 + 20));
+    for (keep_values, constants) in [(true, 3), (false, 0)] {
+        let mut options = Options::default();
+        options.keep_values = keep_values;
+        let model = Model::from_bytes_with(build.bytes(), &options).expect("it is valid");
+        assert_eq!(model.peak_bytes(), 0);
+        let run = |size: usize| {
+            let x = f32s(&[size], &vec![1.0; size]);
+            model.run(inputs! { "x" => &x }).expect("it runs");
+            model.peak_bytes()
+        };
+        // The initializer, if it is kept though no node reads it, and one value, which each node behind the first writes over.
+        assert_eq!(run(10), 4 * (constants + 10));
+        assert_eq!(run(5), 4 * (constants + 10), "the most of all runs");
+        assert_eq!(run(20), 4 * (constants + 20));
+    }
 }
 
 #[test]
