@@ -49,9 +49,10 @@ impl Memory {
 
     /// Checks that `bytes` more may be taken for a while.
     pub(crate) fn check(&self, bytes: usize) -> Result<(), OpError> {
-        match self.used.checked_add(bytes) {
+        let used = self.used.saturating_add(self.scratch);
+        match used.checked_add(bytes) {
             Some(sum) if sum <= self.limit => Ok(()),
-            _ => Err(OpError::memory(bytes, self.used, self.limit)),
+            _ => Err(OpError::memory(bytes, used, self.limit)),
         }
     }
 
