@@ -49,7 +49,6 @@ mod grid_sample;
 mod identity;
 mod if_else;
 mod indices;
-mod integers;
 mod loops;
 mod lp_normalization;
 mod lp_pool;
@@ -62,6 +61,7 @@ mod nhwc_max_pool;
 mod non_max_suppression;
 mod normalization;
 mod number;
+mod on_integers;
 mod one_hot;
 mod pad;
 mod pow;
@@ -112,7 +112,7 @@ use schema::Schema;
 pub use fact::Fact;
 pub(crate) use fact::{Dims, Known};
 pub(crate) use follow::{Absorbed, Follow, Lead, Prepared};
-pub(crate) use integers::{OnIntegers, Operand, Scaling, Way};
+pub(crate) use on_integers::{OnIntegers, Operand, Scaling, Way};
 pub(crate) use outputs::{Memory, Outputs, Slot};
 
 /// A kind of node.

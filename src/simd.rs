@@ -24,6 +24,20 @@ macro_rules! dispatch {
 #[cfg(test)]
 pub(crate) use dispatch;
 
+/// Work compiled for the instruction set of `s`.
+#[cfg(not(test))]
+macro_rules! vectorized {
+    ($s:ident => $work:expr) => {
+        fearless_simd::Simd::vectorize(
+            $s,
+            #[inline(always)]
+            || $work,
+        )
+    };
+}
+#[cfg(not(test))]
+pub(crate) use vectorized;
+
 /// As `dispatch!`, with `s` of a type that is named, so that work may be for some of them alone. Instruction sets below what
 /// the build is for are left out there too.
 macro_rules! dispatch_named {
@@ -33,50 +47,26 @@ macro_rules! dispatch_named {
                 any(target_arch = "x86", target_arch = "x86_64"),
                 not(any(test, target_feature = "sse4.2"))
             ))]
-            fearless_simd::Level::Sse2($s) => fearless_simd::Simd::vectorize(
-                $s,
-                #[inline(always)]
-                || $work,
-            ),
+            fearless_simd::Level::Sse2($s) => $crate::simd::vectorized!($s => $work),
             #[cfg(all(
                 any(target_arch = "x86", target_arch = "x86_64"),
                 not(any(test, target_feature = "avx2"))
             ))]
-            fearless_simd::Level::Sse4_2($s) => fearless_simd::Simd::vectorize(
-                $s,
-                #[inline(always)]
-                || $work,
-            ),
+            fearless_simd::Level::Sse4_2($s) => $crate::simd::vectorized!($s => $work),
             #[cfg(all(any(target_arch = "x86", target_arch = "x86_64"), not(test)))]
-            fearless_simd::Level::Avx2($s) => fearless_simd::Simd::vectorize(
-                $s,
-                #[inline(always)]
-                || $work,
-            ),
+            fearless_simd::Level::Avx2($s) => $crate::simd::vectorized!($s => $work),
             #[cfg(all(any(target_arch = "x86", target_arch = "x86_64"), not(test)))]
-            fearless_simd::Level::Avx512($s) => fearless_simd::Simd::vectorize(
-                $s,
-                #[inline(always)]
-                || $work,
-            ),
+            fearless_simd::Level::Avx512($s) => $crate::simd::vectorized!($s => $work),
             #[cfg(all(target_arch = "aarch64", not(test)))]
-            fearless_simd::Level::Neon($s) => fearless_simd::Simd::vectorize(
-                $s,
-                #[inline(always)]
-                || $work,
-            ),
+            fearless_simd::Level::Neon($s) => $crate::simd::vectorized!($s => $work),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128", not(test)))]
-            fearless_simd::Level::WasmSimd128($s) => fearless_simd::Simd::vectorize(
-                $s,
-                #[inline(always)]
-                || $work,
-            ),
-            #[cfg(any(test, feature = "fallback"))]
+            fearless_simd::Level::WasmSimd128($s) => $crate::simd::vectorized!($s => $work),
+            #[cfg(any(test, plain_loops))]
             _ => {
                 let $s = fearless_simd::Fallback::new();
                 $work
             }
-            #[cfg(not(any(test, feature = "fallback")))]
+            #[cfg(not(any(test, plain_loops)))]
             _ => unreachable!("the level is one of those that the build has"),
         }
     };

@@ -264,6 +264,9 @@ impl<'a> Tiles<'a> {
                     .enumerate()
                     .with_min_len((1 << 14) / (PLACES * rows * self.columns) + 1)
                     .for_each(|(plane, y)| {
+                        let Some(_entered) = installed.enter() else {
+                            return;
+                        };
                         let (output, slice) =
                             (plane / self.slices.outputs, plane % self.slices.outputs);
                         let at = output * y_width + slice * rows * self.columns;

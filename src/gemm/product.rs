@@ -121,7 +121,7 @@ fn unevenness(units: usize, threads: usize) -> f64 {
 
 /// Cuts a matrix along an axis into pieces of whole `unit`s, with as many units in each or one more, and where they begin. There
 /// are some pieces more than threads, since those are not always at hand.
-fn pieces<T>(
+pub(super) fn pieces<T>(
     c: ArrayViewMut2<'_, T>,
     axis: Axis,
     unit: usize,

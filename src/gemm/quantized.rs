@@ -11,7 +11,7 @@ mod tile;
 
 pub(crate) use pairs::{Bytes, lay_left, steps, widened};
 pub(crate) use product::{GRAIN, block as multiply_laid, lay_right, multiply, scratch_bytes};
-pub(crate) use requantize::{Lines, Output, Requantize, finish, finish_integers};
+pub(crate) use requantize::{Lines, Output, Requantize, finish};
 
 use super::panels::ROWS;
 use crate::tensor::Element;

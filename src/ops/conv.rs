@@ -9,8 +9,8 @@ use half::{bf16, f16};
 
 use super::conv_integer::QLinearConv;
 use super::convolution::{Convolution, check_each};
-use super::integers::sums_fit;
 use super::number::Float;
+use super::on_integers::sums_fit;
 use super::{
     Absorbed, Fact, Follow, Inputs, Known, Lead, OnIntegers, Op, Operand, Operator, Outputs,
     Prepared, elements, elementwise, required,

@@ -7,8 +7,9 @@
 use std::sync::Arc;
 
 use super::convolution::{Convolution, check_each};
+use super::quantize::zero_points;
 use super::{
-    Fact, Inputs, Known, Op, Operator, Outputs, Prepared, axes, elements, integers, required,
+    Fact, Inputs, Known, Op, Operator, Outputs, Prepared, axes, elements, on_integers, required,
 };
 use crate::conv::quantized::{Weights, convolve, winograd};
 use crate::error::OpError;
@@ -69,17 +70,6 @@ impl QLinearConv {
             quantized: Quantized::new(convolution),
             activation,
         }
-    }
-}
-
-/// Zero points, each widened; zero where there are none.
-fn zero_points(x: Option<&TensorView<'_>>) -> Result<Vec<i32>, OpError> {
-    let Some(x) = x else {
-        return Ok(vec![0]);
-    };
-    match x.as_slice::<u8>() {
-        Some(x) => parts::collected(x.iter().copied().map(i32::from)),
-        None => parts::collected(elements::<i8>(x).iter().copied().map(i32::from)),
     }
 }
 
@@ -300,7 +290,7 @@ impl Operator for QLinearConv {
                 summands: Lines { rows: bias, columns: &[0] },
                 factors: Lines { rows: &factors, columns: &[1.0] },
                 zeros: &zeros,
-                bounds: integers::bounds(self.activation, one(y_scale), zeros[0], Y::BOUNDS),
+                bounds: on_integers::bounds(self.activation, one(y_scale), zeros[0], Y::BOUNDS),
             };
             let zero_points = [Some(x_zero_point), Some(w_zero_point)];
             self.quantized

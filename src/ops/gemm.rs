@@ -159,7 +159,7 @@ impl Operator for Gemm {
         let list =
             |c: &Operand| c.integers.dims.as_deref() == Some(&[columns][..]) && columns.is_some();
         let inner = b.integers.dims.as_ref()?.get(1 - outputs).copied()?;
-        let fits = super::integers::sums_fit(operands, inner);
+        let fits = super::on_integers::sums_fit(operands, inner);
         (plain && suits && fits && others.iter().all(list)).then(|| OnIntegers {
             operator: Arc::new(QLinearMatMul::new(activation)),
             transposed: self.trans_b,

@@ -182,7 +182,7 @@ impl Operator for MatMul {
         let suits =
             a.is_byte(None) && (b.is_byte(None) || b.is_byte(Some(1)) && b.rank() == Some(2));
         let inner = a.integers.dims.as_ref()?.last().copied().flatten();
-        let suits = suits && super::integers::sums_fit(operands, inner);
+        let suits = suits && super::on_integers::sums_fit(operands, inner);
         suits.then(|| OnIntegers {
             operator: Arc::new(QLinearMatMul::new(activation)),
             transposed: false,

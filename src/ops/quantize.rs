@@ -13,6 +13,7 @@ use super::number::Float;
 use super::{Fact, Inputs, Op, Operator, Outputs, Scaling, Way, elements, required};
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
+use crate::parts;
 use crate::tensor::{
     DType, F4E2M1, F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, I2, I4, Rounding, TensorView, U2, U4,
     dispatch,
@@ -98,13 +99,14 @@ pub(super) fn place(quotient: f64, zero: f64, range: Option<[f64; 2]>) -> f64 {
     }
 }
 
-/// The only zero point, of 8-bit integers; zero if there is none.
-fn one_integer(zero: Option<&TensorView<'_>>) -> i32 {
-    let Some(zero) = zero else { return 0 };
-    match (zero.as_slice::<u8>(), zero.as_slice::<i8>()) {
-        (Some(&[zero]), _) => i32::from(zero),
-        (_, Some(&[zero])) => i32::from(zero),
-        _ => 0,
+/// Zero points of 8-bit integers, each widened; zero where there are none.
+pub(super) fn zero_points(x: Option<&TensorView<'_>>) -> Result<Vec<i32>, OpError> {
+    let Some(x) = x else {
+        return Ok(vec![0]);
+    };
+    match x.as_slice::<u8>() {
+        Some(x) => parts::collected(x.iter().copied().map(i32::from)),
+        None => parts::collected(elements::<i8>(x).iter().copied().map(i32::from)),
     }
 }
 
@@ -188,9 +190,9 @@ impl Operator for Quantize {
         let both = [x, scale];
         let plain = matches!(self.precision, None | Some(DType::F32));
         if let (Some(x_data), Some(&[scale]), true) = (x.as_slice::<f32>(), scale.as_slice(), plain)
-            && matches!(output, DType::U8 | DType::I8)
+            && output.is_byte()
         {
-            let zero = one_integer(zero);
+            let zero = zero_points(zero)?[0];
             return dispatch!(output, Y in [u8, i8] => {
                 bytes::quantize::<Y>(x_data, scale, zero, outputs.make::<Y>(x.shape())?);
                 Ok(())
@@ -269,9 +271,9 @@ impl Operator for Dequantize {
             .check(&x.into(), &scale.into(), zero_fact.as_ref())?;
         let (output, both) = (self.output(scale.dtype()), [x, scale]);
         if let (Some(&[scale]), DType::F32) = (scale.as_slice::<f32>(), output)
-            && matches!(x.dtype(), DType::U8 | DType::I8)
+            && x.dtype().is_byte()
         {
-            let zero = one_integer(zero);
+            let zero = zero_points(zero)?[0];
             return dispatch!(x.dtype(), X in [u8, i8] => {
                 let y = outputs.make::<f32>(x.shape())?;
                 bytes::dequantize::<X>(elements(x), scale, zero, y);

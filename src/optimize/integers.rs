@@ -89,7 +89,7 @@ impl Chain<'_, '_> {
             return None;
         }
         let dtype = self.known.fact(program, output)?.dtype;
-        if !matches!(dtype, DType::U8 | DType::I8) {
+        if !dtype.is_byte() {
             return None;
         }
         let (mut number, mut node) = self.alone(program, last, at)?;
@@ -150,8 +150,8 @@ impl Chain<'_, '_> {
         }
         let mut second = w.inputs[0];
         if on_integers.transposed {
-            let transposed = transposed(operands[1].integers.value.as_deref()?)?;
-            second = Some(add(program, transposed)?);
+            let matrix = operands[1].integers.value.as_deref()?;
+            second = Some(add(program, matrix.bytes(), || transposed(matrix))?);
         }
         let [x_zero, w_zero, y_zero] = [
             self.zero_point(program, x, operands[0].integers.dtype)?,
@@ -246,20 +246,24 @@ impl Chain<'_, '_> {
         if let Some(id) = node.inputs.get(2).copied().flatten() {
             return Some(Some(id));
         }
-        let zero = match dtype {
-            DType::U8 => Tensor::new(&[], vec![0u8]),
-            _ => Tensor::new(&[], vec![0i8]),
+        let zero = || match dtype {
+            DType::U8 => Tensor::new(&[], vec![0u8]).ok(),
+            _ => Tensor::new(&[], vec![0i8]).ok(),
         };
-        add(program, zero.ok()?).map(Some)
+        add(program, 1, zero).map(Some)
     }
 }
 
-/// Adds a constant, if there is room for it.
-fn add(program: &mut Program, tensor: Tensor) -> Option<ValueId> {
-    if !program.add(tensor.bytes()) {
+/// Adds the constant that `make` gives, if there is room for its `bytes`.
+fn add(
+    program: &mut Program,
+    bytes: usize,
+    make: impl FnOnce() -> Option<Tensor>,
+) -> Option<ValueId> {
+    if !program.add(bytes) {
         return None;
     }
-    program.constants.push(Some(Arc::new(tensor)));
+    program.constants.push(Some(Arc::new(make()?)));
     Some(program.constants.len() - 1)
 }
 

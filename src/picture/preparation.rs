@@ -67,7 +67,7 @@ impl Picture {
         {
             return unfit(format!("a picture is a batch of 1, not of {count}"));
         }
-        let is_byte = matches!(dtype, DType::U8 | DType::I8);
+        let is_byte = dtype.is_byte();
         let recipe = recipe.unwrap_or(match (is_byte, is_grey) {
             (true, _) => Recipe::Raw,
             (false, true) => Recipe::Scale01,

@@ -204,6 +204,11 @@ macro_rules! define_dtype {
 for_each_dtype!(define_dtype);
 
 impl DType {
+    /// Whether it is an integer of 8 bits.
+    pub(crate) fn is_byte(self) -> bool {
+        matches!(self, DType::U8 | DType::I8)
+    }
+
     /// The type with this number in `TensorProto.DataType`, if there is one.
     pub fn from_onnx(number: i32) -> Option<DType> {
         DType::ALL

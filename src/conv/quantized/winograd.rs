@@ -15,7 +15,7 @@ use super::sort_pairs;
 use crate::allocate;
 use crate::buffer::{Item, RIGHT, SORTED, SUMS};
 use crate::error::OpError;
-use crate::gemm::quantized::{Byte, Output, Requantize, finish_integers, lay_left, multiply_laid};
+use crate::gemm::quantized::{Byte, Output, Requantize, finish, lay_left, multiply_laid};
 use crate::gemm::{Left, ROWS, left_len, panel_columns};
 use crate::installed::Installed;
 use crate::parts::{self, Looks};
@@ -386,7 +386,7 @@ impl<'a> Tiles<'a> {
                     for v in 0..OUT {
                         line[v].store_slice(&mut sums[v * len..(v + 1) * len]);
                     }
-                    finish_integers(&to, output, &sums[..count], &mut y[begin..begin + count]);
+                    finish(&to, output, &sums[..count], &mut y[begin..begin + count]);
                 }
                 column += len;
             }

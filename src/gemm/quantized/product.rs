@@ -10,6 +10,7 @@ use super::{COLUMNS, ROWS};
 use crate::allocate;
 use crate::buffer::RIGHT;
 use crate::error::OpError;
+use crate::gemm::product::pieces;
 use crate::gemm::{Left, Right};
 use crate::installed::Installed;
 use crate::parts::{self, Looks};
@@ -66,7 +67,7 @@ pub(crate) fn multiply<O: Output>(
     right: &impl Right<i32>,
     laid: Option<&[i32]>,
     finish: Requantize<'_>,
-    mut c: ArrayViewMut2<'_, O>,
+    c: ArrayViewMut2<'_, O>,
 ) {
     let (rows, columns) = c.dim();
     if rows == 0 || columns == 0 {
@@ -81,32 +82,24 @@ pub(crate) fn multiply<O: Output>(
     let installed = Installed::hand_over();
     let panels = columns.div_ceil(COLUMNS);
     if panels >= 2 * threads {
-        // Some pieces more than threads, since those are not always at hand.
-        let size = panels.div_ceil(panels.min(4 * threads)) * COLUMNS;
-        let pieces: Vec<_> = c.axis_chunks_iter_mut(Axis(1), size).enumerate().collect();
-        return pieces.into_par_iter().for_each(|(number, c)| {
+        let pieces = pieces(c, Axis(1), COLUMNS, threads);
+        return pieces.into_par_iter().for_each(|(first, c)| {
             if let Some(_entered) = installed.enter() {
-                let finish = finish.part(0, number * size);
-                sweep(level, left, right, laid, number * size, finish, c);
+                let finish = finish.part(0, first);
+                sweep(level, left, right, laid, first, finish, c);
             }
         });
     }
     let in_rows = |laid: &[i32]| {
-        let size = rows.div_ceil(ROWS).div_ceil(4 * threads) * ROWS;
-        let pieces: Vec<_> = c.axis_chunks_iter_mut(Axis(0), size).enumerate().collect();
-        pieces.into_par_iter().for_each(|(number, c)| {
-            let Some(_entered) = installed.enter() else {
-                return;
-            };
-            let part = Left {
-                panels: &left.panels[number * size / ROWS * steps..],
-                inner: steps,
-            };
-            block(level, part, laid, COLUMNS, finish.part(number * size, 0), c);
+        let pieces = pieces(c, Axis(0), ROWS, threads);
+        pieces.into_par_iter().for_each(|(row, c)| {
+            if let Some(_entered) = installed.enter() {
+                let (left, finish) = (left.at_row(row), finish.part(row, 0));
+                block(level, left, laid, COLUMNS, finish, c);
+            }
         });
     };
     if let Some(laid) = laid {
-        let mut in_rows = in_rows;
         return in_rows(laid);
     }
     parts::with_buffer::<i32, RIGHT>(laid_len(steps, columns), |laid| {
@@ -118,7 +111,6 @@ pub(crate) fn multiply<O: Output>(
                     right.lay(first, COLUMNS.min(columns - first), COLUMNS, panel);
                 }
             });
-        let mut in_rows = in_rows;
         in_rows(laid);
     });
 }

@@ -233,31 +233,38 @@ pub(super) fn panel_row<O: Output>(
     }
 }
 
-/// What becomes of sums of row `row`, which are whole numbers.
-#[inline(always)]
-pub(crate) fn finish<O: Output>(to: &Requantize<'_>, row: usize, sums: &[f32], y: &mut [O]) {
-    let mut of_row = Row::new(to);
-    of_row.go_to(to, row);
-    let sums = &sums[..y.len()];
-    for i in 0..y.len() {
-        let sum = (sums[i] as i32).wrapping_add(of_row.summand);
-        y[i] = O::narrow(O::place(sum, of_row.factor, of_row));
+/// A type that holds sums: integers, or floats where they are exact.
+pub(crate) trait Whole: Copy {
+    fn whole(self) -> i32;
+}
+
+impl Whole for i32 {
+    #[inline(always)]
+    fn whole(self) -> i32 {
+        self
     }
 }
 
-/// As [`finish`], of integers.
+impl Whole for f32 {
+    #[inline(always)]
+    fn whole(self) -> i32 {
+        self as i32
+    }
+}
+
+/// What becomes of sums of row `row`.
 #[inline(always)]
-pub(crate) fn finish_integers<O: Output>(
+pub(crate) fn finish<T: Whole, O: Output>(
     to: &Requantize<'_>,
     row: usize,
-    sums: &[i32],
+    sums: &[T],
     y: &mut [O],
 ) {
     let mut of_row = Row::new(to);
     of_row.go_to(to, row);
     let sums = &sums[..y.len()];
     for i in 0..y.len() {
-        let sum = sums[i].wrapping_add(of_row.summand);
+        let sum = sums[i].whole().wrapping_add(of_row.summand);
         y[i] = O::narrow(O::place(sum, of_row.factor, of_row));
     }
 }

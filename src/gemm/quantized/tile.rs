@@ -21,7 +21,7 @@ pub(super) trait PairProducts: Simd {
     }
 }
 
-#[cfg(any(test, feature = "fallback"))]
+#[cfg(any(test, plain_loops))]
 impl PairProducts for fearless_simd::Fallback {}
 #[cfg(target_arch = "aarch64")]
 impl PairProducts for fearless_simd::Neon {}

@@ -13,11 +13,12 @@ use crate::gemm::quantized::{
     self, Byte, Bytes, Lines, Output, Requantize, lay_left, lay_right, multiply, steps,
 };
 use crate::gemm::{Left, ROWS, left_len};
+use crate::ops::quantize::zero_points;
 use crate::ops::{Fact, Outputs, elements, elementwise};
 use crate::parts;
 use crate::simd::Simd;
 use crate::stop;
-use crate::tensor::{DType, TensorView, dispatch};
+use crate::tensor::{TensorView, dispatch};
 
 /// A constant right matrix, laid out.
 pub(super) type Laid = Arc<Vec<i32>>;
@@ -66,34 +67,22 @@ pub(super) struct Parameters<'a> {
     pub(super) summands: &'a [i32],
 }
 
-/// Whether it is a type of 8-bit integers.
-pub(super) fn is_byte(dtype: DType) -> bool {
-    matches!(dtype, DType::U8 | DType::I8)
-}
-
 /// A right operand laid out, if it is a constant matrix with constant zero points.
 pub(super) fn prepare(b: Option<&Fact>, zero_point: Option<&Fact>) -> Option<Laid> {
+    let facts = [b, zero_point];
+    if !facts.iter().flatten().all(|fact| fact.dtype.is_byte()) {
+        return None;
+    }
     let b = b?.value.as_deref()?;
     let zeros = match zero_point {
         None => vec![0],
-        Some(zero_point) => {
-            let zero_point = zero_point.value.as_deref()?;
-            let zeros = zero_point.as_slice::<u8>();
-            let zeros = zeros.map(|zeros| parts::collected(zeros.iter().map(|&x| i32::from(x))));
-            match zeros {
-                Some(zeros) => zeros.ok()?,
-                None => {
-                    let zeros = zero_point.as_slice::<i8>()?.iter();
-                    parts::collected(zeros.map(|&x| i32::from(x))).ok()?
-                }
-            }
-        }
+        Some(zero_point) => zero_points(Some(&zero_point.value.as_deref()?.as_view())).ok()?,
     };
     let (rows, columns) = match **b.shape() {
         [ref batch @ .., rows, columns] if batch.iter().all(|&size| size == 1) => (rows, columns),
         _ => return None,
     };
-    if rows == 0 || columns == 0 || ![1, columns].contains(&zeros.len()) || !is_byte(b.dtype()) {
+    if rows == 0 || columns == 0 || ![1, columns].contains(&zeros.len()) {
         return None;
     }
     let view = b.as_view();

@@ -1,13 +1,13 @@
 //! MatMulInteger, QLinearMatMul: products of quantized matrices.
 
-use super::bytes::{self, Laid, Numbers, is_byte};
+use super::bytes::{self, Laid, Numbers};
 use super::{Stack, dims};
 use crate::error::OpError;
 use crate::gemm::Activation;
 use crate::gemm::quantized::Output;
 use crate::ops::convert::{self, Numeric};
 use crate::ops::{
-    Fact, Inputs, Op, Operator, Outputs, Prepared, elements, elementwise, integers, quantize,
+    Fact, Inputs, Op, Operator, Outputs, Prepared, elements, elementwise, on_integers, quantize,
     required,
 };
 use crate::parts;
@@ -237,7 +237,7 @@ impl QLinearMatMul {
                 b_scales: Numbers(&b_scales.values),
                 y_scales: Numbers(&y_scales.values),
                 y_zeros: Numbers(&y_zeros.values),
-                bounds: integers::bounds(self.activation, scale, zero, T::BOUNDS),
+                bounds: on_integers::bounds(self.activation, scale, zero, T::BOUNDS),
                 summands: bias,
             };
             bytes::run::<T>(stack, a, b, self.laid.as_ref(), &parameters, outputs)
@@ -271,7 +271,7 @@ impl Operator for QLinearMatMul {
             || [6, 7]
                 .iter()
                 .all(|&index| required(inputs, index).shape().elements() == 1);
-        if plain && [a, b, y_zero].iter().all(|x| is_byte(x.dtype())) {
+        if plain && [a, b, y_zero].iter().all(|x| x.dtype().is_byte()) {
             return self.in_bytes(&stack, inputs, outputs);
         }
         let a = Quantized {

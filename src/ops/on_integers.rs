@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::{Fact, Operator, quantize};
 use crate::gemm::Activation;
-use crate::tensor::DType;
 
 /// What DequantizeLinear or QuantizeLinear does to a whole tensor of type f32.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,8 +32,7 @@ pub(crate) struct Operand {
 impl Operand {
     /// Whether it has 8 bits, and one scale for all or one for each place along `axis`.
     pub(super) fn is_byte(&self, axis: Option<usize>) -> bool {
-        let byte = matches!(self.integers.dtype, DType::U8 | DType::I8);
-        byte && (self.axis.is_none() || self.axis == axis)
+        self.integers.dtype.is_byte() && (self.axis.is_none() || self.axis == axis)
     }
 
     /// How many axes it has.
