@@ -35,8 +35,8 @@ use crate::allocate;
 use crate::buffer::SORTED;
 use crate::error::OpError;
 use crate::gemm::{
-    self, Factor, Finish, Left, ROWS, Right, Start, Sum, lay_left, left_len, matrix, multiply,
-    widened_bytes,
+    self, Factor, Finish, Left, ROWS, Right, Start, Sum, lay_left, left_len, matrix, matrix_mut,
+    multiply, widened_bytes,
 };
 use crate::installed::Installed;
 use crate::parts::{self, Looks, PART};
@@ -388,8 +388,8 @@ fn convolve_group<T: Factor, R: Right<T::Sum>>(
         pitch: windows,
         ..finish.plane(at, sizes.outputs * windows)
     };
-    let y = ArrayViewMut2::from_shape((sizes.outputs, windows), y);
-    gemm::with_sums(y.expect("a group has as many elements"), |y| {
+    gemm::with_sums(y, |y| {
+        let y = matrix_mut(y, sizes.outputs, windows);
         gemm::multiply_panels(level, left, &columns(at), start, finish, y);
     });
 }

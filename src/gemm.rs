@@ -37,7 +37,7 @@ use panels::COLUMNS;
 pub(crate) use panels::{Left, ROWS, Right, lay_left, left_len, panel_columns};
 use product::DEPTH;
 pub(crate) use product::{
-    Laid, block as multiply_laid, multiply as multiply_panels, scratch_bytes,
+    Laid, multiply as multiply_panels, rows_of as multiply_laid, scratch_bytes,
 };
 use tile::Panels;
 pub(crate) use tile::Start;
@@ -163,10 +163,8 @@ pub(crate) trait Factor: Element + Copy {
     /// The run is to stop.
     fn widened(x: &[Self]) -> Result<Cow<'_, [Self::Sum]>, OpError>;
 
-    /// The matrix, where sums have its type.
-    fn sums(
-        c: ArrayViewMut2<'_, Self>,
-    ) -> Result<ArrayViewMut2<'_, Self::Sum>, ArrayViewMut2<'_, Self>>;
+    /// The elements, where sums have their type.
+    fn sums(c: &mut [Self]) -> Result<&mut [Self::Sum], &mut [Self]>;
 }
 
 macro_rules! own_sums {
@@ -188,7 +186,7 @@ macro_rules! own_sums {
                 Ok(Cow::Borrowed(x))
             }
 
-            fn sums(c: ArrayViewMut2<'_, $type>) -> Result<ArrayViewMut2<'_, $type>, ArrayViewMut2<'_, $type>> {
+            fn sums(c: &mut [$type]) -> Result<&mut [$type], &mut [$type]> {
                 Ok(c)
             }
         })*
@@ -215,7 +213,7 @@ macro_rules! f32_sums {
                 parts::collected(x.iter().map(|x| x.to_f32())).map(Cow::Owned)
             }
 
-            fn sums(c: ArrayViewMut2<'_, $type>) -> Result<ArrayViewMut2<'_, f32>, ArrayViewMut2<'_, $type>> {
+            fn sums(c: &mut [$type]) -> Result<&mut [f32], &mut [$type]> {
                 Err(c)
             }
         })*
@@ -311,20 +309,25 @@ fn left_block<S>(rows: usize, inner: usize, columns: usize) -> (usize, usize) {
     (together, (depth / DEPTH * DEPTH).max(DEPTH))
 }
 
-/// Lends `run` the matrix in the type of sums; what is narrower goes through a copy, whose elements are zero at first.
-pub(crate) fn with_sums<T: Factor>(
-    c: ArrayViewMut2<'_, T>,
-    run: impl FnOnce(ArrayViewMut2<'_, T::Sum>),
-) {
+/// A matrix of `rows` in C order that is written.
+pub(crate) fn matrix_mut<T>(
+    elements: &mut [T],
+    rows: usize,
+    columns: usize,
+) -> ArrayViewMut2<'_, T> {
+    let view = ArrayViewMut2::from_shape((rows, columns), elements);
+    view.expect("the elements fill the matrix")
+}
+
+/// Lends `run` the elements in the type of sums; what is narrower goes through a copy, whose elements are zero at first.
+pub(crate) fn with_sums<T: Factor>(c: &mut [T], run: impl FnOnce(&mut [T::Sum])) {
     match T::sums(c) {
         Ok(c) => run(c),
         Err(c) => {
             let Ok(mut sums) = parts::filled(T::Sum::ZERO, c.len()) else {
                 return;
             };
-            let dim = c.dim();
-            run(ArrayViewMut2::from_shape(dim, &mut sums).expect("as many as c has"));
-            let c = c.into_slice().expect("the matrix lies in C order");
+            run(&mut sums);
             // What is stopped need not be whole.
             let _ = parts::each(c, |start, c| {
                 for (c, &sum) in c.iter_mut().zip(&sums[start..]) {
@@ -356,7 +359,7 @@ mod tests {
                 |len: usize| -> Vec<f64> { (0..len).map(|i| (i * 7 % 23) as f64 - 11.0).collect() };
             let (a, b) = (numbers(rows * inner), numbers(inner * columns));
             let mut c = vec![1.0; rows * columns];
-            let mut view = ArrayViewMut2::from_shape((rows, columns), &mut c).expect("it fits");
+            let mut view = matrix_mut(&mut c, rows, columns);
             multiply(
                 Simd::installed(),
                 &matrix(&a, rows, inner, false),
@@ -379,7 +382,7 @@ mod tests {
     fn integers_wrap_and_narrow_floats_are_rounded_once() {
         let (a, b) = ([i32::MAX, 1], [2, 3]);
         let mut c = [0];
-        let mut view = ArrayViewMut2::from_shape((1, 1), &mut c).expect("it fits");
+        let mut view = matrix_mut(&mut c, 1, 1);
         multiply(
             Simd::installed(),
             &matrix(&a, 1, 2, false),
@@ -391,12 +394,11 @@ mod tests {
         let a = [f16::from_f32(2048.0), f16::ONE, f16::ONE];
         let a = f16::widened(&a).expect("nobody stops it").into_owned();
         let mut c = [f16::ZERO];
-        let view = ArrayViewMut2::from_shape((1, 1), &mut c).expect("it fits");
         let ones = [1.0; 3];
-        with_sums::<f16>(view, |mut sums| {
+        with_sums::<f16>(&mut c, |sums| {
             let (a, b) = (matrix(&a, 1, 3, false), matrix(&ones, 3, 1, false));
             sums.fill(2.0);
-            multiply(Simd::installed(), &a, &b, true, &mut sums);
+            multiply(Simd::installed(), &a, &b, true, &mut matrix_mut(sums, 1, 1));
         });
         assert_eq!(c[0].to_f32(), 2052.0);
     }
@@ -415,12 +417,18 @@ mod tests {
         );
         let level = Simd::installed();
         let [mut blocks, mut whole] = [0, 1].map(|_| vec![0f32; rows * columns]);
-        let view = |c| ArrayViewMut2::from_shape((rows, columns), c).expect("it fits");
-        multiply(level, &a, &b, false, &mut view(&mut blocks));
+        multiply(
+            level,
+            &a,
+            &b,
+            false,
+            &mut matrix_mut(&mut blocks, rows, columns),
+        );
         let mut panels = vec![[0.0; ROWS]; left_len(rows, inner)];
         lay_left(&a, &mut panels);
         let left = Left::new(&panels, rows, inner);
-        multiply_panels(level, left, &b, Start::Zero, Finish::NONE, view(&mut whole));
+        let view = matrix_mut(&mut whole, rows, columns);
+        multiply_panels(level, left, &b, Start::Zero, Finish::NONE, view);
         assert!(blocks == whole);
     }
 }

@@ -8,6 +8,8 @@ mod integers;
 mod lead;
 #[path = "optimize/memory.rs"]
 mod memory;
+#[path = "optimize/planes.rs"]
+mod planes;
 #[path = "optimize/slices.rs"]
 mod slices;
 #[path = "support/mod.rs"]

@@ -2,7 +2,6 @@
 //!
 //! With the elements of a plane sorted, each tap of the windows of a row reads a run of them.
 
-use ndarray::ArrayViewMut2;
 use rayon::prelude::*;
 
 use super::Sizes;
@@ -32,10 +31,7 @@ pub(super) fn convolve<T: Factor>(
     };
     let finish = |number: usize| finish.plane(number, windows);
     let write = |_: usize, y: &mut [T], sum: &mut dyn FnMut(&mut [T::Sum])| {
-        let y = ArrayViewMut2::from_shape((1, windows), y);
-        gemm::with_sums::<T>(y.expect("as many as there are"), |y| {
-            sum(y.into_slice().expect("a row lies in order"));
-        });
+        gemm::with_sums::<T>(y, sum);
     };
     weigh(sizes, w, start, finish, read, write, y);
 }
@@ -57,11 +53,7 @@ pub(super) fn weigh<'f, S: Sum, Y: Send>(
     let (Ok(offsets), Ok(lines)) = (offsets, sorted.lines()) else {
         return;
     };
-    let runs = Runs {
-        lines: &lines,
-        width: windows / lines.len(),
-        offsets: &offsets,
-    };
+    let runs = Runs::new(&lines, windows / lines.len(), &offsets);
     let planes = (GRAIN / windows.saturating_mul(taps).max(1)).max(1);
     let channels = sizes.groups * sizes.outputs;
     let level = Simd::installed();

@@ -7,7 +7,7 @@ mod copies;
 
 use rayon::prelude::*;
 
-use copies::{DEALT, Lines, deal, pick};
+use copies::{Lines, pick};
 
 use super::product;
 use crate::allocate;
@@ -256,14 +256,10 @@ impl<'a> Sorted<'a> {
                 };
                 if let Some(at) = at {
                     let x = &x[row * last.input..][..last.input];
-                    let dealt = match &self.runs[..] {
-                        [a, b, c, d] if step == DEALT && x.len() <= PART => {
-                            let mut places = [0; DEALT];
-                            for run in [a, b, c, d] {
-                                places[run.begin] = at + run.remainder * self.each + run.first;
-                            }
-                            deal(x, places, a.len.min(b.len).min(c.len).min(d.len), elements)
-                        }
+                    let dealt = match (step, &self.runs[..]) {
+                        _ if x.len() > PART => 0,
+                        (2, [_, _]) => self.deal::<T, 2>(x, at, elements),
+                        (4, [_, _, _, _]) => self.deal::<T, 4>(x, at, elements),
                         _ => 0,
                     };
                     for run in &self.runs {
@@ -280,6 +276,22 @@ impl<'a> Sorted<'a> {
                 }
             }
         }
+    }
+
+    /// Deals out the elements of a row, whose place is `at`, to all of its runs; how many there were for each of them.
+    #[inline(always)]
+    fn deal<T: Factor, const STEP: usize>(
+        &self,
+        x: &[T],
+        at: usize,
+        elements: &mut [T::Sum],
+    ) -> usize {
+        let (mut places, mut len) = ([0; STEP], usize::MAX);
+        for run in &self.runs {
+            places[run.begin] = at + run.remainder * self.each + run.first;
+            len = len.min(run.len);
+        }
+        copies::deal::<T, STEP>(x, places, len, elements)
     }
 
     /// Whether taps read the elements of an axis with that quotient and remainder.

@@ -5,6 +5,7 @@
 //! back. Lavin and Gray, <https://arxiv.org/abs/1509.09308>. The transforms add numbers of different size, so that
 //! results are less exact than sums of products: by a millionth or two of the largest ones.
 
+mod lines;
 mod points;
 mod slices;
 mod suits;
@@ -12,20 +13,18 @@ mod tiles;
 mod weights;
 
 use fearless_simd::Level;
-use ndarray::{ArrayViewMut2, Axis as NdAxis};
 use rayon::prelude::*;
 
+use lines::Lines;
 use slices::Slices;
 pub(crate) use suits::suits;
 pub(crate) use weights::Weights;
 
 use super::Sizes;
-use super::sorted::{BEYOND, Sorted};
 use crate::allocate;
-use crate::buffer::{Item, RIGHT, SORTED, SUMS};
+use crate::buffer::{Item, RIGHT, SUMS};
 use crate::gemm::{Finish, Laid, Left, ROWS, Start, left_len, multiply_laid, panel_columns};
 use crate::installed::Installed;
-use crate::parts;
 use crate::simd::{Simd, dispatch};
 use crate::stop;
 use crate::window::Axis;
@@ -39,9 +38,9 @@ const TAPS: usize = 9;
 /// Places of a transformed tile.
 pub(super) const PLACES: usize = IN * IN;
 /// Tiles that are worked on at once, so that they stay in the second cache.
-const BLOCK: usize = 96;
+const BLOCK: usize = 64;
 /// Multiplications of places that are worth a task of their own.
-const PRODUCTS: usize = 1 << 20;
+const PRODUCTS: usize = 1 << 18;
 /// Elements between the matrices of places: what vectors hold behind the last tile goes there, and places do not fall on the
 /// same lines of the first cache.
 pub(super) const GAP: usize = 16;
@@ -76,8 +75,7 @@ pub(crate) fn pays(sizes: &Sizes) -> bool {
 struct Tiles<'a> {
     sizes: &'a Sizes,
     slices: Slices,
-    sorted: Sorted<'a>,
-    offsets: [usize; PLACES],
+    lines: Lines,
     /// Tiles along the last two axes, and rows of tiles that are worked on at once.
     rows: usize,
     columns: usize,
@@ -87,45 +85,25 @@ struct Tiles<'a> {
     slice: usize,
 }
 
-/// The axes of tiles: windows of six elements, four apart.
-pub(crate) struct Axes(pub(super) [Axis; 2]);
-
-impl Axes {
-    pub(crate) fn new(sizes: &Sizes) -> Axes {
-        let tiled = |axis: &Axis| Axis {
-            output: axis.output.div_ceil(OUT),
-            kernel: IN,
-            stride: OUT,
-            ..*axis
-        };
-        let [.., rows, columns] = &*sizes.axes else {
-            unreachable!("tiles pay for two axes at least");
-        };
-        Axes([tiled(rows), tiled(columns)])
-    }
-}
-
 /// Bytes that [`convolve`] takes for itself.
 pub(crate) fn scratch_bytes(sizes: &Sizes) -> usize {
-    let axes = Axes::new(sizes);
-    let outer = &sizes.axes[..sizes.axes.len() - 2];
-    let tiles = Tiles::new(sizes, &axes, Slices::sized(outer));
+    let tiles = Tiles::new(sizes, Slices::sized(outer(sizes)));
     let row = |count: usize, slices| count.saturating_mul(tiles.pitch(slices, tiles.together));
     let products = row(sizes.channels, tiles.slices.inputs)
         .saturating_add(row(sizes.outputs, tiles.slices.outputs))
         .saturating_add(2 * GAP)
         .saturating_mul(PLACES);
-    let planes = tiles
-        .sorted
-        .elements()
-        .saturating_mul(sizes.channels)
-        .saturating_mul(tiles.slices.inputs);
     let runs = tiles.slices.outputs.saturating_mul(tiles.slices.taps);
     products
+        .saturating_add(tiles.lines.elements(tiles.together))
         .saturating_mul(rayon::current_num_threads())
-        .saturating_add(planes)
         .saturating_mul(size_of::<f32>())
         .saturating_add(runs.saturating_mul(size_of::<slices::Run>()))
+}
+
+/// The axes before the last two.
+fn outer(sizes: &Sizes) -> &[Axis] {
+    &sizes.axes[..sizes.axes.len() - 2]
 }
 
 /// As [`convolve`](super::convolve), where it [pays](pays).
@@ -137,9 +115,7 @@ pub(crate) fn convolve(
     finish: Finish<'_, f32>,
     y: &mut [f32],
 ) {
-    let axes = Axes::new(sizes);
-    let outer = &sizes.axes[..sizes.axes.len() - 2];
-    let tiles = Tiles::new(sizes, &axes, Slices::new(outer));
+    let tiles = Tiles::new(sizes, Slices::new(outer(sizes)));
     let (windows, in_group) = (sizes.windows(), sizes.channels * sizes.plane());
     let level = Simd::installed();
     for (at, y) in y.chunks_mut(sizes.outputs * windows).enumerate() {
@@ -171,32 +147,30 @@ struct Operands<'a> {
 }
 
 impl<'a> Tiles<'a> {
-    fn new(sizes: &'a Sizes, axes: &'a Axes, slices: Slices) -> Tiles<'a> {
-        let sorted = Sorted::new(&axes.0);
-        let mut offsets = [0; PLACES];
-        for (place, offset) in offsets.iter_mut().enumerate() {
-            *offset = sorted.offset(place);
-        }
-        let [rows, columns] = [axes.0[0].output, axes.0[1].output];
-        let width = sizes.axes[sizes.axes.len() - 1].output;
-        let across = columns * slices.inputs.max(slices.outputs);
+    fn new(sizes: &'a Sizes, slices: Slices) -> Tiles<'a> {
+        let [.., down, across] = &*sizes.axes else {
+            unreachable!("tiles pay for two axes at least");
+        };
+        let [rows, columns] = [down, across].map(|axis| axis.output.div_ceil(OUT));
+        let tiles = columns * slices.inputs.max(slices.outputs);
         Tiles {
             sizes,
-            sorted,
-            offsets,
+            lines: Lines::new(down, across),
             rows,
             columns,
-            together: (BLOCK / across).clamp(1, rows),
-            width,
+            together: (BLOCK / tiles).clamp(1, rows),
+            width: across.output,
             slice: sizes.windows() / slices.outputs,
             slices,
         }
     }
 
-    /// Elements from row to row of a matrix of `rows` rows of tiles of some slices: not of a size whose multiples fall on the
-    /// same lines of the first cache.
+    /// Elements from row to row of a matrix of `rows` rows of tiles of some slices, with room for what a vector holds behind short
+    /// ones: not of a size whose multiples fall on the same lines of the first cache.
     fn pitch(&self, slices: usize, rows: usize) -> usize {
-        let pitch = panel_columns(slices.saturating_mul(rows * self.columns));
+        let beyond = GAP.saturating_sub(self.columns);
+        let tiles = slices.saturating_mul(rows * self.columns);
+        let pitch = panel_columns(tiles.saturating_add(beyond));
         match slices > 1 && pitch.is_multiple_of(4 * GAP) {
             true => pitch + GAP,
             false => pitch,
@@ -209,7 +183,6 @@ impl<'a> Tiles<'a> {
     }
 
     fn image(&self, x: &[f32], operands: Operands<'_>, y: &mut [f32]) {
-        let count = self.sizes.channels * self.slices.inputs * self.sorted.elements();
         // Rows of the output that a block of tiles computes, of all planes.
         let planes = self.sizes.outputs * self.slices.outputs;
         let of_block = |_| allocate::with_capacity(planes);
@@ -220,22 +193,17 @@ impl<'a> Tiles<'a> {
                 blocks[block].push(y);
             }
         }
-        parts::with_buffer::<f32, SORTED>(count + BEYOND, |planes| {
-            self.sorted.sort_all(x, &mut planes[..count]);
-            let planes = &*planes;
-            let installed = Installed::hand_over();
-            let run = |(number, mut y): (usize, Vec<&mut [f32]>)| {
-                let Some(_entered) = installed.enter() else {
-                    return;
-                };
-                self.block(number, planes, operands, &mut y);
-            };
-            blocks.into_par_iter().enumerate().for_each(run);
-        });
+        let installed = Installed::hand_over();
+        let run = |(number, mut y): (usize, Vec<&mut [f32]>)| {
+            if let Some(_entered) = installed.enter() {
+                self.block(number, x, operands, &mut y);
+            }
+        };
+        blocks.into_par_iter().enumerate().for_each(run);
     }
 
     /// One block of tiles, into its rows of all output planes.
-    fn block(&self, number: usize, planes: &[f32], operands: Operands<'_>, y: &mut [&mut [f32]]) {
+    fn block(&self, number: usize, x: &[f32], operands: Operands<'_>, y: &mut [&mut [f32]]) {
         let (channels, outputs, level) = (self.sizes.channels, self.sizes.outputs, operands.level);
         let first = number * self.together;
         let rows = self.together.min(self.rows - first);
@@ -244,7 +212,7 @@ impl<'a> Tiles<'a> {
         let (pitch, y_pitch) = (channels * width + GAP, outputs * y_width + GAP);
         let work = self.slices.runs.len() * outputs * channels * y_width;
         f32::with_buffer::<RIGHT, _>(PLACES * pitch, |laid| {
-            self.transform_all(level, planes, first, rows, laid);
+            self.transform_all(level, x, first, rows, laid);
             f32::with_buffer::<SUMS, _>(PLACES * y_pitch, |products| {
                 let installed = Installed::hand_over();
                 products
@@ -262,7 +230,7 @@ impl<'a> Tiles<'a> {
                 let from = first * OUT * self.width;
                 y.par_iter_mut()
                     .enumerate()
-                    .with_min_len((1 << 14) / (PLACES * rows * self.columns) + 1)
+                    .with_min_len((1 << 13) / (PLACES * rows * self.columns) + 1)
                     .for_each(|(plane, y)| {
                         let Some(_entered) = installed.enter() else {
                             return;
@@ -299,14 +267,13 @@ impl<'a> Tiles<'a> {
             }
         };
         let y_pitch = products.len() / outputs;
-        let mut sums =
-            ArrayViewMut2::from_shape((outputs, y_pitch), products).expect("as many as there are");
         for run in &self.slices.runs {
             let left = Left::new(&w[run.tap * self.left_len()..], outputs, channels);
             let right = Laid::Rows(&laid[run.input * tiles..], pitch);
-            let (_, behind) = sums.view_mut().split_at(NdAxis(1), run.output * tiles);
-            let (sums, _) = behind.split_at(NdAxis(1), run.count * tiles);
-            multiply_laid(level, left, right, start, Finish::NONE, sums);
+            let sums = products.chunks_exact_mut(y_pitch);
+            let sums = sums.map(|row| &mut row[run.output * tiles..][..run.count * tiles]);
+            let mut sums: Vec<&mut [f32]> = allocate::collected(sums);
+            multiply_laid(level, left, right, start, Finish::NONE, &mut sums);
         }
     }
 }

@@ -224,11 +224,35 @@ pub(crate) fn block<T: Sum>(
     mut c: ArrayViewMut2<'_, T>,
 ) {
     let columns = c.ncols();
-    let rows = c.rows_mut().into_iter();
-    let mut rows: Vec<&mut [T]> = allocate::collected(
-        rows.map(|row| row.into_slice().expect("elements of a row are neighbours")),
-    );
-    dispatch!(level, s => tiles(s, left, laid, columns, start, finish, &mut rows));
+    if columns == 0 {
+        return;
+    }
+    let mut rows: Vec<&mut [T]> = match c.is_standard_layout() {
+        true => {
+            let c = c.into_slice().expect("it lies in C order");
+            allocate::collected(c.chunks_exact_mut(columns))
+        }
+        false => {
+            let rows = c.rows_mut().into_iter();
+            allocate::collected(
+                rows.map(|row| row.into_slice().expect("elements of a row are neighbours")),
+            )
+        }
+    };
+    rows_of(level, left, laid, start, finish, &mut rows);
+}
+
+/// As [`block`], into rows of equal length.
+pub(crate) fn rows_of<T: Sum>(
+    level: Level,
+    left: Left<'_, T>,
+    laid: Laid<'_, T>,
+    start: Start<'_, T>,
+    finish: Finish<'_, T>,
+    rows: &mut [&mut [T]],
+) {
+    let columns = rows.first().map_or(0, |row| row.len());
+    dispatch!(level, s => tiles(s, left, laid, columns, start, finish, rows));
 }
 
 #[inline(always)]

@@ -198,13 +198,13 @@ fn tile<S: Simd, T: Sum + SimdFloatElement, const HEIGHT: usize, const VECTORS: 
             }
         }
         Start::Output => {
-            let mut edge = [T::ZERO; ROWS * COLUMNS];
+            let mut edge = [[T::ZERO; COLUMNS]; HEIGHT];
             for r in 0..height {
-                edge[r * width..][..columns].copy_from_slice(&rows[r][to..to + columns]);
+                edge[r][..columns].copy_from_slice(&rows[r][to..to + columns]);
             }
             for r in 0..HEIGHT {
                 for v in 0..VECTORS {
-                    let y = &edge[(r * VECTORS + v) * len..][..len];
+                    let y = &edge[r][v * len..(v + 1) * len];
                     sums[r][v] = <Vector<S, T> as SimdBase<S>>::from_slice(s, y);
                 }
             }
@@ -238,15 +238,15 @@ fn tile<S: Simd, T: Sum + SimdFloatElement, const HEIGHT: usize, const VECTORS: 
             }
         }
     } else {
-        let mut edge = [T::ZERO; ROWS * COLUMNS];
+        let mut edge = [[T::ZERO; COLUMNS]; HEIGHT];
         for r in 0..HEIGHT {
             for v in 0..VECTORS {
-                sums[r][v].store_slice(&mut edge[(r * VECTORS + v) * len..][..len]);
+                sums[r][v].store_slice(&mut edge[r][v * len..(v + 1) * len]);
             }
         }
         for r in 0..height {
             let y = &mut rows[r][to..to + columns];
-            y.copy_from_slice(&edge[r * width..][..columns]);
+            y.copy_from_slice(&edge[r][..columns]);
             if let Some(finish) = finish {
                 finish.apply(r, to, y);
             }

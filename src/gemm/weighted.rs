@@ -1,5 +1,7 @@
 //! Weighted sums of runs of elements, some vectors of a run at a time.
 
+mod three;
+
 use fearless_simd::{Simd, SimdBase, SimdFloat, SimdFloatElement};
 
 use super::Sum;
@@ -13,6 +15,26 @@ pub(crate) struct Runs<'a> {
     pub(crate) lines: &'a [usize],
     pub(crate) width: usize,
     pub(crate) offsets: &'a [usize],
+    /// The elements from row to row, where taps read three neighbours in each of three rows that follow each other, and so do
+    /// rows of sums.
+    pitch: Option<usize>,
+}
+
+impl<'a> Runs<'a> {
+    pub(crate) fn new(lines: &'a [usize], width: usize, offsets: &'a [usize]) -> Runs<'a> {
+        let mut runs = Runs {
+            lines,
+            width,
+            offsets,
+            pitch: None,
+        };
+        if let &[_, _, _, pitch, _, _, _, _, _] = offsets {
+            let neighbours = (0..9).all(|tap| offsets[tap] == tap / 3 * pitch + tap % 3);
+            let rows = lines.windows(2).all(|lines| lines[0] + pitch == lines[1]);
+            runs.pitch = (neighbours && rows).then_some(pitch);
+        }
+        runs
+    }
 }
 
 /// The most vectors of sums at once, and the most elements of them.
@@ -33,7 +55,11 @@ pub(super) fn floats<S: Simd, T: Sum + SimdFloatElement>(
     let len = <T::Native<S> as SimdBase<S>>::LEN;
     let w = &w[..runs.offsets.len()];
     let mut looks = Looks::default();
-    for row in 0..runs.lines.len() {
+    let done = match (w.first_chunk(), runs.pitch) {
+        (Some(w), Some(pitch)) => three::rows::<S, T>(s, x, runs, pitch, w, start, finish, y),
+        _ => 0,
+    };
+    for row in done..runs.lines.len() {
         let mut at = 0;
         while at < runs.width {
             let (from, to) = (runs.lines[row] + at, row * runs.width + at);

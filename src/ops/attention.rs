@@ -9,7 +9,6 @@ mod mask;
 
 use fearless_simd::Level;
 use half::{bf16, f16};
-use ndarray::ArrayViewMut2;
 
 use super::convert::Numeric;
 use super::{Fact, Inputs, Op, Operator, Outputs, elementwise, fact, required};
@@ -265,7 +264,7 @@ fn product<S: Sum>(
 ) {
     let a = gemm::matrix(a, rows, inner, false);
     let b = gemm::matrix(b, inner, columns, transposed);
-    let mut c = ArrayViewMut2::from_shape((rows, columns), c).expect("it is as long");
+    let mut c = gemm::matrix_mut(c, rows, columns);
     gemm::multiply(level, &a, &b, false, &mut c);
 }
 

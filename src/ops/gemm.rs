@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use half::{bf16, f16};
-use ndarray::ArrayViewMut2;
 
 use super::matmul::QLinearMatMul;
 use super::{
@@ -88,11 +87,10 @@ impl Gemm {
             matrix(&a, rows, inner, self.trans_a),
             matrix(&b, inner, columns, self.trans_b),
         );
-        let view = ArrayViewMut2::from_shape((rows, columns), &mut *y);
-        gemm::with_sums::<T>(view.expect("Y has that shape"), |mut sums| {
-            multiply(Simd::installed(), &a, &b, false, &mut sums);
+        gemm::with_sums::<T>(y, |sums| {
+            let mut view = gemm::matrix_mut(sums, rows, columns);
+            multiply(Simd::installed(), &a, &b, false, &mut view);
             if (self.alpha, self.beta) != (1.0, 1.0) || c.is_some() {
-                let sums = sums.as_slice_mut().expect("Y lies in C order");
                 elementwise::in_chunks(sums, |start, sums| {
                     for (index, sum) in (start..).zip(sums) {
                         *sum = finish(index, *sum);

@@ -12,7 +12,6 @@ mod quantized;
 use std::sync::Arc;
 
 use half::{bf16, f16};
-use ndarray::ArrayViewMut2;
 
 use super::broadcast::{self, Broadcast};
 use super::fact::{self, Dims};
@@ -152,8 +151,10 @@ impl Stack {
             let (a_len, b_len) = (rows * inner, inner * columns);
             let a = gemm::matrix(&a[in_a * a_len..][..a_len], rows, inner, false);
             let b = gemm::matrix(&b[in_b * b_len..][..b_len], inner, columns, false);
-            let y = ArrayViewMut2::from_shape((rows, columns), y).expect("it is as long");
-            gemm::with_sums::<T>(y, |mut y| gemm::multiply(level, &a, &b, false, &mut y));
+            gemm::with_sums::<T>(y, |y| {
+                let mut y = gemm::matrix_mut(y, rows, columns);
+                gemm::multiply(level, &a, &b, false, &mut y);
+            });
         });
     }
 

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::super::Sizes;
 use super::super::sorted::{BEYOND, Sorted};
-use super::super::winograd::{self, Axes, GAP, IN, OUT, PLACES};
+use super::super::winograd::{self, GAP, IN, OUT, PLACES};
 use super::sort_pairs;
 use crate::allocate;
 use crate::buffer::{Item, RIGHT, SORTED, SUMS};
@@ -21,6 +21,7 @@ use crate::installed::Installed;
 use crate::parts::{self, Looks};
 use crate::simd::{Simd, dispatch};
 use crate::stop;
+use crate::window::Axis;
 
 /// Tiles that are worked on at once, so that they stay in the second cache.
 const BLOCK: usize = 64;
@@ -132,6 +133,24 @@ struct Tiles<'a> {
     rows: usize,
     columns: usize,
     together: usize,
+}
+
+/// The axes of tiles: windows of six elements, four apart.
+struct Axes([Axis; 2]);
+
+impl Axes {
+    fn new(sizes: &Sizes) -> Axes {
+        let tiled = |axis: &Axis| Axis {
+            output: axis.output.div_ceil(OUT),
+            kernel: IN,
+            stride: OUT,
+            ..*axis
+        };
+        let [.., rows, columns] = &*sizes.axes else {
+            unreachable!("tiles pay for two axes at least");
+        };
+        Axes([tiled(rows), tiled(columns)])
+    }
 }
 
 /// Bytes that [`convolve`] takes for itself.

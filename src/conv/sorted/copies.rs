@@ -30,21 +30,18 @@ impl<T: Factor> Lines<'_, T> {
     }
 }
 
-/// The step of tiles: all four remainders are dealt out at once.
-pub(super) const DEALT: usize = 4;
-
-/// Deals out `len` elements of each remainder, or none where they are few: the element of a row with number `n` goes to place
-/// `n % 4` of them, `n / 4` behind it. How many there were of each.
+/// Deals out `len` elements of each of `STEP` remainders at once, or none where they are few: the element of a row with number
+/// `n` goes to place `n % STEP` of them, `n / STEP` behind it. How many there were of each.
 #[inline(always)]
-pub(super) fn deal<T: Factor>(
+pub(super) fn deal<T: Factor, const STEP: usize>(
     x: &[T],
-    places: [usize; DEALT],
+    places: [usize; STEP],
     len: usize,
     y: &mut [T::Sum],
 ) -> usize {
     match len {
-        8.. => deal_blocks::<T, 8>(x, places, len, y),
-        4.. => deal_blocks::<T, 4>(x, places, len, y),
+        8.. => deal_blocks::<T, STEP, 8>(x, places, len, y),
+        4.. => deal_blocks::<T, STEP, 4>(x, places, len, y),
         _ => return 0,
     }
     len
@@ -52,23 +49,23 @@ pub(super) fn deal<T: Factor>(
 
 /// In blocks of `SIZE`; the last one lies over the one before.
 #[inline(always)]
-fn deal_blocks<T: Factor, const SIZE: usize>(
+fn deal_blocks<T: Factor, const STEP: usize, const SIZE: usize>(
     x: &[T],
-    places: [usize; DEALT],
+    places: [usize; STEP],
     len: usize,
     y: &mut [T::Sum],
 ) {
     let mut i = 0;
     while i < len {
         let from = i.min(len - SIZE);
-        let x = &x[from * DEALT..][..SIZE * DEALT];
-        let mut dealt = [[T::Sum::ZERO; SIZE]; DEALT];
+        let x = &x[from * STEP..][..SIZE * STEP];
+        let mut dealt = [[T::Sum::ZERO; SIZE]; STEP];
         for j in 0..SIZE {
-            for remainder in 0..DEALT {
-                dealt[remainder][j] = x[j * DEALT + remainder].widen();
+            for remainder in 0..STEP {
+                dealt[remainder][j] = x[j * STEP + remainder].widen();
             }
         }
-        for remainder in 0..DEALT {
+        for remainder in 0..STEP {
             y[places[remainder] + from..][..SIZE].copy_from_slice(&dealt[remainder]);
         }
         i = from + SIZE;

@@ -1,6 +1,6 @@
 //! The points of the transforms, and what they do to six numbers.
 
-use fearless_simd::{Simd as Vectors, SimdBase};
+use fearless_simd::{Simd as Vectors, SimdBase, SimdFloat};
 
 use super::{IN, OUT};
 
@@ -36,18 +36,20 @@ fn times<S: Vectors>(s: S, x: f64) -> S::f32s {
 #[inline(always)]
 pub(super) fn to_places<S: Vectors>(s: S, d: [S::f32s; IN]) -> [S::f32s; IN] {
     let [d0, d1, d2, d3, d4, d5] = d;
-    let (product, sum) = (times::<S>(s, A * A * B * B), times::<S>(s, A * A + B * B));
-    let even_a = d4 - d2 * times::<S>(s, B * B);
-    let odd_a = (d3 - d1 * times::<S>(s, B * B)) * times::<S>(s, A);
-    let even_b = d4 - d2 * times::<S>(s, A * A);
-    let odd_b = (d3 - d1 * times::<S>(s, A * A)) * times::<S>(s, B);
+    let (product, sum) = (
+        times::<S>(s, A * A * B * B),
+        times::<S>(s, -(A * A + B * B)),
+    );
+    let (minus_a, minus_b) = (times::<S>(s, -A * A), times::<S>(s, -B * B));
+    let (even_a, odd_a) = (d2.mul_add(minus_b, d4), d1.mul_add(minus_b, d3));
+    let (even_b, odd_b) = (d2.mul_add(minus_a, d4), d1.mul_add(minus_a, d3));
     [
-        d0 * product - d2 * sum + d4,
-        even_a + odd_a,
-        even_a - odd_a,
-        even_b + odd_b,
-        even_b - odd_b,
-        d1 * product - d3 * sum + d5,
+        d0.mul_add(product, d2.mul_add(sum, d4)),
+        odd_a.mul_add(times::<S>(s, A), even_a),
+        odd_a.mul_add(times::<S>(s, -A), even_a),
+        odd_b.mul_add(times::<S>(s, B), even_b),
+        odd_b.mul_add(times::<S>(s, -B), even_b),
+        d1.mul_add(product, d3.mul_add(sum, d5)),
     ]
 }
 
@@ -55,12 +57,15 @@ pub(super) fn to_places<S: Vectors>(s: S, d: [S::f32s; IN]) -> [S::f32s; IN] {
 #[inline(always)]
 pub(super) fn to_outputs<S: Vectors>(s: S, m: [S::f32s; IN]) -> [S::f32s; OUT] {
     let [m0, m1, m2, m3, m4, m5] = m;
-    let (even_a, odd_a) = (m1 + m2, (m1 - m2) * times::<S>(s, A));
-    let (even_b, odd_b) = (m3 + m4, (m3 - m4) * times::<S>(s, B));
+    let (even_a, odd_a) = (m1 + m2, m1 - m2);
+    let (even_b, odd_b) = (m3 + m4, m3 - m4);
     [
-        m0 + even_a + even_b,
-        odd_a + odd_b,
-        even_a * times::<S>(s, A * A) + even_b * times::<S>(s, B * B),
-        odd_a * times::<S>(s, A * A) + odd_b * times::<S>(s, B * B) + m5,
+        m0 + (even_a + even_b),
+        odd_a.mul_add(times::<S>(s, A), odd_b * times::<S>(s, B)),
+        even_a.mul_add(times::<S>(s, A * A), even_b * times::<S>(s, B * B)),
+        odd_a.mul_add(
+            times::<S>(s, A * A * A),
+            odd_b.mul_add(times::<S>(s, B * B * B), m5),
+        ),
     ]
 }

@@ -6,13 +6,14 @@ use rayon::prelude::*;
 use super::points::{to_outputs, to_places};
 use super::{GAP, IN, OUT, PLACES, Tiles};
 use crate::allocate;
+use crate::buffer::SORTED;
 use crate::gemm::Finish;
 use crate::installed::Installed;
-use crate::parts::Looks;
+use crate::parts::{self, Looks};
 use crate::simd::dispatch;
 
 /// Elements of transformed tiles that are worth a task of their own.
-const TRANSFORMED: usize = 1 << 16;
+const TRANSFORMED: usize = 1 << 15;
 
 /// The matrices of all places, or the rows of them that some channels have.
 trait Places {
@@ -44,26 +45,24 @@ impl Places for Parts<'_> {
 }
 
 impl Tiles<'_> {
-    /// Transforms `rows` rows of tiles of all slices and channels, from `first` on: for each place a right matrix with a
+    /// Transforms `rows` rows of tiles of all slices and channels of `x`, from `first` on: for each place a right matrix with a
     /// row for each channel and a column for each tile.
     pub(super) fn transform_all(
         &self,
         level: Level,
-        planes: &[f32],
+        x: &[f32],
         first: usize,
         rows: usize,
         laid: &mut [f32],
     ) {
-        let (channels, each) = (self.sizes.channels, self.sorted.elements());
-        let slices = self.slices.inputs;
-        let width = self.pitch(slices, rows);
+        let channels = self.sizes.channels;
+        let width = self.pitch(self.slices.inputs, rows);
         let pitch = channels * width + GAP;
         let tasks =
             (channels * width * PLACES / TRANSFORMED).clamp(1, rayon::current_num_threads());
         if tasks == 1 {
             let mut whole = Whole { laid, pitch };
-            dispatch!(level, s => self.transform(s, planes, channels, first, rows, &mut whole));
-            return;
+            return self.transform(level, x, channels, first, rows, &mut whole);
         }
         let together = channels.div_ceil(tasks);
         let none = || Parts(std::array::from_fn(|_| <&mut [f32]>::default()));
@@ -82,61 +81,76 @@ impl Tiles<'_> {
             };
             let from = number * together;
             let to = channels.min(from + together);
-            let planes = &planes[from * slices * each..];
-            dispatch!(level, s => self.transform(s, planes, to - from, first, rows, places));
+            let x = &x[from * (x.len() / channels)..];
+            self.transform(level, x, to - from, first, rows, places);
         };
         parts.par_iter_mut().enumerate().for_each(run);
     }
 
-    /// As [`Tiles::transform_all`], of some channels. What vectors hold behind a row of tiles is written over by the next
-    /// one.
-    #[inline(always)]
-    fn transform<S: Vectors>(
+    /// As [`Tiles::transform_all`], of some channels.
+    fn transform(
         &self,
-        s: S,
-        planes: &[f32],
+        level: Level,
+        x: &[f32],
         channels: usize,
         first: usize,
         rows: usize,
         places: &mut impl Places,
     ) {
+        parts::with_buffer::<f32, SORTED>(self.lines.elements(rows), |lines| {
+            dispatch!(level, s => self.transform_by(s, x, channels, first, rows, lines, places));
+        });
+    }
+
+    /// As [`Tiles::transform`]. What vectors hold behind a short row of tiles is written over by the next one.
+    #[inline(always)]
+    fn transform_by<S: Vectors>(
+        &self,
+        s: S,
+        x: &[f32],
+        channels: usize,
+        first: usize,
+        rows: usize,
+        lines: &mut [f32],
+        places: &mut impl Places,
+    ) {
         let len = <S::f32s as SimdBase<S>>::LEN;
         let zero = <S::f32s as SimdBase<S>>::splat(s, 0.0);
-        let each = self.sorted.elements();
         let slices = self.slices.inputs;
+        let plane = self.sizes.plane() / slices;
         let width = self.pitch(slices, rows);
         let mut looks = Looks::default();
+        // Not made anew for each tile, which would clear it.
+        let mut half = [[zero; IN]; IN];
+        self.lines.clear(lines);
         for number in 0..channels * slices {
             let (channel, slice) = (number / slices, number % slices);
+            self.lines
+                .deal::<S>(s, &x[number * plane..][..plane], first, rows, lines);
             for row in 0..rows {
                 let mut column = 0;
                 while column < self.columns {
                     if looks.is_set(PLACES * len) {
                         return;
                     }
-                    let from = number * each + (first + row) * self.sorted.pitch(0) + column;
-                    let mut half = [[zero; IN]; IN];
-                    for c in 0..IN {
-                        let mut line = [zero; IN];
-                        for r in 0..IN {
-                            let x = &planes[self.offsets[r * IN + c] + from..][..len];
-                            line[r] = <S::f32s as SimdBase<S>>::from_slice(s, x);
-                        }
+                    // The last vector lies over the one before.
+                    column = column.min(self.columns.saturating_sub(len));
+                    for r in 0..IN {
+                        let line = self.lines.row::<S>(s, lines, row * OUT + r, column);
                         let line = to_places::<S>(s, line);
-                        for r in 0..IN {
-                            half[r][c] = line[r];
+                        for c in 0..IN {
+                            half[r][c] = line[c];
                         }
                     }
                     let to = channel * width + (slice * rows + row) * self.columns + column;
-                    for r in 0..IN {
-                        let line = to_places::<S>(s, half[r]);
-                        for c in 0..IN {
-                            let y = places.from(r * IN + c, to);
-                            if y.len() >= len {
-                                line[c].store_slice(&mut y[..len]);
-                            } else {
-                                y.copy_from_slice(&line[c].as_slice()[..y.len()]);
-                            }
+                    for c in 0..IN {
+                        let mut line = [zero; IN];
+                        for r in 0..IN {
+                            line[r] = half[r][c];
+                        }
+                        let line = to_places::<S>(s, line);
+                        for r in 0..IN {
+                            line[r].store_slice(&mut places.from(r * IN + c, to)[..len]);
                         }
                     }
                     column += len;
@@ -163,14 +177,15 @@ impl Tiles<'_> {
         let bias = <S::f32s as SimdBase<S>>::splat(s, bias);
         let width = self.width;
         let mut looks = Looks::default();
+        let mut half = [[zero; IN]; OUT];
         for row in 0..rows {
             let mut column = 0;
             while column < self.columns {
                 if looks.is_set(PLACES * len) {
                     return;
                 }
+                column = column.min(self.columns.saturating_sub(len));
                 let from = row * self.columns + column;
-                let mut half = [[zero; IN]; OUT];
                 for c in 0..IN {
                     let mut line = [zero; IN];
                     for r in 0..IN {
@@ -193,20 +208,19 @@ impl Tiles<'_> {
                     let even = (line[0] + bias).interleave(line[2] + bias);
                     let odd = (line[1] + bias).interleave(line[3] + bias);
                     let (low, high) = (even.0.interleave(odd.0), even.1.interleave(odd.1));
-                    let mut line = [[low.0, low.1, high.0, high.1]];
+                    let line = [low.0, low.1, high.0, high.1];
                     let y = &mut y[begin..begin + count];
-                    if count == len * OUT {
-                        finish.apply_to(s, begin, &mut line);
-                        for v in 0..OUT {
-                            line[0][v].store_slice(&mut y[v * len..(v + 1) * len]);
+                    for v in 0..OUT {
+                        let at = v * len;
+                        if at + len <= count {
+                            let mut whole = [[line[v]]];
+                            finish.apply_to(s, begin + at, &mut whole);
+                            whole[0][0].store_slice(&mut y[at..at + len]);
+                        } else if at < count {
+                            let y = &mut y[at..];
+                            y.copy_from_slice(&line[v].as_slice()[..y.len()]);
+                            finish.apply(0, begin + at, y);
                         }
-                    } else {
-                        let mut rest = [0.0; OUT * 16];
-                        for v in 0..OUT {
-                            line[0][v].store_slice(&mut rest[v * len..(v + 1) * len]);
-                        }
-                        y.copy_from_slice(&rest[..count]);
-                        finish.apply(0, begin, y);
                     }
                 }
                 column += len;

@@ -1,11 +1,9 @@
 //! An operand of Einsum, and the product of two.
 
-use ndarray::ArrayViewMut2;
-
 use super::Term;
 use super::equation::Label;
 use crate::error::OpError;
-use crate::gemm::{self, Sum, matrix};
+use crate::gemm::{self, Sum, matrix, matrix_mut};
 use crate::ops::layout::{Axis, Layout, Run, strides};
 use crate::ops::{Outputs, elements};
 use crate::parts::{self, Looks};
@@ -109,13 +107,12 @@ impl<S: Sum> Operand<S> {
         let (work, mut looks) = ((m * n).saturating_mul(k).max(64), Looks::default());
         for index in 0..if len == 0 { 0 } else { batches } {
             looks.check(work)?;
-            let c = ArrayViewMut2::from_shape((m, n), &mut data[index * m * n..][..m * n]);
             gemm::multiply(
                 Simd::installed(),
                 &matrix(&a[index * m * k..][..m * k], m, k, false),
                 &matrix(&b[index * n * k..][..n * k], k, n, true),
                 false,
-                &mut c.expect("the matrix has as many elements"),
+                &mut matrix_mut(&mut data[index * m * n..][..m * n], m, n),
             );
         }
         Ok(Operand {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use ndarray::{ArrayViewMut2, Axis};
+use ndarray::Axis;
 
 use super::Stack;
 use crate::allocate;
@@ -12,7 +12,7 @@ use crate::error::OpError;
 use crate::gemm::quantized::{
     self, Byte, Bytes, Lines, Output, Requantize, lay_left, lay_right, multiply, steps,
 };
-use crate::gemm::{Left, ROWS, left_len};
+use crate::gemm::{Left, ROWS, left_len, matrix_mut};
 use crate::ops::quantize::zero_points;
 use crate::ops::{Fact, Outputs, elements, elementwise};
 use crate::parts;
@@ -166,8 +166,7 @@ fn matrix<A: Byte, B: Byte, O: Output>(
     let rows = y.len() / columns;
     let steps = steps(inner, 1);
     let together = together(inner);
-    let y = ArrayViewMut2::from_shape((rows, columns), y);
-    let mut y = y.expect("it is as long");
+    let mut y = matrix_mut(y, rows, columns);
     for (number, y) in y.axis_chunks_iter_mut(Axis(0), together).enumerate() {
         if stop::is_set() {
             return;

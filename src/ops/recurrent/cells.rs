@@ -1,9 +1,7 @@
 //! One direction of a recurrent operator: the steps over time.
 
-use ndarray::ArrayViewMut2;
-
 use super::activation::Activation;
-use crate::gemm::{Sum, matrix, multiply};
+use crate::gemm::{Sum, matrix, matrix_mut, multiply};
 use crate::ops::weighted::Float;
 use crate::parts::{self, Looks};
 use crate::simd::Simd;
@@ -74,8 +72,7 @@ pub(super) struct Direction<'a, S> {
 
 /// `a` times the transpose of `b`, which has `columns` rows.
 fn times<S: Sum>(a: &[S], b: &[S], rows: usize, inner: usize, columns: usize, c: &mut [S]) {
-    let c = ArrayViewMut2::from_shape((rows, columns), c).expect("it has that size");
-    let mut c = c;
+    let mut c = matrix_mut(c, rows, columns);
     let (a, b) = (
         matrix(a, rows, inner, false),
         matrix(b, inner, columns, true),

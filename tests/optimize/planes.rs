@@ -1,0 +1,134 @@
+//! Windows of 3x3 of planes of any size on every instruction set: in tiles, and with weights of each channel's own.
+
+use linn::{DType, Model, Options, Simd, Tensor, inputs};
+
+use super::noise;
+use super::support::model::{Build, With, int, ints, node};
+use super::support::{Random, Report, f32s, numbers};
+
+fn run(build: &Build, simd: Simd, optimize: bool, x: &Tensor) -> Vec<f64> {
+    let mut options = Options::default();
+    (options.simd, options.optimize) = (simd, optimize);
+    let model = Model::from_bytes_with(build.bytes(), &options).expect("it is valid");
+    let outputs = model.run(inputs! { "x" => x }).expect("it runs");
+    numbers(&outputs["y"])
+}
+
+/// A model with a Conv of `x` and `w`, whose output `conv` is left to the caller.
+fn convolution(x: &[usize], w: &Tensor, pads: &[i64], strides: &[i64], groups: usize) -> Build {
+    let dims: Vec<String> = x.iter().map(ToString::to_string).collect();
+    let conv = node("Conv", &["x", "w"], &["conv"])
+        .with(int("group", groups as i64))
+        .with(ints("strides", strides))
+        .with(ints("pads", pads));
+    Build::new(20)
+        .input("x", DType::F32, &dims.join(","))
+        .initializer("w", w)
+        .node(conv)
+}
+
+#[test]
+fn tiles_at_all_edges() {
+    let mut random = Random::new(5);
+    let mut report = Report::default();
+    let mut rounded_otherwise = 0;
+    let mut count = 0;
+    for round in 0..60 {
+        let [height, width] = [0, 1].map(|_| random.range(3, 70) as usize);
+        let [channels, outputs] = [0, 1].map(|_| random.range(16, 19) as usize);
+        let pads: Vec<i64> = (0..4).map(|_| random.range(0, 6)).collect();
+        let dims = [1, channels, height, width];
+        let x = noise(&mut random, &dims, 0.0, 1.0);
+        let w = noise(&mut random, &[outputs, channels, 3, 3], 0.0, 1.0);
+        let build = convolution(&dims, &w, &pads, &[1, 1], 1)
+            .node(node("Relu", &["conv"], &["y"]))
+            .output("y");
+        for simd in Simd::available() {
+            let [wanted, got] = [false, true].map(|optimize| run(&build, simd, optimize, &x));
+            let largest = wanted.iter().fold(1.0, |most: f64, y| most.max(*y));
+            let near = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-5 * largest;
+            let agrees = wanted.len() == got.len() && wanted.iter().zip(&got).all(near);
+            rounded_otherwise += usize::from(wanted != got);
+            count += 1;
+            let result = agrees.then_some(()).ok_or_else(|| "differs".to_string());
+            report.check(format!("round {round}: {simd} {dims:?} {pads:?}"), result);
+        }
+    }
+    // Tiles round otherwise than sums of products.
+    assert!(
+        rounded_otherwise > count / 2,
+        "{rounded_otherwise} of {count}"
+    );
+    report.finish(count);
+}
+
+/// The sums of windows of 3x3 of a channel by their definition, in integers.
+fn plainly(x: &[f64], w: &[f64], [height, width]: [i64; 2], pads: &[i64], stride: i64) -> Vec<f64> {
+    let output = |size: i64, axis: usize| (size + pads[axis] + pads[axis + 2] - 3) / stride + 1;
+    let mut y = Vec::new();
+    for row in 0..output(height, 0) {
+        for column in 0..output(width, 1) {
+            let mut sum = 0.0;
+            for tap in 0..9 {
+                let r = row * stride + tap / 3 - pads[0];
+                let c = column * stride + tap % 3 - pads[1];
+                if (0..height).contains(&r) && (0..width).contains(&c) {
+                    sum += x[(r * width + c) as usize] * w[tap as usize];
+                }
+            }
+            y.push(sum);
+        }
+    }
+    y
+}
+
+#[test]
+fn each_channel_by_weights_of_its_own() {
+    let mut random = Random::new(6);
+    let mut report = Report::default();
+    let mut count = 0;
+    for round in 0..120 {
+        let [height, width] = [0, 1].map(|_| random.range(1, 40));
+        let (channels, multiplier) = (random.range(2, 5) as usize, random.range(1, 2) as usize);
+        let stride = random.range(1, 2);
+        let mut pads: Vec<i64> = (0..4).map(|_| random.range(0, 3)).collect();
+        for (axis, size) in [height, width].into_iter().enumerate() {
+            pads[axis] += (3 - size - pads[axis] - pads[axis + 2]).max(0);
+        }
+        let mut small =
+            |count: usize| -> Vec<f64> { (0..count).map(|_| random.range(-9, 9) as f64).collect() };
+        let plane = (height * width) as usize;
+        let x = small(channels * plane);
+        let w = small(channels * multiplier * 9);
+        let mut wanted = Vec::new();
+        for (output, w) in w.chunks_exact(9).enumerate() {
+            let x = &x[output / multiplier * plane..][..plane];
+            wanted.extend(plainly(x, w, [height, width], &pads, stride));
+        }
+        let outputs = channels * multiplier;
+        let plus = small(wanted.len());
+        let rows = (height + pads[0] + pads[2] - 3) / stride + 1;
+        let columns = wanted.len() / outputs / rows as usize;
+        let y_dims = [1, outputs, rows as usize, columns];
+        for (wanted, plus) in wanted.iter_mut().zip(&plus) {
+            *wanted = (*wanted + plus).max(0.0);
+        }
+        let dims = [1, channels, height as usize, width as usize];
+        let w = f32s(&[outputs, 1, 3, 3], &w);
+        let build = convolution(&dims, &w, &pads, &[stride; 2], channels)
+            .initializer("plus", &f32s(&y_dims, &plus))
+            .node(node("Add", &["conv", "plus"], &["sum"]))
+            .node(node("Relu", &["sum"], &["y"]))
+            .output("y");
+        for simd in Simd::available() {
+            let got = run(&build, simd, true, &f32s(&dims, &x));
+            count += 1;
+            let result = (got == wanted)
+                .then_some(())
+                .ok_or_else(|| "differs".to_string());
+            let case = format!("round {round}: {simd} {dims:?} {pads:?} stride {stride}");
+            report.check(case, result);
+        }
+    }
+    report.finish(count);
+}
