@@ -1,7 +1,7 @@
 //! What callers install on a thread for the work that they call: stops and an instruction set. It goes along to the threads
 //! that the work takes, and nowhere else.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -25,8 +25,6 @@ struct Link {
 }
 
 thread_local! {
-    /// How often something was entered on this thread and not left since.
-    static ENTERED: Cell<usize> = const { Cell::new(0) };
     static HERE: RefCell<Installed> = const {
         RefCell::new(Installed {
             stop: None,
@@ -38,11 +36,6 @@ thread_local! {
 /// Looks at what is installed on this thread.
 pub(crate) fn with<R>(look: impl FnOnce(&Installed) -> R) -> R {
     HERE.with_borrow(look)
-}
-
-/// Whether this thread is at some work, or waits for a part of it.
-pub(crate) fn is_entered() -> bool {
-    ENTERED.get() > 0
 }
 
 impl Installed {
@@ -76,7 +69,6 @@ impl Installed {
 
     /// As [`Installed::enter`], set or not.
     pub(crate) fn enter_always(self) -> Entered {
-        ENTERED.set(ENTERED.get() + 1);
         Entered(HERE.replace(self))
     }
 
@@ -118,7 +110,6 @@ pub(crate) struct Entered(Installed);
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        ENTERED.set(ENTERED.get() - 1);
         HERE.set(std::mem::take(&mut self.0));
     }
 }

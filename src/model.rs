@@ -1,6 +1,5 @@
 //! Models: loading, looking at inputs and outputs, running.
 
-mod awake;
 mod bind;
 mod body;
 mod fix;
@@ -22,7 +21,6 @@ use crate::graph::{Graph, Node, ValueId, ValueInfo};
 use crate::ops::Memory;
 use crate::optimize::Program;
 use crate::tensor::{Tensor, TensorError, TensorView, TensorViewMut};
-use awake::Awake;
 use bind::{Places, Symbols};
 pub(crate) use body::{Body, Kept};
 pub use graphs::{Form, GraphInfo, GraphValue};
@@ -331,11 +329,8 @@ impl Model {
         values: &mut Values<'_>,
         recorder: Option<&mut Recorder<'m>>,
     ) -> Result<(), Error> {
-        let nodes = way.plan.steps.len();
-        self.workers.install(awake::pays(nodes), || {
-            let _awake = Awake::keep(nodes);
-            values.steps(way.nodes, way.plan, recorder)
-        })
+        self.workers
+            .install(|| values.steps(way.nodes, way.plan, recorder))
     }
 }
 

@@ -73,6 +73,9 @@ macro_rules! dispatch_named {
 }
 pub(crate) use dispatch_named;
 
+/// No vector of floats has more elements.
+pub(crate) const LANES: usize = 16;
+
 /// An instruction set that kernels use. For pools all of them give the same bits; sums of products round differently where
 /// one multiplies and adds at once.
 ///

@@ -1,11 +1,11 @@
 //! A right matrix whose elements are normalized while they are laid out, as convolutions behind a BatchNormalization read them.
 
-use fearless_simd::{Level, Simd};
+use fearless_simd::{Level, Simd, SimdBase, SimdFloat};
 
 use crate::allocate;
 use crate::gemm::{Activation, Finish, Right};
 use crate::parts::Looks;
-use crate::simd::dispatch;
+use crate::simd::{LANES, dispatch};
 
 /// What is done to the elements of each channel: times a factor, plus a summand, then a function.
 #[derive(Debug)]
@@ -53,24 +53,39 @@ impl Right<f32> for Led<'_> {
 }
 
 #[inline(always)]
-fn lay<S: Simd>(_: S, led: &Led<'_>, first: usize, count: usize, width: usize, panel: &mut [f32]) {
+fn lay<S: Simd>(s: S, led: &Led<'_>, first: usize, count: usize, width: usize, panel: &mut [f32]) {
+    let len = <S::f32s as SimdBase<S>>::LEN;
     let finish = Finish {
         bounds: led.bounds,
         ..Finish::NONE
     };
+    let mut part = [0.0; LANES];
     let mut looks = Looks::default();
     for channel in 0..led.lines.len() {
         if looks.is_set(width) {
             return;
         }
         let (factor, summand) = led.lines[channel];
+        let factor = <S::f32s as SimdBase<S>>::splat(s, factor);
+        let summand = <S::f32s as SimdBase<S>>::splat(s, summand);
         let x = &led.x[channel * led.columns + first..][..count];
         let y = &mut panel[channel * width..][..width];
-        for i in 0..count {
-            y[i] = finish.hold(x[i] * factor + summand);
-        }
-        for i in count..width {
-            y[i] = 0.0;
+        let mut i = 0;
+        while i < width {
+            // What is behind the last element may be any number.
+            let x = if i + len <= count {
+                &x[i..i + len]
+            } else {
+                for at in i..count {
+                    part[at - i] = x[at];
+                }
+                &part[..len]
+            };
+            let x = <S::f32s as SimdBase<S>>::from_slice(s, x);
+            let mut led = [[x.mul_add(factor, summand)]];
+            finish.apply_to(s, 0, &mut led);
+            led[0][0].store_slice(&mut y[i..i + len]);
+            i += len;
         }
     }
 }

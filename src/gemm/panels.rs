@@ -4,25 +4,24 @@
 use ndarray::ArrayView2;
 
 use crate::parts::Looks;
+use crate::simd::LANES;
 
 /// Rows of a panel of a left matrix.
 pub(crate) const ROWS: usize = 12;
 /// Rows of a left matrix that are read at once.
 const LINES: usize = 4;
-/// Columns of a panel of a right matrix; the last one has fewer, a multiple of [`STEP`].
+/// Columns of a panel of a right matrix; the last one has fewer, a multiple of [`LANES`].
 pub(crate) const COLUMNS: usize = 32;
-/// No vector of floats has more elements.
-const STEP: usize = 16;
 
 /// The columns of the panel that begins at column `first` of `columns`, with those that fill it up.
 #[inline(always)]
 pub(super) fn width(first: usize, columns: usize) -> usize {
-    (columns - first).next_multiple_of(STEP).min(COLUMNS)
+    (columns - first).next_multiple_of(LANES).min(COLUMNS)
 }
 
 /// Elements of the panels of `columns` columns, for each row of the matrix.
 pub(crate) fn panel_columns(columns: usize) -> usize {
-    columns.next_multiple_of(STEP)
+    columns.next_multiple_of(LANES)
 }
 
 /// A left matrix in panels: each has all columns, one after the other.

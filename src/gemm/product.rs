@@ -24,7 +24,7 @@ const GRAIN: usize = 1 << 20;
 pub(super) const DEPTH: usize = 384;
 
 /// Bytes of right panels that stay near together while a left one goes by.
-const NEAR_BYTES: usize = 1 << 15;
+const NEAR_BYTES: usize = 1 << 16;
 
 /// So few right panels stay near in any case, so that a large left matrix goes by once.
 const FEW_PANELS: usize = 2;

@@ -7,6 +7,7 @@ use fearless_simd::{Simd, SimdBase, SimdFloat, SimdFloatElement};
 use super::Sum;
 use super::finish::Finish;
 use crate::parts::Looks;
+use crate::simd::LANES;
 
 /// Rows of sums that follow each other: element `i` of row `r` is a sum over taps of the elements at
 /// `lines[r] + offsets[tap] + i`.
@@ -39,7 +40,7 @@ impl<'a> Runs<'a> {
 
 /// The most vectors of sums at once, and the most elements of them.
 const VECTORS: usize = 4;
-const ELEMENTS: usize = VECTORS * 16;
+const ELEMENTS: usize = VECTORS * LANES;
 
 /// [`Sum::weighted`] of floats.
 #[inline(always)]

@@ -121,7 +121,7 @@ impl Model {
         let workers = Workers::new(options)?;
         let made = workers.clone();
         let load = || Model::new(build(bytes, path, options)?, options, made);
-        workers.install(false, || attempt(load))
+        workers.install(|| attempt(load))
     }
 
     fn new(built: Built, options: &Options, workers: Workers) -> Result<Model, Error> {

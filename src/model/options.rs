@@ -146,31 +146,27 @@ impl Workers {
         })
     }
 
-    /// Does `work` with them, which is `long` or over before it pays to go to another thread.
+    /// Does `work` with them.
     ///
     /// # Errors
     /// That of the work, or the system has no threads.
     pub(super) fn install<R: Send>(
         &self,
-        long: bool,
         work: impl FnOnce() -> Result<R, Error> + Send,
     ) -> Result<R, Error> {
         let work = || self.simd.install_checked(work);
-        if self.pool.is_none() {
-            threads::check().map_err(|error| Error::limit(error.reason))?;
-            if !long || rayon::current_thread_index().is_some() {
-                return work();
-            }
-        }
-        let installed = Installed::hand_over();
-        let work = || {
-            let _entered = installed.clone().enter_always();
-            work()
-        };
         match &self.pool {
-            Some(pool) => pool.install(work),
-            // On a thread of the pool: from outside each operator would wake one and wait for it.
-            None => rayon::scope(|_| work()),
+            Some(pool) => {
+                let installed = Installed::hand_over();
+                pool.install(|| {
+                    let _entered = installed.clone().enter_always();
+                    work()
+                })
+            }
+            None => {
+                threads::check().map_err(|error| Error::limit(error.reason))?;
+                work()
+            }
         }
     }
 }

@@ -8,10 +8,8 @@ use fearless_simd::{Simd as Vectors, SimdBase};
 use super::{IN, OUT};
 use crate::gemm::panel_columns;
 use crate::parts::Looks;
+use crate::simd::LANES;
 use crate::window::Axis;
-
-/// What no vector of floats is longer than.
-const ROOM: usize = 16;
 
 /// How the rows of a plane are dealt out.
 pub(super) struct Lines {
@@ -31,7 +29,7 @@ impl Lines {
             input: [rows.input, columns.input],
             pad: [rows.pad_begin, columns.pad_begin],
             columns: tiles,
-            pitch: panel_columns(tiles).saturating_add(ROOM),
+            pitch: panel_columns(tiles).saturating_add(LANES),
         }
     }
 
