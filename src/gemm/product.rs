@@ -14,7 +14,7 @@ use crate::allocate;
 use crate::buffer::RIGHT;
 use crate::installed::Installed;
 use crate::parts::{self, Looks};
-use crate::simd::dispatch;
+use crate::simd::{LANES, dispatch};
 use crate::stop;
 
 /// Multiplications that are worth a task of their own.
@@ -62,14 +62,18 @@ pub(crate) fn multiply<T: Sum>(
     if rows == 0 || columns == 0 {
         return;
     }
-    let work = rows.saturating_mul(columns).saturating_mul(left.inner);
+    // Of few columns it is the left matrix that takes the time.
+    let work = rows
+        .saturating_mul(columns.max(LANES))
+        .saturating_mul(left.inner);
     let threads = rayon::current_num_threads().min(work / GRAIN);
     if threads < 2 {
         return sweep(level, left, right, 0, start, finish, c);
     }
     let installed = Installed::hand_over();
     let [panels, bands] = [columns.div_ceil(COLUMNS), rows.div_ceil(ROWS)];
-    if unevenness(panels, threads) <= unevenness(bands, threads) || panels >= ENOUGH * threads {
+    let of_bands = unevenness(rows, ROWS, threads) + TOGETHER;
+    if panels >= ENOUGH * threads || unevenness(columns, COLUMNS, threads) <= of_bands {
         let pieces = pieces(c, Axis(1), COLUMNS, threads);
         return pieces.into_par_iter().for_each(|(first, c)| {
             if let Some(_entered) = installed.enter() {
@@ -114,9 +118,18 @@ pub(crate) fn multiply<T: Sum>(
 /// Panels for each thread with which it does not matter that one thread may have one more than another.
 const ENOUGH: usize = 8;
 
-/// How many times as long as all threads need together the slowest of them takes, each with its share of `units`.
-fn unevenness(units: usize, threads: usize) -> f64 {
-    (units.div_ceil(threads) * threads) as f64 / units as f64
+/// What it takes as a part of all work that threads lay out a right matrix together first, and that each reads all of it.
+const TOGETHER: f64 = 0.1;
+
+/// How many times as long as all threads need together the slowest of them takes, each with its share of whole `unit`s.
+fn unevenness(len: usize, unit: usize, threads: usize) -> f64 {
+    let units = len.div_ceil(unit);
+    let mut most = 0;
+    for thread in 1..=threads {
+        let [begin, end] = [thread - 1, thread].map(|at| (units * at / threads * unit).min(len));
+        most = most.max(end - begin);
+    }
+    (most * threads) as f64 / len as f64
 }
 
 /// Cuts a matrix along an axis into pieces of whole `unit`s, with as many units in each or one more, and where they begin. There

@@ -2,10 +2,11 @@
 //!
 //! Specification: <https://onnx.ai/onnx/operators/onnx__Concat.html>
 
-use super::{Fact, Inputs, Known, Op, Operator, Outputs, axes, elements, required};
+use super::{Fact, Inputs, Known, Op, Operator, Outputs, axes, elements, elementwise, required};
+use crate::allocate;
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
-use crate::parts::{self, Looks};
+use crate::parts::Looks;
 use crate::tensor::{Element, Shape, TensorView, Visitor};
 
 pub(super) const CONCAT: Op = Op {
@@ -120,18 +121,34 @@ impl Visitor for Joining<'_, '_, '_, '_, '_> {
         }
         let block = |shape: &[usize]| shape[self.axis..].iter().product::<usize>();
         let whole = block(&self.shape);
-        let (mut at, mut looks) = (0, Looks::default());
+        // Where the part of each input begins in a row of the output, and how long it is.
+        let mut inputs = allocate::with_capacity(self.inputs.len());
+        let mut at = 0;
         for x in self.inputs.iter().flatten() {
             let block = block(x.shape());
             if block > 0 {
-                let rows = elements::<T>(x).chunks(block);
-                for (y, x) in y.chunks_mut(whole).zip(rows) {
-                    looks.check(block)?;
-                    parts::copy(x, &mut y[at..at + block])?;
-                }
+                inputs.push((at, block, elements::<T>(x)));
             }
             at += block;
         }
+        elementwise::in_chunks(y, |start, y| {
+            let (mut row, column) = (start / whole, start % whole);
+            let mut index = inputs.partition_point(|(begin, ..)| *begin <= column) - 1;
+            let (mut done, mut skipped) = (0, column - inputs[index].0);
+            let mut looks = Looks::default();
+            while done < y.len() {
+                let (_, block, x) = inputs[index];
+                let len = (block - skipped).min(y.len() - done);
+                if looks.is_set(len) {
+                    return;
+                }
+                y[done..done + len].clone_from_slice(&x[row * block + skipped..][..len]);
+                (done, skipped, index) = (done + len, 0, index + 1);
+                if index == inputs.len() {
+                    (row, index) = (row + 1, 0);
+                }
+            }
+        });
         Ok(())
     }
 }
