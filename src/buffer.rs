@@ -26,7 +26,7 @@ pub(crate) const COPIED: usize = 3;
 pub(crate) const LEFT: usize = 0;
 /// The panels of a right matrix.
 pub(crate) const RIGHT: usize = 1;
-/// The planes that a convolution reads, sorted.
+/// The planes that a convolution reads, sorted, or rows of them.
 pub(crate) const SORTED: usize = 2;
 /// Sums of windows, or products of tiles.
 pub(crate) const SUMS: usize = 3;

@@ -22,7 +22,7 @@ pub(crate) mod winograd;
 use std::borrow::Cow;
 
 use fearless_simd::Level;
-use ndarray::{ArrayViewMut2, Axis as NdAxis, Slice};
+use ndarray::{Axis as NdAxis, Slice};
 use rayon::prelude::*;
 
 pub(crate) use columns::add;
@@ -480,8 +480,8 @@ pub(crate) fn transpose<T: Factor>(
                 return;
             }
             let columns = &mut columns[..len];
-            let view = ArrayViewMut2::from_shape((outputs * taps, count), &mut *columns);
-            multiply(level, &w, &x, false, &mut view.expect("it was made so"));
+            let mut view = matrix_mut(columns, outputs * taps, count);
+            multiply(level, &w, &x, false, &mut view);
             for (index, y) in y.chunks_mut(plane).enumerate() {
                 if from == 0 {
                     let start = bias.map_or(T::Sum::ZERO, |bias| {

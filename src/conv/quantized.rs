@@ -6,7 +6,6 @@
 pub(crate) mod winograd;
 
 use fearless_simd::{Level, Simd as Vectors};
-use ndarray::ArrayViewMut2;
 use rayon::prelude::*;
 
 use super::sorted::{self, Sorted};
@@ -17,7 +16,7 @@ use crate::error::OpError;
 use crate::gemm::quantized::{
     self, Byte, Bytes, GRAIN, Output, Requantize, finish, lay_left, multiply, steps, widened,
 };
-use crate::gemm::{Finish, Left, ROWS, left_len};
+use crate::gemm::{Finish, Left, ROWS, left_len, matrix_mut};
 use crate::installed::Installed;
 use crate::parts::{self, Looks, PART};
 use crate::simd::{Simd, dispatch};
@@ -162,8 +161,7 @@ pub(crate) fn convolve<T: Byte, O: Output>(
         let x = &x[at * in_group..][..in_group];
         let left = Left::new(&panels[group * len..][..len], sizes.outputs, sizes.steps());
         let to = to.part(group * sizes.outputs, 0);
-        let y = ArrayViewMut2::from_shape((sizes.outputs, windows), y);
-        let y = y.expect("a group has as many elements");
+        let y = matrix_mut(y, sizes.outputs, windows);
         let Some(sorted) = &sorted else {
             let right = Bytes::new(level, x, sizes.channels * taps, windows, &zeros);
             multiply(level, left, &right, None, to, y);

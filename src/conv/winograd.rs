@@ -25,7 +25,7 @@ use crate::allocate;
 use crate::buffer::{Item, RIGHT, SUMS};
 use crate::gemm::{Finish, Laid, Left, ROWS, Start, left_len, multiply_laid, panel_columns};
 use crate::installed::Installed;
-use crate::simd::{Simd, dispatch};
+use crate::simd::{LANES, Simd, dispatch};
 use crate::stop;
 use crate::window::Axis;
 
@@ -41,8 +41,8 @@ pub(super) const PLACES: usize = IN * IN;
 const BLOCK: usize = 64;
 /// Multiplications of places that are worth a task of their own.
 const PRODUCTS: usize = 1 << 18;
-/// Elements between the matrices of places: what vectors hold behind the last tile goes there, and places do not fall on the
-/// same lines of the first cache.
+/// Elements between the matrices of places, for what vectors read behind the last tile, or those of integers write there; and so
+/// that places do not fall on the same lines of the first cache.
 pub(super) const GAP: usize = 16;
 
 /// The most columns of tiles, of all slices of a block, where there are several.
@@ -165,10 +165,10 @@ impl<'a> Tiles<'a> {
         }
     }
 
-    /// Elements from row to row of a matrix of `rows` rows of tiles of some slices, with room for what a vector holds behind short
-    /// ones: not of a size whose multiples fall on the same lines of the first cache.
+    /// Elements from row to row of a matrix of `rows` rows of tiles of some slices, with room for what a vector holds behind
+    /// short ones: not of a size whose multiples fall on the same lines of the first cache.
     fn pitch(&self, slices: usize, rows: usize) -> usize {
-        let beyond = GAP.saturating_sub(self.columns);
+        let beyond = LANES.saturating_sub(self.columns);
         let tiles = slices.saturating_mul(rows * self.columns);
         let pitch = panel_columns(tiles.saturating_add(beyond));
         match slices > 1 && pitch.is_multiple_of(4 * GAP) {

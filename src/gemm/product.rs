@@ -118,7 +118,7 @@ pub(crate) fn multiply<T: Sum>(
 /// Panels for each thread with which it does not matter that one thread may have one more than another.
 const ENOUGH: usize = 8;
 
-/// What it takes as a part of all work that threads lay out a right matrix together first, and that each reads all of it.
+/// What it takes as a part of all work that each thread reads all of a right matrix, which they may lay out together first.
 const TOGETHER: f64 = 0.1;
 
 /// How many times as long as all threads need together the slowest of them takes, each with its share of whole `unit`s.

@@ -157,7 +157,7 @@ impl Visitor for Joining<'_, '_, '_, '_, '_> {
 mod tests {
     use crate::ops::Fact;
     use crate::ops::testing::{iota, node, tensor};
-    use crate::tensor::DType;
+    use crate::tensor::{DType, Tensor};
 
     #[test]
     fn sizes_add_up_along_the_axis() {
@@ -187,6 +187,26 @@ mod tests {
                 .error(&[Some(&x), None, Some(&x)])
                 .contains("inputs[1] is left out")
         );
+    }
+
+    #[test]
+    fn large_ones_are_joined_in_parts() {
+        let sizes = [0, 1, 0, 2, 5, 0];
+        let (rows, inner) = (3, 20_000);
+        let mut inputs = Vec::new();
+        let mut wanted = vec![Vec::new(); rows];
+        for (number, size) in sizes.into_iter().enumerate() {
+            let len = rows * size * inner;
+            let data: Vec<f32> = (0..len).map(|at| (at * 8 + number) as f32).collect();
+            for (row, wanted) in wanted.iter_mut().enumerate() {
+                wanted.extend_from_slice(&data[row * size * inner..][..size * inner]);
+            }
+            inputs.push(tensor(&[rows, size, inner], data));
+        }
+        let inputs: Vec<Option<&Tensor>> = inputs.iter().map(Some).collect();
+        let y = node("Concat", 13).int("axis", 1).run(&inputs);
+        let wanted = tensor(&[rows, 8, inner], wanted.concat());
+        assert!(y == Ok(vec![wanted]));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use linn::{DType, Model, Options, Simd, Tensor, inputs};
 
 use super::noise;
 use super::support::model::{Build, With, int, ints, node};
-use super::support::{Random, Report, f32s, numbers};
+use super::support::{Random, Report, numbers, tensor};
 
 fn run(build: &Build, simd: Simd, optimize: bool, x: &Tensor) -> Vec<f64> {
     let mut options = Options::default();
@@ -22,7 +22,7 @@ fn convolution(x: &[usize], w: &Tensor, pads: &[i64], strides: &[i64], groups: u
         .with(ints("strides", strides))
         .with(ints("pads", pads));
     Build::new(20)
-        .input("x", DType::F32, &dims.join(","))
+        .input("x", w.dtype(), &dims.join(","))
         .initializer("w", w)
         .node(conv)
 }
@@ -91,6 +91,7 @@ fn each_channel_by_weights_of_its_own() {
         let [height, width] = [0, 1].map(|_| random.range(1, 40));
         let (channels, multiplier) = (random.range(2, 5) as usize, random.range(1, 2) as usize);
         let stride = random.range(1, 2);
+        let dtype = [DType::F32, DType::F32, DType::F64, DType::F16][round % 4];
         let mut pads: Vec<i64> = (0..4).map(|_| random.range(0, 3)).collect();
         for (axis, size) in [height, width].into_iter().enumerate() {
             pads[axis] += (3 - size - pads[axis] - pads[axis + 2]).max(0);
@@ -114,19 +115,19 @@ fn each_channel_by_weights_of_its_own() {
             *wanted = (*wanted + plus).max(0.0);
         }
         let dims = [1, channels, height as usize, width as usize];
-        let w = f32s(&[outputs, 1, 3, 3], &w);
+        let w = tensor(dtype, &[outputs, 1, 3, 3], &w);
         let build = convolution(&dims, &w, &pads, &[stride; 2], channels)
-            .initializer("plus", &f32s(&y_dims, &plus))
+            .initializer("plus", &tensor(dtype, &y_dims, &plus))
             .node(node("Add", &["conv", "plus"], &["sum"]))
             .node(node("Relu", &["sum"], &["y"]))
             .output("y");
         for simd in Simd::available() {
-            let got = run(&build, simd, true, &f32s(&dims, &x));
+            let got = run(&build, simd, true, &tensor(dtype, &dims, &x));
             count += 1;
             let result = (got == wanted)
                 .then_some(())
                 .ok_or_else(|| "differs".to_string());
-            let case = format!("round {round}: {simd} {dims:?} {pads:?} stride {stride}");
+            let case = format!("round {round}: {simd} {dtype} {dims:?} {pads:?} stride {stride}");
             report.check(case, result);
         }
     }

@@ -1,9 +1,9 @@
 //! Windows of 3x3 along the last two axes and any others before them, done in tiles.
 
-use linn::DType;
+use linn::{DType, Model, Options, inputs};
 
 use super::support::model::{Build, With, int, ints, node};
-use super::support::{Random, Report};
+use super::support::{Random, Report, numbers};
 use super::{noise, outputs_of};
 
 /// Random sizes of an axis before the last two: input, kernel, stride, dilation and pads.
@@ -73,4 +73,28 @@ fn sums_over_slices_are_those_of_windows() {
     // Tiles round otherwise than sums of products.
     assert!(rounded_otherwise > 60, "{rounded_otherwise} of 120");
     report.finish(120);
+}
+
+/// What comes need not have the shape that is declared.
+#[test]
+fn an_outer_axis_without_elements_is_all_padding() {
+    let mut random = Random::new(4);
+    let conv = node("Conv", &["x", "w", "b"], &["y"]).with(ints("pads", &[2, 1, 1, 1, 1, 1]));
+    let b = noise(&mut random, &[16], 0.0, 1.0);
+    let build = Build::new(20)
+        .input("x", DType::F32, "1,16,depth,16,16")
+        .initializer("w", &noise(&mut random, &[16, 16, 3, 3, 3], 0.0, 1.0))
+        .initializer("b", &b)
+        .node(conv)
+        .output("y");
+    let mut options = Options::default();
+    options.dims.push(("depth".to_string(), 0));
+    let model = Model::from_bytes_with(build.bytes(), &options).expect("it is valid");
+    let x = noise(&mut random, &[1, 16, 0, 16, 16], 0.0, 1.0);
+    let outputs = model.run(inputs! { "x" => &x }).expect("it runs");
+    let y = numbers(&outputs["y"]);
+    assert_eq!(outputs["y"].shape().to_vec(), [1, 16, 1, 16, 16]);
+    for (y, b) in y.chunks_exact(256).zip(numbers(&b)) {
+        assert!(y.iter().all(|y| *y == b));
+    }
 }

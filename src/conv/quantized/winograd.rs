@@ -5,7 +5,6 @@
 //! the second has an inverse there, so that sums below 2 to the 25 are found exactly, whatever wrapped on the way.
 
 use fearless_simd::{Bytes as _, Level, Simd as Vectors, SimdBase};
-use ndarray::ArrayViewMut2;
 use rayon::prelude::*;
 
 use super::super::Sizes;
@@ -16,7 +15,7 @@ use crate::allocate;
 use crate::buffer::{Item, RIGHT, SORTED, SUMS};
 use crate::error::OpError;
 use crate::gemm::quantized::{Byte, Output, Requantize, finish, lay_left, multiply_laid};
-use crate::gemm::{Left, ROWS, left_len, panel_columns};
+use crate::gemm::{Left, ROWS, left_len, matrix_mut, panel_columns};
 use crate::installed::Installed;
 use crate::parts::{self, Looks};
 use crate::simd::{Simd, dispatch};
@@ -276,8 +275,7 @@ impl<'a> Tiles<'a> {
                         if let Some(_entered) = installed.enter() {
                             let left = Left::new(w, outputs, pairs);
                             let products = &mut products[..outputs * width];
-                            let products = ArrayViewMut2::from_shape((outputs, width), products);
-                            let products = products.expect("as many as there are");
+                            let products = matrix_mut(products, outputs, width);
                             multiply_laid(level, left, laid, width, Requantize::NONE, products);
                         }
                     });

@@ -7,7 +7,7 @@ use fearless_simd::{Simd as Vectors, SimdBase};
 
 use super::{IN, OUT};
 use crate::gemm::panel_columns;
-use crate::parts::Looks;
+use crate::parts::{Looks, PART};
 use crate::simd::LANES;
 use crate::window::Axis;
 
@@ -46,15 +46,12 @@ impl Lines {
             .saturating_mul(2)
     }
 
-    /// Makes room for some rows of tiles: what is not on the input stays zero from plane to plane.
-    #[inline(always)]
-    pub(super) fn clear(&self, lines: &mut [f32]) {
-        for i in 0..lines.len() {
-            lines[i] = 0.0;
-        }
+    /// Elements of an input plane.
+    pub(super) fn plane(&self) -> usize {
+        self.input[0] * self.input[1]
     }
 
-    /// The rows of the input that rows of tiles from number `first` on read, and the first row of theirs that is one of them.
+    /// The first row of the input that rows of tiles from number `first` on read, and which of their own rows are on the input.
     #[inline(always)]
     fn read(&self, first: usize, rows: usize) -> (usize, Range<usize>) {
         let (begin, pad) = (first * OUT, self.pad[0]);
@@ -63,7 +60,7 @@ impl Lines {
         ((begin + from) - pad.min(begin + from), from..to.max(from))
     }
 
-    /// Deals out the rows of a plane that `rows` rows of tiles from `first` on read.
+    /// Deals out the rows of a plane that `rows` rows of tiles from `first` on read; what is not on the input is left alone.
     #[inline(always)]
     pub(super) fn deal<S: Vectors>(
         &self,
@@ -83,21 +80,27 @@ impl Lines {
         let mut looks = Looks::default();
         // All rows before any is dealt out: what was just written cannot be read at once by vectors that lie across it.
         for row in read.start..read.end {
-            if looks.is_set(count) {
-                return;
-            }
             let x = &plane[(from + row - read.start) * width..][..count];
-            copy::<S>(s, x, &mut staged[row * each + begin..][..count]);
+            let y = &mut staged[row * each + begin..][..count];
+            let mut at = 0;
+            while at < count {
+                let end = count.min(at + PART);
+                if looks.is_set(end - at) {
+                    return;
+                }
+                copy::<S>(s, &x[at..end], &mut y[at..end]);
+                at = end;
+            }
         }
         for row in read.start..read.end {
-            if looks.is_set(each) {
-                return;
-            }
             let x = &staged[row * each..][..each];
             let y = &mut lines[row * each..][..each];
             // One more, since tiles read beyond their own four columns.
             let mut column = 0;
             while column <= self.columns {
+                if looks.is_set(OUT * len) {
+                    return;
+                }
                 let x = &x[column * OUT..][..OUT * len];
                 let mut parts = [<S::f32s as SimdBase<S>>::splat(s, 0.0); OUT];
                 for part in 0..OUT {

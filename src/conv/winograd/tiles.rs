@@ -98,6 +98,10 @@ impl Tiles<'_> {
         places: &mut impl Places,
     ) {
         parts::with_buffer::<f32, SORTED>(self.lines.elements(rows), |lines| {
+            // What is not on the input stays zero from plane to plane.
+            if parts::fill(lines, &0.0).is_err() {
+                return;
+            }
             dispatch!(level, s => self.transform_by(s, x, channels, first, rows, lines, places));
         });
     }
@@ -117,12 +121,11 @@ impl Tiles<'_> {
         let len = <S::f32s as SimdBase<S>>::LEN;
         let zero = <S::f32s as SimdBase<S>>::splat(s, 0.0);
         let slices = self.slices.inputs;
-        let plane = self.sizes.plane() / slices;
+        let plane = self.lines.plane();
         let width = self.pitch(slices, rows);
         let mut looks = Looks::default();
         // Not made anew for each tile, which would clear it.
         let mut half = [[zero; IN]; IN];
-        self.lines.clear(lines);
         for number in 0..channels * slices {
             let (channel, slice) = (number / slices, number % slices);
             self.lines

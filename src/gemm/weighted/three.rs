@@ -13,8 +13,8 @@ const ROWS: usize = 4;
 type Vector<S, T> = <T as SimdFloatElement>::Native<S>;
 type Three<S, T> = [Vector<S, T>; 3];
 
-/// As [`super::floats`], where elements are `pitch` apart from row to row. How many rows are done: those behind are shorter than
-/// vectors, which would have no room, or too few.
+/// As [`super::floats`], where elements are `pitch` apart from row to row. How many rows are done: those behind are shorter
+/// than vectors, which would have no room, or too few.
 #[inline(always)]
 pub(super) fn rows<S: Simd, T: Sum + SimdFloatElement>(
     s: S,
