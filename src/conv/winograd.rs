@@ -41,6 +41,8 @@ pub(super) const PLACES: usize = IN * IN;
 const BLOCK: usize = 64;
 /// Multiplications of places that are worth a task of their own.
 const PRODUCTS: usize = 1 << 18;
+/// Sums of places that are worth a task of their own when they are transformed back.
+const SUMMED: usize = 1 << 13;
 /// Elements between the matrices of places, for what vectors read behind the last tile, or those of integers write there; and so
 /// that places do not fall on the same lines of the first cache.
 pub(super) const GAP: usize = 16;
@@ -230,7 +232,7 @@ impl<'a> Tiles<'a> {
                 let from = first * OUT * self.width;
                 y.par_iter_mut()
                     .enumerate()
-                    .with_min_len((1 << 13) / (PLACES * rows * self.columns) + 1)
+                    .with_min_len(SUMMED / (PLACES * rows * self.columns) + 1)
                     .for_each(|(plane, y)| {
                         let Some(_entered) = installed.enter() else {
                             return;

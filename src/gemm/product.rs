@@ -228,7 +228,7 @@ impl<'a, T> Laid<'a, T> {
 }
 
 /// Multiplies with a right matrix that is laid out, on this thread.
-pub(crate) fn block<T: Sum>(
+fn block<T: Sum>(
     level: Level,
     left: Left<'_, T>,
     laid: Laid<'_, T>,
