@@ -16,15 +16,13 @@ from pathlib import Path
 
 import numpy as np
 from compare import machine, networks
+from compare.answers import OF_LARGEST, off_largest
 from compare.process import EngineProcess, Refused
 from compare.rounds import PAUSE_SECONDS, Column, start
 from compare.workloads import BENCHES, Workload
 from peers import build, choose_cores
 
 ENGINES = ("linn", "onnxruntime", "openvino", "tract", "rten")
-
-# How far answers may be from linn's, of the largest element.
-BOUND = 1e-4
 
 
 @dataclass
@@ -105,8 +103,8 @@ def row(
             cells[column] = Cell(str(refused).splitlines()[0])
             continue
         expected = found if expected is None else expected
-        off = float(np.abs(found - expected).max() / np.abs(expected).max())
-        result = f"differs by {off:.1e}" if not off <= BOUND else inf
+        off = off_largest(expected, found)
+        result = f"differs by {off:.1e}" if not off <= OF_LARGEST else inf
         cells[column] = Cell(result, load_seconds, engine.peak_bytes() - before)
     for _ in range(rounds):
         for column, cell in cells.items():

@@ -7,7 +7,7 @@ from math import exp, log
 
 from .rounds import Row
 
-PEERS = ("onnxruntime", "openvino", "torch", "tract", "rten")
+PEERS = ("onnxruntime", "openvino", "torch", "tract", "rten", "gemm", "matrixmultiply")
 
 # The f32 2-D layers that every convolutional network has.
 CLASSIC = (

@@ -11,13 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .engines import MODULES
 from .workloads import BENCHES
 
-RUST_ENGINES = ("linn", "linn-pooling", "tract", "rten", "copy")
-
-# In the order of the tables; linn first, because the others are compared with it.
-ENGINES = ("linn", "linn-pooling", *MODULES, "tract", "rten", "copy")
+RUST_ENGINES = ("linn", "linn-pooling", "tract", "rten", "gemm", "matrixmultiply", "copy")
 
 
 class Refused(Exception):
@@ -115,5 +111,6 @@ def environment(threads: int) -> dict[str, str]:
     return {
         "OMP_NUM_THREADS": str(threads),
         "RAYON_NUM_THREADS": str(threads),
+        "MATMUL_NUM_THREADS": str(threads),
         "NUMPY_MADVISE_HUGEPAGE": "0",
     }

@@ -16,6 +16,8 @@ TITLES = {
     "torch": "PyTorch",
     "tract": "tract",
     "rten": "rten",
+    "gemm": "gemm",
+    "matrixmultiply": "matrixmultiply",
     "copy": "copy",
 }
 
@@ -37,7 +39,8 @@ class Run:
 
 
 def page(run: Run) -> str:
-    parts = ["# Pooling engines side by side", introduction(run), provenance(run)]
+    about = introduction(run, "Times are the best of all rounds, in microseconds a call.")
+    parts = ["# Pooling engines side by side", about, provenance(run)]
     if 1 in run.threads:
         parts += ["## Summary, one thread", summary(run), "## One thread", one_thread(run)]
     for count in run.threads:
@@ -47,10 +50,10 @@ def page(run: Run) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def introduction(run: Run) -> str:
+def introduction(run: Run, what: str) -> str:
     return (
         f"Written by `{run.command}` on {run.date}; [README.md](README.md) says what is "
-        "measured and how. Times are the best of all rounds, in microseconds a call."
+        f"measured and how. {what}"
     )
 
 

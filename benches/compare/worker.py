@@ -9,6 +9,7 @@ import gc
 import json
 import os
 import sys
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,14 @@ import numpy as np
 from . import engines
 from .engines.engine import Engine, Loaded
 from .timing import Timer
-from .workloads import from_entry
+from .workloads import Workload, from_entry
 
 
 class Worker:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        # Engines borrow the input by its address.
-        self.x: np.ndarray | None = None
+        # Engines borrow the inputs by their addresses.
+        self.inputs: dict[str, np.ndarray] | None = None
         self.loaded: Loaded | None = None
         self.timer: Timer | None = None
 
@@ -40,13 +41,22 @@ class Worker:
 
     def load(self, command: dict[str, Any]) -> dict[str, Any]:
         # What the last workload took is given back first.
-        self.loaded = self.timer = self.x = None
+        self.loaded = self.timer = self.inputs = None
         gc.collect()
         workload = from_entry(command["workload"])
-        self.x = np.fromfile(command["input"], workload.numpy_type).reshape(workload.input)
-        self.loaded = self.engine.load(workload, command["model"], self.x)
+        self.inputs = read_inputs(workload, command["input"])
+        self.loaded = self.engine.load(workload, command["model"], self.inputs)
         self.timer = Timer(self.loaded.call)
         return {}
+
+
+def read_inputs(workload: Workload, path: str) -> dict[str, np.ndarray]:
+    """The inputs, which stand one after another in the file."""
+    with open(path, "rb") as file:
+        return {
+            name: np.fromfile(file, workload.numpy_type, prod(shape)).reshape(shape)
+            for name, shape in workload.inputs.items()
+        }
 
 
 def answer(loaded: Loaded, paths: list[str]) -> dict[str, Any]:

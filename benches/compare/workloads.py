@@ -18,7 +18,7 @@ NUMPY_TYPES = {"f32": np.float32, "f64": np.float64, "f16": np.float16, "u8": np
 
 @dataclass(frozen=True)
 class Workload:
-    """One pool on one shape. `raw` is its line of workloads.json."""
+    """One pool on one shape, or one product. `raw` is its line of workloads.json, or like one."""
 
     name: str
     op: str
@@ -29,6 +29,14 @@ class Workload:
     indices: bool
     peers: bool
     raw: dict[str, Any]
+    # Of a product: the shape of the right matrix if both are inputs, or where the constant one is.
+    second: tuple[int, ...] = ()
+    constant: str | None = None
+
+    @property
+    def inputs(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of all inputs by name."""
+        return {"x": self.input, "second": self.second} if self.second else {"x": self.input}
 
     @property
     def numpy_type(self) -> type:
@@ -93,4 +101,6 @@ def from_entry(entry: dict[str, Any]) -> Workload:
         indices=entry.get("indices", False),
         peers=entry.get("peers", True),
         raw=entry,
+        second=tuple(entry.get("second", ())),
+        constant=entry.get("constant"),
     )

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-/// One pool on one shape.
+/// One pool on one shape; or a product, which the comparison alone has.
 #[derive(Deserialize)]
 pub(crate) struct Workload {
     #[allow(dead_code, reason = "benches/peers has no use for it")]
@@ -10,6 +10,10 @@ pub(crate) struct Workload {
     pub(crate) op: String,
     pub(crate) dtype: String,
     pub(crate) input: Vec<usize>,
+    /// The shape of a second input, where there is one.
+    #[serde(default)]
+    #[allow(dead_code, reason = "pools have one input")]
+    pub(crate) second: Vec<usize>,
     pub(crate) output: Vec<usize>,
     #[serde(default)]
     pub(crate) indices: bool,

@@ -24,7 +24,7 @@ class Engine(Protocol):
 
     version: str
 
-    def load(self, workload: Workload, model: str, x: np.ndarray) -> Loaded:
+    def load(self, workload: Workload, model: str, inputs: dict[str, np.ndarray]) -> Loaded:
         """Gets a model ready; any exception says that the engine does not run it."""
         ...
 

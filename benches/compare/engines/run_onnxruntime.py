@@ -20,11 +20,11 @@ class OnnxRuntime:
         self.options.intra_op_num_threads = threads
         self.options.inter_op_num_threads = 1
 
-    def load(self, workload: Workload, model: str, x: np.ndarray) -> Loaded:
+    def load(self, workload: Workload, model: str, inputs: dict[str, np.ndarray]) -> Loaded:
         session = ort.InferenceSession(model, self.options, providers=["CPUExecutionProvider"])
         outputs = empty_outputs(workload)
         binding = session.io_binding()
-        for bind, arrays in ((binding.bind_input, {"x": x}), (binding.bind_output, outputs)):
+        for bind, arrays in ((binding.bind_input, inputs), (binding.bind_output, outputs)):
             for name, array in arrays.items():
                 bind(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
         # Without the wrapper of Python, which takes half a microsecond a call.

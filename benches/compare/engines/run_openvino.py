@@ -26,7 +26,7 @@ class OpenVino:
             "ENABLE_CPU_PINNING": False,
         }
 
-    def load(self, workload: Workload, model: str, x: np.ndarray) -> Loaded:
+    def load(self, workload: Workload, model: str, inputs: dict[str, np.ndarray]) -> Loaded:
         config = dict(self.config)
         if workload.dtype == "f32":
             # It would choose bf16 for f32 models on some processors.
@@ -34,7 +34,8 @@ class OpenVino:
         compiled = self.core.compile_model(model, "CPU", config)
         request = compiled.create_infer_request()
         outputs = empty_outputs(workload)
-        request.set_input_tensor(0, ov.Tensor(x, shared_memory=True))
+        for index, array in enumerate(inputs.values()):
+            request.set_input_tensor(index, ov.Tensor(array, shared_memory=True))
         for index, output in enumerate(outputs.values()):
             request.set_output_tensor(index, ov.Tensor(output, shared_memory=True))
         # Without the wrapper of Python, which takes more than a microsecond a call.

@@ -22,8 +22,8 @@ class Torch:
         # For the process, which does nothing else.
         torch.inference_mode().__enter__()
 
-    def load(self, workload: Workload, model: str, x: np.ndarray) -> Loaded:
-        call = partial(function(workload), torch.from_numpy(x))
+    def load(self, workload: Workload, model: str, inputs: dict[str, np.ndarray]) -> Loaded:
+        call = partial(function(workload), torch.from_numpy(inputs["x"]))
 
         def answer() -> list[np.ndarray]:
             result = call()

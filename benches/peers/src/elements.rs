@@ -4,7 +4,9 @@ use std::error::Error;
 
 use half::f16;
 use linn::Element;
-use ndarray::{Array, Dimension};
+use ndarray::{Array, ArrayD, Dimension};
+
+use crate::workload::Workload;
 
 /// An output: its elements, little-endian, and their type as NumPy calls it.
 pub struct Output {
@@ -70,4 +72,20 @@ pub fn read<T: Number>(bytes: &[u8]) -> Result<Vec<T>, Box<dyn Error>> {
     let chunks = bytes.chunks(size_of::<T>());
     let elements: Option<Vec<T>> = chunks.map(T::read).collect();
     elements.ok_or_else(|| "the input ends within an element".into())
+}
+
+/// The inputs of a workload, whose elements stand one after another in `bytes`.
+pub fn inputs<T: Number>(
+    workload: &Workload,
+    bytes: &[u8],
+) -> Result<Vec<ArrayD<T>>, Box<dyn Error>> {
+    let mut elements = read(bytes)?.into_iter();
+    let shapes = [&workload.input, &workload.second].into_iter();
+    shapes
+        .filter(|shape| !shape.is_empty())
+        .map(|shape| {
+            let own = elements.by_ref().take(shape.iter().product()).collect();
+            Ok(ArrayD::from_shape_vec(shape.as_slice(), own)?)
+        })
+        .collect()
 }

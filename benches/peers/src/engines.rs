@@ -3,11 +3,14 @@
 mod copy;
 mod linn_model;
 mod linn_pooling;
+mod product;
 mod rten;
 mod tract;
 
 use std::error::Error;
 use std::path::Path;
+
+use product::{Product, with_gemm, with_matrixmultiply};
 
 use crate::elements::Output;
 use crate::workload::Workload;
@@ -43,6 +46,8 @@ pub fn find(name: &str, threads: usize) -> Result<Box<dyn Engine>, Box<dyn Error
         "linn-pooling" => Box::new(linn_pooling::LinnPooling::new(threads)?),
         "tract" => Box::new(tract::Tract),
         "rten" => Box::new(rten::Rten::new(threads)),
+        "gemm" => Box::new(Product::new(threads, with_gemm)?),
+        "matrixmultiply" => Box::new(Product::new(threads, with_matrixmultiply)?),
         "copy" => Box::new(copy::CopyLimit::new(threads)?),
         _ => return Err(format!("unknown engine {name}").into()),
     })

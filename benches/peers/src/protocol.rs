@@ -17,7 +17,7 @@ pub enum Command {
         workload: Box<Workload>,
         /// The ONNX model.
         model: PathBuf,
-        /// The elements of its input, little-endian.
+        /// The elements of its inputs, one input after another, little-endian.
         input: PathBuf,
     },
     /// Computes once and writes the outputs.

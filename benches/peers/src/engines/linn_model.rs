@@ -46,9 +46,12 @@ impl Engine for LinnModel {
     }
 }
 
+/// What the inputs of a model are called, where it has so many.
+const INPUTS: [&str; 2] = ["x", "second"];
+
 struct Run<T> {
     model: Model,
-    x: ArrayD<T>,
+    inputs: Vec<ArrayD<T>>,
     y: ArrayD<T>,
     indices: Option<ArrayD<i64>>,
 }
@@ -58,7 +61,7 @@ impl<T: Number> Run<T> {
         let output = workload.output.as_slice();
         Ok(Run {
             model,
-            x: ArrayD::from_shape_vec(workload.input.as_slice(), elements::read(input)?)?,
+            inputs: elements::inputs(workload, input)?,
             y: ArrayD::from_elem(output, T::default()),
             indices: workload.indices.then(|| ArrayD::zeros(output)),
         })
@@ -67,7 +70,9 @@ impl<T: Number> Run<T> {
 
 impl<T: Number> Loaded for Run<T> {
     fn call(&mut self) -> Result<(), Box<dyn Error>> {
-        let inputs = [("x", TensorView::from(&self.x))];
+        let inputs = INPUTS
+            .into_iter()
+            .zip(self.inputs.iter().map(TensorView::from));
         match &mut self.indices {
             None => self.model.run_into(inputs, [("y", &mut self.y)])?,
             Some(indices) => {
