@@ -15,7 +15,8 @@ from math import exp, inf, log
 from pathlib import Path
 
 import numpy as np
-from compare import machine, networks
+import onnx
+from compare import doubles, machine, networks
 from compare.answers import OF_LARGEST, off_largest
 from compare.process import EngineProcess, Refused
 from compare.rounds import PAUSE_SECONDS, Column, start
@@ -33,6 +34,8 @@ class Cell:
     load_seconds: float = 0.0
     # The most that loading and running took beside what the engine has without a model.
     memory: int = 0
+    # How far the answer is from that in 64-bit floats, of the largest element.
+    error: float = 0.0
 
 
 Cells = dict[Column, Cell]
@@ -89,10 +92,11 @@ def row(
     """What each engine needs for a run."""
     model, x = folder / "model.onnx", folder / "x.bin"
     workload = networks.write(name, 0, model)
-    values = np.random.default_rng(1).standard_normal(workload.input)
-    values.astype(np.float32).tofile(x)
+    values = np.random.default_rng(1).standard_normal(workload.input).astype(np.float32)
+    values.tofile(x)
     cells: Cells = {}
     expected: np.ndarray | None = None
+    exact = in_doubles(model, workload, values, next(iter(engines.values())), folder)
     for column, engine in engines.items():
         engine.restart()
         before = engine.peak_bytes()
@@ -105,13 +109,27 @@ def row(
         expected = found if expected is None else expected
         off = off_largest(expected, found)
         result = f"differs by {off:.1e}" if not off <= OF_LARGEST else inf
-        cells[column] = Cell(result, load_seconds, engine.peak_bytes() - before)
+        memory = engine.peak_bytes() - before
+        cells[column] = Cell(result, load_seconds, memory, off_largest(exact, found))
     for _ in range(rounds):
         for column, cell in cells.items():
             if isinstance(cell.time, float):
                 time.sleep(PAUSE_SECONDS)
                 cell.time = min(cell.time, engines[column].time(seconds).best)
     return cells
+
+
+def in_doubles(
+    model: Path, workload: Workload, values: np.ndarray, engine: EngineProcess, folder: Path
+) -> np.ndarray:
+    """The answer of `engine` to the same network in 64-bit floats."""
+    wide, x = folder / "wide.onnx", folder / "wide.bin"
+    onnx.save(doubles.in_doubles(onnx.load(model)), wide)
+    values.astype(np.float64).tofile(x)
+    engine.load(workload.raw | {"dtype": "f64"}, wide, x)
+    found = answer(engine, folder)
+    wide.unlink()
+    return found
 
 
 def answer(engine: EngineProcess, folder: Path) -> np.ndarray:
@@ -146,6 +164,10 @@ def text(
     lines += ["", "## Memory", ""]
     lines += ["MiB that loading and a first run take at most.", ""]
     lines += table(rows, threads[0], list(versions), lambda cell: cell.memory, "{:.0f}", 2**-20)
+    lines += ["", "## Errors", ""]
+    lines += ["The largest difference from linn's answer to the same network in 64-bit floats, in millionths of the largest"]
+    lines += ["element.", ""]
+    lines += table(rows, threads[0], list(versions), lambda cell: cell.error, "{:.2f}", 1e6)
     return "\n".join(lines) + "\n"
 
 
