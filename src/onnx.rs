@@ -3,11 +3,14 @@
 pub(crate) mod attributes;
 pub(crate) mod external;
 mod scan;
+mod segments;
 pub(crate) mod tensor;
 
+use std::fs::File;
 use std::io::{self, Read};
+use std::path::Path;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use prost::Message;
 
 use crate::allocate::attempt;
@@ -21,86 +24,74 @@ pub mod proto {
 }
 
 use proto::{ModelProto, TensorProto};
-use scan::Kind;
+use scan::{Kind, Whole};
+use segments::{Reading, Segments};
+
+/// What errors call a model.
+const MODEL: &str = "model";
 
 /// The largest file that protobuf allows.
 const MOST_BYTES: usize = i32::MAX as usize;
 
 /// Decodes a model, if that takes less than `memory_limit` bytes; its tensors keep pointing into `bytes`.
 pub(crate) fn read(bytes: Bytes, memory_limit: usize) -> Result<ModelProto, Error> {
-    let what = "model";
-    if bytes.is_empty() {
-        return Err(Error::Decode {
-            what,
+    check_len(bytes.len())?;
+    scan::scan(&mut Whole::new(&bytes), Kind::Model, MODEL, memory_limit)?;
+    decode(bytes.into())
+}
+
+/// Files of so many bytes are read whatever the memory limit is, so that an error can tell what does not fit.
+const ALWAYS_READ: usize = 1 << 20;
+
+/// As [`read`], for the file `path`, whose bytes are given back as the messages are.
+pub(crate) fn read_file(path: &Path, memory_limit: usize) -> Result<ModelProto, Error> {
+    let fail = |error| Error::io(path, error);
+    let file = File::open(path).map_err(fail)?;
+    let metadata = file.metadata().map_err(fail)?;
+    let most = memory_limit.max(ALWAYS_READ);
+    let larger = || Error::Limit {
+        reason: format!("the file is larger than the memory limit of {most} bytes"),
+        memory: true,
+    };
+    if !metadata.is_file() {
+        // What comes from a pipe has no length before it ends.
+        let bytes = read_all(file, most).map_err(fail)?;
+        return match bytes.len() <= most {
+            true => read(bytes, memory_limit),
+            false => Err(larger()),
+        };
+    }
+    let len = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+    if len > most {
+        return Err(larger());
+    }
+    check_len(len)?;
+    let mut reading = Reading::new(file, path, len);
+    scan::scan(&mut reading, Kind::Model, MODEL, memory_limit)?;
+    decode(reading.segments())
+}
+
+fn check_len(len: usize) -> Result<(), Error> {
+    match len {
+        0 => Err(Error::Decode {
+            what: MODEL,
             reason: "the file is empty".to_string(),
-        });
+        }),
+        1..=MOST_BYTES => Ok(()),
+        _ => Err(Error::limit(format!(
+            "the file has {len} bytes, over protobuf's limit of {MOST_BYTES}"
+        ))),
     }
-    if bytes.len() > MOST_BYTES {
-        return Err(Error::limit(format!(
-            "the file has {} bytes, over protobuf's limit of {MOST_BYTES}",
-            bytes.len()
-        )));
-    }
-    scan::scan(&bytes, Kind::Model, what, memory_limit)?;
-    let decoded = ModelProto::decode(Watched::new(bytes));
+}
+
+fn decode(bytes: Segments) -> Result<ModelProto, Error> {
+    let decoded = ModelProto::decode(bytes);
     // What is stopped lacks its end.
     stop::check_loading()?;
     decoded.map_err(|error| Error::Decode {
-        what,
+        what: MODEL,
         reason: one_line(&error),
     })
-}
-
-/// Bytes that end when the work is to stop.
-struct Watched {
-    bytes: Bytes,
-    /// How often some were taken.
-    taken: usize,
-    stopped: bool,
-}
-
-impl Watched {
-    fn new(bytes: Bytes) -> Watched {
-        Watched {
-            bytes,
-            taken: 0,
-            stopped: false,
-        }
-    }
-
-    fn take(&mut self) {
-        self.taken += 1;
-        if self.taken.is_multiple_of(stop::READ) {
-            self.stopped |= stop::is_set();
-        }
-    }
-}
-
-impl Buf for Watched {
-    fn remaining(&self) -> usize {
-        if self.stopped { 0 } else { self.bytes.len() }
-    }
-
-    fn chunk(&self) -> &[u8] {
-        if self.stopped { &[] } else { &self.bytes }
-    }
-
-    fn advance(&mut self, count: usize) {
-        self.bytes.advance(count);
-        self.take();
-    }
-
-    /// Numbers of several bytes are read one by one, after a single look at how many there are.
-    fn get_u8(&mut self) -> u8 {
-        self.bytes.get_u8()
-    }
-
-    /// Without a copy.
-    fn copy_to_bytes(&mut self, len: usize) -> Bytes {
-        let bytes = self.bytes.split_to(len);
-        self.take();
-        bytes
-    }
 }
 
 /// All bytes of a reader; a file over protobuf's limit is not read further than that.
@@ -126,7 +117,7 @@ pub fn read_tensor(bytes: impl Into<Bytes>) -> Result<(String, crate::Tensor), E
             reason: "the file is empty".to_string(),
         });
     }
-    scan::scan(&bytes, Kind::Tensor, what, usize::MAX)?;
+    scan::scan(&mut Whole::new(&bytes), Kind::Tensor, what, usize::MAX)?;
     let proto = TensorProto::decode(bytes).map_err(|error| Error::Decode {
         what,
         reason: one_line(&error),

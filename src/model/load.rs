@@ -1,6 +1,5 @@
 //! Loading: from the bytes of a file to a model that is ready to run.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Mutex;
@@ -17,6 +16,7 @@ use crate::error::{Error, Finding, Severity};
 use crate::graph::{Built, Graph, ValueId, ValueInfo};
 use crate::onnx;
 use crate::onnx::external::Folder;
+use crate::onnx::proto::ModelProto;
 use crate::optimize::Program;
 use crate::stop;
 
@@ -35,7 +35,8 @@ impl Model {
     /// As [`Model::load`].
     pub fn load_with(path: impl AsRef<Path>, options: &Options) -> Result<Model, Error> {
         let path = path.as_ref();
-        Model::read(read_file(path, options)?, Some(path), options)
+        let proto = || onnx::read_file(path, options.memory_limit);
+        Model::read(proto, Some(path), options)
     }
 
     /// Loads a model from memory; external data can only come from [`Options::external_data`].
@@ -58,7 +59,8 @@ impl Model {
     /// # Errors
     /// As [`Model::load`].
     pub fn from_bytes_with(bytes: impl Into<Bytes>, options: &Options) -> Result<Model, Error> {
-        Model::read(bytes.into(), None, options)
+        let bytes = bytes.into();
+        Model::read(|| onnx::read(bytes, options.memory_limit), None, options)
     }
 
     /// Loads a model from a reader, which is read to its end; it cannot have external data.
@@ -93,8 +95,8 @@ impl Model {
     /// As [`Model::check`].
     pub fn check_with(path: impl AsRef<Path>, options: &Options) -> Result<Vec<Finding>, Error> {
         let path = path.as_ref();
-        let bytes = read_file(path, options)?;
-        Ok(attempt(|| build(bytes, Some(path), options))?.findings)
+        let proto = || onnx::read_file(path, options.memory_limit);
+        Ok(attempt(|| build(proto, Some(path), options))?.findings)
     }
 
     /// As [`Model::check`], for a model in memory.
@@ -114,13 +116,18 @@ impl Model {
         options: &Options,
     ) -> Result<Vec<Finding>, Error> {
         let bytes = bytes.into();
-        Ok(attempt(|| build(bytes, None, options))?.findings)
+        let proto = || onnx::read(bytes, options.memory_limit);
+        Ok(attempt(|| build(proto, None, options))?.findings)
     }
 
-    fn read(bytes: Bytes, path: Option<&Path>, options: &Options) -> Result<Model, Error> {
+    fn read(
+        proto: impl FnOnce() -> Result<ModelProto, Error> + Send,
+        path: Option<&Path>,
+        options: &Options,
+    ) -> Result<Model, Error> {
         let workers = Workers::new(options)?;
         let made = workers.clone();
-        let load = || Model::new(build(bytes, path, options)?, options, made);
+        let load = || Model::new(build(proto, path, options)?, options, made);
         workers.install(|| attempt(load))
     }
 
@@ -175,27 +182,14 @@ impl Model {
     }
 }
 
-/// Files of so many bytes are read whatever the memory limit is, so that an error can tell what does not fit.
-const ALWAYS_READ: usize = 1 << 20;
-
-fn read_file(path: &Path, options: &Options) -> Result<Bytes, Error> {
-    let fail = |error| Error::io(path, error);
-    let file = File::open(path).map_err(fail)?;
-    let most = options.memory_limit.max(ALWAYS_READ);
-    let bytes = onnx::read_all(file, most).map_err(fail)?;
-    match bytes.len() <= most {
-        true => Ok(bytes),
-        false => Err(Error::Limit {
-            reason: format!("the file is larger than the memory limit of {most} bytes"),
-            memory: true,
-        }),
-    }
-}
-
-fn build(bytes: Bytes, path: Option<&Path>, options: &Options) -> Result<Built, Error> {
+fn build(
+    proto: impl FnOnce() -> Result<ModelProto, Error>,
+    path: Option<&Path>,
+    options: &Options,
+) -> Result<Built, Error> {
     let root = options.external_data_root.as_deref();
     let folder = Folder::of(path, root, &options.external_data);
-    let mut proto = onnx::read(bytes, options.memory_limit)?;
+    let mut proto = proto()?;
     fix::fix(&mut proto, options)?;
     Graph::build(proto, &folder, options)
 }

@@ -1,7 +1,8 @@
 //! A look at the bytes of a message before they are decoded: whether its parts fit into one another, and what
 //! decoding will cost. Two bytes of a file can stand for a kilobyte in memory.
 //!
-//! One pass, without recursion and without memory of its own; the bytes of weights are skipped by their length.
+//! One pass, without recursion and without memory of its own; the bytes of weights are skipped by their length. A file can be
+//! read on the way.
 
 use crate::error::Error;
 use crate::stop;
@@ -160,6 +161,65 @@ impl Kind {
     }
 }
 
+/// Bytes that go by once, from the first to the last.
+pub(super) trait Source {
+    /// How many there are.
+    fn len(&self) -> usize;
+
+    /// How many have gone by.
+    fn at(&self) -> usize;
+
+    /// The next one, if there is one.
+    ///
+    /// # Errors
+    /// It cannot be read, as for the others.
+    fn byte(&mut self) -> Result<u8, Error>;
+
+    /// Passes by as many, which are there.
+    fn pass(&mut self, count: usize) -> Result<(), Error>;
+
+    /// As [`Source::pass`]: how many numbers they are as varints.
+    fn pass_numbers(&mut self, count: usize) -> Result<usize, Error>;
+}
+
+/// Bytes that are all there.
+pub(super) struct Whole<'b> {
+    bytes: &'b [u8],
+    at: usize,
+}
+
+impl<'b> Whole<'b> {
+    pub(super) fn new(bytes: &'b [u8]) -> Whole<'b> {
+        Whole { bytes, at: 0 }
+    }
+}
+
+impl Source for Whole<'_> {
+    fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn at(&self) -> usize {
+        self.at
+    }
+
+    fn byte(&mut self) -> Result<u8, Error> {
+        self.at += 1;
+        Ok(self.bytes[self.at - 1])
+    }
+
+    fn pass(&mut self, count: usize) -> Result<(), Error> {
+        self.at += count;
+        Ok(())
+    }
+
+    fn pass_numbers(&mut self, count: usize) -> Result<usize, Error> {
+        let bytes = &self.bytes[self.at..][..count];
+        self.at += count;
+        Ok(bytes.iter().filter(|byte| **byte < 0x80).count())
+    }
+}
+
 /// A message that has been begun.
 #[derive(Clone, Copy)]
 struct Frame {
@@ -174,7 +234,7 @@ struct Frame {
 /// # Errors
 /// Parts that do not fit into one another, fields that contradict one another, or a cost over `memory_limit`.
 pub(super) fn scan(
-    bytes: &[u8],
+    source: &mut impl Source,
     kind: Kind,
     what: &'static str,
     memory_limit: usize,
@@ -183,28 +243,30 @@ pub(super) fn scan(
         what,
         reason: format!("broken protobuf: {reason}, at byte {at}"),
     };
-    let most = MOST_STRUCTURE.saturating_add(bytes.len().saturating_mul(4));
+    let len = source.len();
+    let most = MOST_STRUCTURE.saturating_add(len.saturating_mul(4));
     let (mut structure, mut data) = (0usize, 0usize);
     let start = Frame {
         kind,
-        end: bytes.len(),
+        end: len,
         seen: 0,
     };
     let mut stack = [start; MOST_DEPTH];
-    let (mut depth, mut at, mut fields) = (0, 0, 0usize);
+    let (mut depth, mut fields) = (0, 0usize);
     loop {
         stop::check_node(fields)?;
         fields += 1;
         let Frame { kind, end, .. } = stack[depth];
-        if at == end {
+        if source.at() == end {
             match depth.checked_sub(1) {
                 None => return Ok(()),
                 Some(above) => depth = above,
             }
             continue;
         }
-        let from = at;
-        let key = varint(bytes, &mut at, end).map_err(|reason| fail(from, reason.to_string()))?;
+        let from = source.at();
+        let broken = |reason: &str| fail(from, reason.to_string());
+        let key = varint(source, end, broken)?;
         let (number, wire) = (key >> 3, key & 7);
         if number == 0 || number >= 1 << 29 {
             return Err(fail(
@@ -219,7 +281,7 @@ pub(super) fn scan(
         }
         let len = match wire {
             0 => {
-                varint(bytes, &mut at, end).map_err(|reason| fail(from, reason.to_string()))?;
+                varint(source, end, broken)?;
                 if let Field::Varints(size) = field {
                     structure = structure.saturating_add(2 * size);
                 }
@@ -227,7 +289,7 @@ pub(super) fn scan(
             }
             1 => 8,
             5 => 4,
-            2 => varint(bytes, &mut at, end).map_err(|reason| fail(from, reason.to_string()))?,
+            2 => varint(source, end, broken)?,
             3 | 4 => {
                 return Err(fail(
                     from,
@@ -236,10 +298,9 @@ pub(super) fn scan(
             }
             _ => return Err(fail(from, format!("the wire type {wire} does not exist"))),
         };
-        let Some(stop) = usize::try_from(len)
+        let Some(count) = usize::try_from(len)
             .ok()
-            .and_then(|len| at.checked_add(len))
-            .filter(|stop| *stop <= end)
+            .filter(|count| *count <= end - source.at())
         else {
             let reason = format!(
                 "field {number} of {} has length {len}, past the end of its message",
@@ -265,31 +326,30 @@ pub(super) fn scan(
                 depth += 1;
                 stack[depth] = Frame {
                     kind: inner,
-                    end: stop,
+                    end: source.at() + count,
                     seen: 0,
                 };
             }
             Field::Text => {
                 structure = structure.saturating_add(2 * size_of::<bytes::Bytes>());
-                data = data.saturating_add(stop - at);
-                at = stop;
+                data = data.saturating_add(count);
+                source.pass(count)?;
             }
             Field::Varints(size) => {
-                let count = bytes[at..stop].iter().filter(|byte| **byte < 0x80).count();
-                data = data.saturating_add(count.saturating_mul(2 * size));
-                at = stop;
+                let numbers = source.pass_numbers(count)?;
+                data = data.saturating_add(numbers.saturating_mul(2 * size));
             }
             Field::Fixed => {
-                data = data.saturating_add(2 * (stop - at));
-                at = stop;
+                data = data.saturating_add(2 * count);
+                source.pass(count)?;
             }
-            Field::Other => at = stop,
+            Field::Other => source.pass(count)?,
         }
         if structure > most {
             return Err(Error::limit(format!(
                 "decoding the {what} needs more memory than the limit for a file of {} bytes, {most} bytes: \
                  too many messages, at {} in byte {from}",
-                bytes.len(),
+                source.len(),
                 kind.name()
             )));
         }
@@ -308,22 +368,26 @@ pub(super) fn scan(
 }
 
 /// A number of at most ten bytes, all before `end`.
-fn varint(bytes: &[u8], at: &mut usize, end: usize) -> Result<u64, &'static str> {
+fn varint(
+    source: &mut impl Source,
+    end: usize,
+    broken: impl Fn(&str) -> Error,
+) -> Result<u64, Error> {
     let mut value = 0u64;
-    for (place, byte) in bytes[*at..end].iter().take(10).enumerate() {
-        if place == 9 && *byte > 1 {
-            return Err("a number of more than 64 bits");
+    for place in 0..10 {
+        if source.at() == end {
+            return Err(broken("the message is truncated: a number without an end"));
+        }
+        let byte = source.byte()?;
+        if place == 9 && byte > 1 {
+            return Err(broken("a number of more than 64 bits"));
         }
         value |= u64::from(byte & 0x7f) << (7 * place);
         if byte & 0x80 == 0 {
-            *at += place + 1;
             return Ok(value);
         }
     }
-    match end - *at {
-        10.. => Err("a number of more than ten bytes"),
-        _ => Err("the message is truncated: a number without an end"),
-    }
+    Err(broken("a number of more than ten bytes"))
 }
 
 #[cfg(test)]
@@ -333,7 +397,7 @@ mod tests {
     const LIMIT: usize = 64 << 20;
 
     fn model(bytes: &[u8]) -> Result<(), Error> {
-        scan(bytes, Kind::Model, "model", LIMIT)
+        scan(&mut Whole::new(bytes), Kind::Model, "model", LIMIT)
     }
 
     /// `inner` as field `number`.
