@@ -35,7 +35,7 @@ pub(crate) const SUMS: usize = 3;
 const SLOTS: usize = 4;
 
 /// A cache line, in bytes.
-const ALIGNMENT: usize = 64;
+pub(crate) const ALIGNMENT: usize = 64;
 
 /// The most that a buffer may keep, in bytes.
 const KEPT_BYTES: usize = 32 << 20;

@@ -228,6 +228,12 @@ impl<S: Sum> Weights<S> {
         Ok(Weights(panels))
     }
 
+    /// Those of a group.
+    pub(crate) fn left(&self, group: usize, outputs: usize, inner: usize) -> Left<'_, S> {
+        let panels = &self.0[group * left_len(outputs, inner)..];
+        Left::new(panels, outputs, inner)
+    }
+
     /// Bytes that they take.
     pub(crate) fn bytes(&self) -> usize {
         self.0.len() * size_of::<[S; ROWS]>()
@@ -378,8 +384,7 @@ fn convolve_group<T: Factor, R: Right<T::Sum>>(
 ) {
     let (windows, inner) = (sizes.windows(), sizes.inner());
     let group = at % sizes.groups;
-    let panels = &laid.0[group * left_len(sizes.outputs, inner)..];
-    let left = Left::new(panels, sizes.outputs, inner);
+    let left = laid.left(group, sizes.outputs, inner);
     let start = match bias {
         Some(bias) => Start::Rows(&bias[group * sizes.outputs..][..sizes.outputs]),
         None => Start::Zero,

@@ -16,6 +16,7 @@ mod panels;
 mod plain;
 mod product;
 pub(crate) mod quantized;
+mod right_panels;
 mod tile;
 mod vector;
 mod weighted;
@@ -30,6 +31,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, Axis, Slice};
 use crate::buffer::{Item, LEFT};
 use crate::error::OpError;
 use crate::parts;
+use crate::simd::LANES;
 use crate::stop;
 use crate::tensor::Element;
 pub(crate) use finish::{Activation, Finish};
@@ -37,16 +39,21 @@ use panels::COLUMNS;
 pub(crate) use panels::{Left, ROWS, Right, lay_left, left_len, panel_columns};
 use product::DEPTH;
 pub(crate) use product::{
-    Laid, multiply as multiply_panels, rows_of as multiply_laid, scratch_bytes,
+    Laid, multiply as multiply_panels, rows_of as multiply_into_rows, scratch_bytes,
 };
+pub(crate) use right_panels::RightPanels;
 use tile::Panels;
 pub(crate) use tile::Start;
-pub(crate) use weighted::Runs;
+pub(crate) use weighted::{Plane, Runs};
 
 /// An element type that products are summed up in.
 pub(crate) trait Sum: Element + Item + PartialOrd {
     const ZERO: Self;
     const ONE: Self;
+    /// What is read in the place of rows outside of a plane.
+    const ZEROS: &'static [Self; 1024];
+    /// As many ones as a vector may have elements, between as many zeros.
+    const ONES: &'static [Self; 3 * LANES];
     /// The bounds that hold nothing back.
     const UNBOUNDED: &'static [Self; 2];
 
@@ -82,13 +89,34 @@ pub(crate) trait Sum: Element + Item + PartialOrd {
         finish: Finish<'_, Self>,
         y: &mut [Self],
     );
+
+    /// The sums of a plane: `start` and three by three neighbours times `w`, which are then finished as row 0. Whether they are
+    /// done: not by all types, nor for all planes.
+    fn of_neighbours<S: Vectors>(
+        s: S,
+        plane: Plane<'_, Self>,
+        w: &[Self; 9],
+        start: Self,
+        finish: Finish<'_, Self>,
+        y: &mut [Self],
+    ) -> bool;
 }
 
 macro_rules! sums {
-    ($($type:ty, $low:expr, $high:expr, $panel:path, $dots:path, $weighted:path, |$a:ident, $b:ident| $plus:expr, $product:expr;)*) => {
+    ($($type:ty, $low:expr, $high:expr, $panel:path, $dots:path, $weighted:path, $neighbours:path, |$a:ident, $b:ident| $plus:expr, $product:expr;)*) => {
         $(impl Sum for $type {
             const ZERO: $type = 0 as $type;
             const ONE: $type = 1 as $type;
+            const ZEROS: &'static [$type; 1024] = &[0 as $type; 1024];
+            const ONES: &'static [$type; 3 * LANES] = &{
+                let mut ones = [0 as $type; 3 * LANES];
+                let mut at = LANES;
+                while at < 2 * LANES {
+                    ones[at] = 1 as $type;
+                    at += 1;
+                }
+                ones
+            };
             const UNBOUNDED: &'static [$type; 2] = &[$low, $high];
 
             #[inline(always)]
@@ -136,16 +164,28 @@ macro_rules! sums {
             ) {
                 $weighted(s, x, runs, w, start, finish, y);
             }
+
+            #[inline(always)]
+            fn of_neighbours<S: Vectors>(
+                s: S,
+                plane: Plane<'_, Self>,
+                w: &[Self; 9],
+                start: Self,
+                finish: Finish<'_, Self>,
+                y: &mut [Self],
+            ) -> bool {
+                $neighbours(s, plane, w, start, finish, y)
+            }
         })*
     };
 }
 sums! {
-    f32, f32::NEG_INFINITY, f32::INFINITY, tile::floats, dots::floats, weighted::floats, |a, b| a + b, a * b;
-    f64, f64::NEG_INFINITY, f64::INFINITY, tile::floats, dots::floats, weighted::floats, |a, b| a + b, a * b;
-    i32, i32::MIN, i32::MAX, plain::panel, plain::dots, plain::weighted, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
-    i64, i64::MIN, i64::MAX, plain::panel, plain::dots, plain::weighted, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
-    u32, u32::MIN, u32::MAX, plain::panel, plain::dots, plain::weighted, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
-    u64, u64::MIN, u64::MAX, plain::panel, plain::dots, plain::weighted, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
+    f32, f32::NEG_INFINITY, f32::INFINITY, tile::floats, dots::floats, weighted::floats, weighted::of_neighbours, |a, b| a + b, a * b;
+    f64, f64::NEG_INFINITY, f64::INFINITY, tile::floats, dots::floats, weighted::floats, weighted::of_neighbours, |a, b| a + b, a * b;
+    i32, i32::MIN, i32::MAX, plain::panel, plain::dots, plain::weighted, plain::of_neighbours, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
+    i64, i64::MIN, i64::MAX, plain::panel, plain::dots, plain::weighted, plain::of_neighbours, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
+    u32, u32::MIN, u32::MAX, plain::panel, plain::dots, plain::weighted, plain::of_neighbours, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
+    u64, u64::MIN, u64::MAX, plain::panel, plain::dots, plain::weighted, plain::of_neighbours, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
 }
 
 /// An element type that matrices are made of.

@@ -34,6 +34,7 @@ mod convert;
 mod convolution;
 mod cumulate;
 mod deform_conv;
+mod dense;
 mod depth_to_space;
 mod dropout;
 mod dynamic_quantize;

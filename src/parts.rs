@@ -2,7 +2,7 @@
 //! the system half a second for a gigabyte.
 
 use crate::allocate;
-use crate::buffer::Item;
+use crate::buffer::{ALIGNMENT, Item};
 use crate::error::OpError;
 use crate::stop;
 
@@ -14,9 +14,6 @@ const PART_BYTES: usize = 1 << 20;
 
 /// A buffer of more bytes is cleared in parts; smaller ones a thread may keep.
 const LARGE: usize = 32 << 20;
-
-/// A cache line, in bytes.
-const ALIGNMENT: usize = 64;
 
 /// Elements of type `T` that are written between looks.
 const fn part<T>() -> usize {

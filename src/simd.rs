@@ -38,6 +38,16 @@ macro_rules! vectorized {
 #[cfg(not(test))]
 pub(crate) use vectorized;
 
+/// Whether the instructions for the larger and the smaller of two floats give the second one where they are equal or one is NaN.
+#[inline(always)]
+pub(crate) fn second_of_equals<S: fearless_simd::Simd>(s: S) -> bool {
+    match s.level() {
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        Level::Sse2(_) | Level::Sse4_2(_) | Level::Avx2(_) | Level::Avx512(_) => true,
+        _ => false,
+    }
+}
+
 /// As `dispatch!`, with `s` of a type that is named, so that work may be for some of them alone. Instruction sets below what
 /// the build is for are left out there too.
 macro_rules! dispatch_named {

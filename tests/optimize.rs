@@ -2,6 +2,8 @@
 
 #[path = "optimize/blocks.rs"]
 mod blocks;
+#[path = "optimize/dense.rs"]
+mod dense;
 #[path = "optimize/integers.rs"]
 mod integers;
 #[path = "optimize/lead.rs"]

@@ -23,7 +23,7 @@ pub(crate) use weights::Weights;
 use super::Sizes;
 use crate::allocate;
 use crate::buffer::{Item, RIGHT, SUMS};
-use crate::gemm::{Finish, Laid, Left, ROWS, Start, left_len, multiply_laid, panel_columns};
+use crate::gemm::{Finish, Laid, Left, ROWS, Start, left_len, multiply_into_rows, panel_columns};
 use crate::installed::Installed;
 use crate::simd::{LANES, Simd, dispatch};
 use crate::stop;
@@ -275,7 +275,7 @@ impl<'a> Tiles<'a> {
             let sums = products.chunks_exact_mut(y_pitch);
             let sums = sums.map(|row| &mut row[run.output * tiles..][..run.count * tiles]);
             let mut sums: Vec<&mut [f32]> = allocate::collected(sums);
-            multiply_laid(level, left, right, start, Finish::NONE, &mut sums);
+            multiply_into_rows(level, left, right, start, Finish::NONE, &mut sums);
         }
     }
 }

@@ -3,6 +3,7 @@
 use fearless_simd::{Select, Simd, SimdBase, SimdFloatElement};
 
 use super::Sum;
+use crate::simd::second_of_equals;
 
 /// A function of single elements, in the form of the operator that it comes from.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -119,8 +120,12 @@ impl<'a, T: Sum> Finish<'a, T> {
         let high = <T::Native<S> as SimdBase<S>>::splat(s, self.bounds[1]);
         for r in 0..HEIGHT {
             for v in 0..VECTORS {
-                let above = y[r][v].simd_lt(low).select(low, y[r][v]);
-                y[r][v] = above.simd_gt(high).select(high, above);
+                y[r][v] = if second_of_equals(s) {
+                    high.min(low.max(y[r][v]))
+                } else {
+                    let above = y[r][v].simd_lt(low).select(low, y[r][v]);
+                    above.simd_gt(high).select(high, above)
+                };
             }
         }
     }

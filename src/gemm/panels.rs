@@ -116,17 +116,14 @@ impl<T: Copy + Default + Sync> Right<T> for ArrayView2<'_, T> {
     }
 
     fn lay(&self, first: usize, count: usize, width: usize, panel: &mut [T]) {
-        let mut looks = Looks::default();
-        if let (Some(elements), COLUMNS) = (self.to_slice(), count) {
-            for k in 0..self.nrows() {
-                if looks.is_set(COLUMNS) {
-                    return;
-                }
-                let row = &elements[k * self.ncols() + first..][..COLUMNS];
-                panel[k * COLUMNS..][..COLUMNS].copy_from_slice(row);
-            }
-            return;
+        if let Some((elements, pitch)) = self.in_rows() {
+            let elements = elements.get(first..).unwrap_or(&[]);
+            return match width {
+                COLUMNS => lay_rows::<T, COLUMNS>(elements, pitch, count, panel),
+                _ => lay_rows::<T, LANES>(elements, pitch, count, panel),
+            };
         }
+        let mut looks = Looks::default();
         match *self.strides() {
             [_, 1] => {
                 for (step, row) in panel.chunks_exact_mut(width).zip(self.rows()) {
@@ -153,6 +150,31 @@ impl<T: Copy + Default + Sync> Right<T> for ArrayView2<'_, T> {
                         *y = T::default();
                     }
                 }
+            }
+        }
+    }
+}
+
+/// Lays out `WIDTH` elements of each row, of which the first `count` are the panel's; rows begin `pitch` apart.
+fn lay_rows<T: Copy + Default, const WIDTH: usize>(
+    elements: &[T],
+    pitch: usize,
+    count: usize,
+    panel: &mut [T],
+) {
+    let mut looks = Looks::default();
+    let (steps, _) = panel.as_chunks_mut::<WIDTH>();
+    for (k, step) in steps.iter_mut().enumerate() {
+        if looks.is_set(WIDTH) {
+            return;
+        }
+        let row = &elements[k * pitch..];
+        // What follows the row fills the panel up as well as zeros, and a copy of a known size takes no call.
+        match row.first_chunk() {
+            Some(row) => *step = *row,
+            None => {
+                step[..count].copy_from_slice(&row[..count]);
+                step[count..].fill(T::default());
             }
         }
     }

@@ -6,7 +6,7 @@ use super::Sum;
 use super::finish::Finish;
 use super::panels::COLUMNS;
 use super::tile::{Panels, Start};
-use super::weighted::Runs;
+use super::weighted::{Plane, Runs};
 use crate::parts::{Looks, PART};
 
 /// Multiplies two panels, into the columns of `rows` from `column` on, which are then finished.
@@ -26,6 +26,9 @@ pub(super) fn panel<S: Simd, T: Sum>(
         match start {
             Start::Zero => {}
             Start::Rows(numbers) => sums.fill(numbers[r]),
+            Start::Columns(numbers) => {
+                sums[..columns].copy_from_slice(&numbers[column..column + columns]);
+            }
             Start::Output => sums[..columns].copy_from_slice(y),
         }
         let sums = &mut sums[..columns];
@@ -76,6 +79,19 @@ pub(super) fn weighted<S: Simd, T: Sum>(
             at = next;
         }
     }
+}
+
+/// [`Sum::of_neighbours`] of integers: none are done.
+#[inline(always)]
+pub(super) fn of_neighbours<S: Simd, T: Sum>(
+    _: S,
+    _: Plane<'_, T>,
+    _: &[T; 9],
+    _: T,
+    _: Finish<'_, T>,
+    _: &mut [T],
+) -> bool {
+    false
 }
 
 /// [`Sum::dots`] of integers.

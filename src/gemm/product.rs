@@ -62,18 +62,12 @@ pub(crate) fn multiply<T: Sum>(
     if rows == 0 || columns == 0 {
         return;
     }
-    // Of few columns it is the left matrix that takes the time.
-    let work = rows
-        .saturating_mul(columns.max(LANES))
-        .saturating_mul(left.inner);
-    let threads = rayon::current_num_threads().min(work / GRAIN);
+    let threads = threads_for(rows, left.inner, columns);
     if threads < 2 {
         return sweep(level, left, right, 0, start, finish, c);
     }
     let installed = Installed::hand_over();
-    let [panels, bands] = [columns.div_ceil(COLUMNS), rows.div_ceil(ROWS)];
-    let of_bands = unevenness(rows, ROWS, threads) + TOGETHER;
-    if panels >= ENOUGH * threads || unevenness(columns, COLUMNS, threads) <= of_bands {
+    if are_columns_dealt_out(rows, columns, threads) {
         let pieces = pieces(c, Axis(1), COLUMNS, threads);
         return pieces.into_par_iter().for_each(|(first, c)| {
             if let Some(_entered) = installed.enter() {
@@ -81,14 +75,15 @@ pub(crate) fn multiply<T: Sum>(
             }
         });
     }
-    let bands_of = |c| pieces(c, Axis(0), ROWS, threads).into_par_iter();
+    let bands = rows.div_ceil(ROWS);
     if right
         .in_rows()
         .is_some_and(|(_, pitch)| bands <= pass_by(pitch) * threads)
     {
-        return bands_of(c).for_each(|(row, c)| {
+        let bands = pieces(c, Axis(0), ROWS, threads).into_par_iter();
+        return bands.for_each(|(row, c)| {
             if let Some(_entered) = installed.enter() {
-                let (left, start) = (left.at_row(row), start.at_row(row));
+                let (left, start) = (left.at_row(row), start.part(row, 0));
                 sweep(level, left, right, 0, start, finish.part(row, 0), c);
             }
         });
@@ -104,14 +99,76 @@ pub(crate) fn multiply<T: Sum>(
                 let count = COLUMNS.min(columns - first);
                 right.lay(first, count, width(first, columns), panel);
             });
-        let laid = &*laid;
-        bands_of(c).for_each(|(row, c)| {
-            if let Some(_entered) = installed.enter() {
-                let (left, start) = (left.at_row(row), start.at_row(row));
-                let laid = Laid::Panels(laid, COLUMNS);
-                block(level, left, laid, start, finish.part(row, 0), c);
-            }
-        });
+        in_bands(level, left, laid, start, finish, c, threads);
+    });
+}
+
+/// As [`multiply`], with a right matrix in panels of all its columns.
+pub(super) fn multiply_laid<T: Sum>(
+    level: Level,
+    left: Left<'_, T>,
+    panels: &[T],
+    start: Start<'_, T>,
+    finish: Finish<'_, T>,
+    c: ArrayViewMut2<'_, T>,
+) {
+    let (rows, columns) = c.dim();
+    if rows == 0 || columns == 0 {
+        return;
+    }
+    let threads = threads_for(rows, left.inner, columns);
+    if threads < 2 {
+        let laid = Laid::Panels(panels, COLUMNS);
+        return block(level, left, laid, start, finish, c);
+    }
+    if !are_columns_dealt_out(rows, columns, threads) {
+        return in_bands(level, left, panels, start, finish, c, threads);
+    }
+    let installed = Installed::hand_over();
+    let pieces = pieces(c, Axis(1), COLUMNS, threads);
+    pieces.into_par_iter().for_each(|(first, c)| {
+        if let Some(_entered) = installed.enter() {
+            let laid = Laid::Panels(&panels[first * left.inner..], COLUMNS);
+            let (start, finish) = (start.part(0, first), finish.part(0, first));
+            block(level, left, laid, start, finish, c);
+        }
+    });
+}
+
+/// How many threads a product is worth.
+pub(super) fn threads_for(rows: usize, inner: usize, columns: usize) -> usize {
+    // Of few columns it is the left matrix that takes the time.
+    let work = rows
+        .saturating_mul(columns.max(LANES))
+        .saturating_mul(inner);
+    rayon::current_num_threads().min(work / GRAIN)
+}
+
+/// Whether threads get columns of their own rather than rows: where that is about as even, they need not wait for each other.
+fn are_columns_dealt_out(rows: usize, columns: usize, threads: usize) -> bool {
+    let of_bands = unevenness(rows, ROWS, threads) + TOGETHER;
+    columns.div_ceil(COLUMNS) >= ENOUGH * threads
+        || unevenness(columns, COLUMNS, threads) <= of_bands
+}
+
+/// Multiplies with a right matrix in panels, each thread its rows.
+fn in_bands<T: Sum>(
+    level: Level,
+    left: Left<'_, T>,
+    panels: &[T],
+    start: Start<'_, T>,
+    finish: Finish<'_, T>,
+    c: ArrayViewMut2<'_, T>,
+    threads: usize,
+) {
+    let installed = Installed::hand_over();
+    let bands = pieces(c, Axis(0), ROWS, threads).into_par_iter();
+    bands.for_each(|(row, c)| {
+        if let Some(_entered) = installed.enter() {
+            let (left, start) = (left.at_row(row), start.part(row, 0));
+            let laid = Laid::Panels(panels, COLUMNS);
+            block(level, left, laid, start, finish.part(row, 0), c);
+        }
     });
 }
 
@@ -172,7 +229,8 @@ fn sweep<T: Sum>(
         let whole = c.ncols() / COLUMNS * COLUMNS;
         let (direct, rest) = c.split_at(Axis(1), whole);
         let laid = Laid::Rows(elements.get(first..).unwrap_or(&[]), pitch);
-        block(level, left, laid, start, finish.part(0, first), direct);
+        let (start, finish) = (start.part(0, first), finish.part(0, first));
+        block(level, left, laid, start, finish, direct);
         (c, first) = (rest, first + whole);
     }
     let panel = left.inner * COLUMNS;
@@ -189,7 +247,8 @@ fn sweep<T: Sum>(
                 right.lay(first + done + at, count, width, panel);
                 at += width;
             }
-            let finish = finish.part(0, first + done);
+            let at = first + done;
+            let (start, finish) = (start.part(0, at), finish.part(0, at));
             done += c.ncols();
             block(level, left, Laid::Panels(laid, COLUMNS), start, finish, c);
         }
@@ -319,7 +378,7 @@ fn tiles<S: Vectors, T: Sum>(
                         None => None,
                     };
                     let rows = &mut rows[row..end];
-                    T::panel(s, panels, start.at_row(row), finish, rows, first);
+                    T::panel(s, panels, start.part(row, 0), finish, rows, first);
                     first = next;
                 }
                 row = end;

@@ -13,16 +13,19 @@ pub(crate) enum Start<'a, T> {
     Zero,
     /// At one number for each row.
     Rows(&'a [T]),
+    /// At one number for each column.
+    Columns(&'a [T]),
     /// At what the output holds.
     Output,
 }
 
 impl<'a, T> Start<'a, T> {
-    /// For the rows from `row` on.
+    /// For the part of the matrix from `row` and `column` on.
     #[inline(always)]
-    pub(super) fn at_row(self, row: usize) -> Start<'a, T> {
+    pub(super) fn part(self, row: usize, column: usize) -> Start<'a, T> {
         match self {
             Start::Rows(numbers) => Start::Rows(&numbers[row..]),
+            Start::Columns(numbers) => Start::Columns(&numbers[column..]),
             other => other,
         }
     }
@@ -66,7 +69,7 @@ pub(super) fn floats<S: Simd, T: Sum + SimdFloatElement>(
         let mut at = 0;
         while at < whole {
             let two = whole - at > len;
-            let (start, rows, to) = (start.at_row(row), &mut rows[row..], column + at);
+            let (start, rows, to) = (start.part(row, 0), &mut rows[row..], column + at);
             let finish = match finish {
                 Some(finish) => Some(finish.part(row, 0)),
                 None => None,
@@ -97,8 +100,8 @@ pub(super) fn floats<S: Simd, T: Sum + SimdFloatElement>(
     }
     if whole < panels.columns && !rows.is_empty() {
         match panels.columns - whole {
-            1 => few::<S, T, 1>(s, panels, whole, start, finish, rows, column + whole),
-            _ => few::<S, T, FEW>(s, panels, whole, start, finish, rows, column + whole),
+            1 => few::<S, T, 1, 4>(s, panels, whole, start, finish, rows, column + whole),
+            _ => few::<S, T, FEW, 1>(s, panels, whole, start, finish, rows, column + whole),
         }
     }
 }
@@ -107,9 +110,9 @@ pub(super) fn floats<S: Simd, T: Sum + SimdFloatElement>(
 const FEW: usize = 4;
 
 /// Multiplies the left panel with at most `COUNT` columns of the right one from `at` on, into `rows` from column `to` on.
-/// Here vectors hold rows.
+/// Here vectors hold rows, and every `CHAINS`-th step is summed up on its own, so that one need not wait for the one before.
 #[inline(always)]
-fn few<S: Simd, T: Sum + SimdFloatElement, const COUNT: usize>(
+fn few<S: Simd, T: Sum + SimdFloatElement, const COUNT: usize, const CHAINS: usize>(
     s: S,
     panels: Panels<'_, T>,
     at: usize,
@@ -121,21 +124,26 @@ fn few<S: Simd, T: Sum + SimdFloatElement, const COUNT: usize>(
     let len = <Vector<S, T> as SimdBase<S>>::LEN.min(ROWS);
     let vectors = const { ROWS.div_ceil(<Vector<S, T> as SimdBase<S>>::LEN) };
     let zero = <Vector<S, T> as SimdBase<S>>::splat(s, T::ZERO);
-    let mut sums = [[zero; ROWS]; COUNT];
-    let mut line = at;
-    for k in 0..panels.left.len() {
-        let left = &panels.left[k];
-        let steps = &panels.right[line..line + COUNT];
+    let mut chains = [[[zero; ROWS]; COUNT]; CHAINS];
+    let whole = panels.left.len() / CHAINS * CHAINS;
+    let mut k = 0;
+    while k < whole {
+        for chain in 0..CHAINS {
+            step::<S, T, COUNT>(s, panels, k + chain, at, &mut chains[chain]);
+        }
+        k += CHAINS;
+    }
+    while k < panels.left.len() {
+        step::<S, T, COUNT>(s, panels, k, at, &mut chains[0]);
+        k += 1;
+    }
+    let mut sums = chains[0];
+    for chain in 1..CHAINS {
         for c in 0..COUNT {
-            let b = <Vector<S, T> as SimdBase<S>>::splat(s, steps[c]);
             for v in 0..vectors {
-                // The last vector lies over the one before.
-                let first = (v * len).min(ROWS - len);
-                let a = <Vector<S, T> as SimdBase<S>>::from_slice(s, &left[first..first + len]);
-                sums[c][v] = a.mul_add(b, sums[c][v]);
+                sums[c][v] += chains[chain][c][v];
             }
         }
-        line += panels.width;
     }
     let mut columns = [[T::ZERO; ROWS]; COUNT];
     for c in 0..COUNT {
@@ -151,11 +159,36 @@ fn few<S: Simd, T: Sum + SimdFloatElement, const COUNT: usize>(
             y[c] = match start {
                 Start::Zero => columns[c][r],
                 Start::Rows(numbers) => numbers[r].plus(columns[c][r]),
+                Start::Columns(numbers) => numbers[to + c].plus(columns[c][r]),
                 Start::Output => y[c].plus(columns[c][r]),
             };
         }
         if let Some(finish) = finish {
             finish.apply(r, to, y);
+        }
+    }
+}
+
+/// Adds the products of step `k` of the columns from `at` on.
+#[inline(always)]
+fn step<S: Simd, T: Sum + SimdFloatElement, const COUNT: usize>(
+    s: S,
+    panels: Panels<'_, T>,
+    k: usize,
+    at: usize,
+    sums: &mut [[Vector<S, T>; ROWS]; COUNT],
+) {
+    let len = <Vector<S, T> as SimdBase<S>>::LEN.min(ROWS);
+    let vectors = const { ROWS.div_ceil(<Vector<S, T> as SimdBase<S>>::LEN) };
+    let left = &panels.left[k];
+    let right = &panels.right[k * panels.width + at..][..COUNT];
+    for c in 0..COUNT {
+        let b = <Vector<S, T> as SimdBase<S>>::splat(s, right[c]);
+        for v in 0..vectors {
+            // The last vector lies over the one before.
+            let first = (v * len).min(ROWS - len);
+            let a = <Vector<S, T> as SimdBase<S>>::from_slice(s, &left[first..first + len]);
+            sums[c][v] = a.mul_add(b, sums[c][v]);
         }
     }
 }
@@ -186,6 +219,16 @@ fn tile<S: Simd, T: Sum + SimdFloatElement, const HEIGHT: usize, const VECTORS: 
                 // Rows that fill the panel up are not written.
                 let number = numbers[r.min(height - 1)];
                 sums[r] = [<Vector<S, T> as SimdBase<S>>::splat(s, number); VECTORS];
+            }
+        }
+        Start::Columns(numbers) => {
+            let mut line = [T::ZERO; COLUMNS];
+            line[..columns].copy_from_slice(&numbers[to..to + columns]);
+            for r in 0..HEIGHT {
+                for v in 0..VECTORS {
+                    let numbers = &line[v * len..(v + 1) * len];
+                    sums[r][v] = <Vector<S, T> as SimdBase<S>>::from_slice(s, numbers);
+                }
             }
         }
         Start::Output if whole => {

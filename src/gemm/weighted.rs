@@ -1,5 +1,6 @@
 //! Weighted sums of runs of elements, some vectors of a run at a time.
 
+mod plane;
 mod three;
 
 use fearless_simd::{Simd, SimdBase, SimdFloat, SimdFloatElement};
@@ -8,6 +9,8 @@ use super::Sum;
 use super::finish::Finish;
 use crate::parts::Looks;
 use crate::simd::LANES;
+pub(crate) use plane::Plane;
+pub(super) use plane::floats as of_neighbours;
 
 /// Rows of sums that follow each other: element `i` of row `r` is a sum over taps of the elements at
 /// `lines[r] + offsets[tap] + i`.

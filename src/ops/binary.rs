@@ -282,15 +282,14 @@ impl Binary {
         let named = ((self.names[0], a), (self.names[1], b));
         let mut aligned = self.broadcast.align(named.0, named.1).ok()??;
         let constant = std::mem::take(&mut aligned[1 - index]);
-        let channels = (*x.dims.as_ref()?.get(1)?)?;
-        let each = constant.iter().enumerate().all(|(axis, size)| match axis {
-            1 => *size == Some(1) || *size == Some(channels),
-            _ => *size == Some(1),
-        });
-        if !each
-            || constant.len() != aligned[index].len()
-            || x.dims.as_ref()?.len() != constant.len()
-        {
+        let dims = x.dims.as_ref()?;
+        if constant.len() != aligned[index].len() || dims.len() != constant.len() {
+            return None;
+        }
+        let wide = |axis: &usize| constant[*axis] != Some(1);
+        let axis = (0..constant.len()).find(wide).unwrap_or(0);
+        let own = axis < dims.len() && (constant[axis] == dims[axis] || numbers.len() == 1);
+        if !own || numbers.len() != constant.get(axis).copied().flatten()? {
             return None;
         }
         let of = |number: f64| match (function, index) {
@@ -311,7 +310,11 @@ impl Binary {
             factors.push(factor);
             summands.push(summand);
         }
-        Some(Follow::Affine { factors, summands })
+        Some(Follow::Affine {
+            axis,
+            factors,
+            summands,
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use half::{bf16, f16};
 
 use super::conv_integer::QLinearConv;
 use super::convolution::{Convolution, check_each};
+use super::follow::added;
 use super::number::Float;
 use super::on_integers::sums_fit;
 use super::{
@@ -78,12 +79,7 @@ impl Conv {
         let bias = given(2).map(|bias| T::widened(elements::<T>(bias)));
         let bias = bias.transpose()?;
         let plus = given(3).filter(|_| self.plus);
-        if let Some(plus) = plus.filter(|plus| plus.shape() != &shape) {
-            let plus = Fact::from(plus);
-            let reason = format!("is {plus}, declared to have the shape of the output, {shape:?}");
-            return Err(OpError::invalid("what is added", reason));
-        }
-        let plus = plus.map(|plus| T::widened(elements::<T>(plus)));
+        let plus = plus.map(|plus| added::<T>(plus, &shape));
         let plus = plus.transpose()?;
         let bounds = self.activation.map(T::Sum::from_f64).bounds();
         let finish = Finish {
@@ -179,13 +175,16 @@ impl Operator for Conv {
 
     fn absorb(&self, follow: Follow, inputs: &[Option<Fact>]) -> Option<Absorbed> {
         let x = inputs[0].as_ref()?;
-        if x.dtype != DType::F32 || self.activation != Activation::Identity {
+        let suits = x.dtype == DType::F32 && follow.is_along(1);
+        if !suits || self.activation != Activation::Identity {
             return None;
         }
         let mut operator = self.clone();
         let (mut constants, mut plus) = (Vec::new(), None);
         match follow {
-            Follow::Affine { factors, summands } if !self.plus => {
+            Follow::Affine {
+                factors, summands, ..
+            } if !self.plus => {
                 constants = Conv::affine(inputs, factors, summands)?;
             }
             Follow::Plus(_) if !self.plus => {

@@ -1,18 +1,21 @@
 //! What nodes do to the elements of one input, so that the node that computes those, or the one that reads them, can do it on
 //! the way.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::{Fact, Operator};
+use super::{Fact, Operator, elements};
 use crate::allocate;
-use crate::gemm::Activation;
-use crate::tensor::Tensor;
+use crate::error::OpError;
+use crate::gemm::{Activation, Factor};
+use crate::tensor::{Shape, Tensor, TensorView};
 
 /// Work on each element of a value.
 #[derive(Clone, Debug)]
 pub(crate) enum Follow {
-    /// Elements times a factor, plus a summand: one of each for each channel, axis 1, or for all of them.
+    /// Elements times a factor, plus a summand: one of each for each index of an axis, or for all elements.
     Affine {
+        axis: usize,
         factors: Vec<f64>,
         summands: Vec<f64>,
     },
@@ -22,11 +25,21 @@ pub(crate) enum Follow {
 }
 
 impl Follow {
-    /// One number for each channel.
-    pub(super) fn spread(numbers: Vec<f64>, channels: usize) -> Vec<f64> {
+    /// One number for each of `len`.
+    pub(super) fn spread(numbers: Vec<f64>, len: usize) -> Vec<f64> {
         match numbers[..] {
-            [one] => allocate::filled(one, channels),
+            [one] => allocate::filled(one, len),
             _ => numbers,
+        }
+    }
+
+    /// Whether it is something else than a factor and a summand for each index of another axis than `axis`.
+    pub(super) fn is_along(&self, axis: usize) -> bool {
+        match self {
+            Follow::Affine {
+                axis: own, factors, ..
+            } => *own == axis || factors.len() == 1,
+            _ => true,
         }
     }
 
@@ -39,6 +52,22 @@ impl Follow {
         let same = a.dtype == b.dtype && b.shape().ok()?? == shape;
         same.then_some(Follow::Plus(1 - index))
     }
+}
+
+/// The elements that are added to an output of that shape.
+///
+/// # Errors
+/// They have another shape than was declared, or the run is to stop.
+pub(super) fn added<'x, T: Factor>(
+    x: &'x TensorView<'_>,
+    shape: &Shape,
+) -> Result<Cow<'x, [T::Sum]>, OpError> {
+    if x.shape() != shape {
+        let x = Fact::from(x);
+        let reason = format!("is {x}, declared to have the shape of the output, {shape:?}");
+        return Err(OpError::invalid("what is added", reason));
+    }
+    T::widened(elements::<T>(x))
 }
 
 /// An operator that does more than before.

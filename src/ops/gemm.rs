@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use half::{bf16, f16};
 
+use super::dense::Dense;
 use super::matmul::QLinearMatMul;
 use super::{
-    Fact, Inputs, Known, OnIntegers, Op, Operand, Operator, Outputs, elements, elementwise,
-    required,
+    Absorbed, Fact, Follow, Inputs, Known, OnIntegers, Op, Operand, Operator, Outputs, Prepared,
+    elements, elementwise, required,
 };
 use crate::error::OpError;
 use crate::gemm::{self, Activation, Factor, Sum, matrix, multiply, widened_bytes};
@@ -46,6 +47,18 @@ impl Gemm {
             trans_b: attributes.int("transB").unwrap_or(0) != 0,
             broadcast: attributes.version() >= 7 || attributes.flag("broadcast")?,
         })
+    }
+
+    /// Whether it is the product of `A` and `B` or its transpose, plus `C`.
+    fn is_plain(&self) -> bool {
+        (self.alpha, self.beta, self.trans_a) == (1.0, 1.0, false)
+    }
+
+    /// The same with a constant `B`.
+    fn dense(&self, inputs: &[Option<Fact>]) -> Option<Dense> {
+        self.is_plain()
+            .then(|| Dense::new(self.trans_b, inputs))
+            .flatten()
     }
 
     fn run<T: GemmElement>(
@@ -150,7 +163,6 @@ impl Operator for Gemm {
             return None;
         };
         let outputs = if self.trans_b { 0 } else { 1 };
-        let plain = (self.alpha, self.beta, self.trans_a) == (1.0, 1.0, false);
         let suits = a.is_byte(None) && b.is_byte(Some(outputs));
         // As many as there are columns.
         let columns = b.integers.dims.as_ref()?.get(outputs).copied()?;
@@ -158,10 +170,22 @@ impl Operator for Gemm {
             |c: &Operand| c.integers.dims.as_deref() == Some(&[columns][..]) && columns.is_some();
         let inner = b.integers.dims.as_ref()?.get(1 - outputs).copied()?;
         let fits = super::on_integers::sums_fit(operands, inner);
-        (plain && suits && fits && others.iter().all(list)).then(|| OnIntegers {
+        (self.is_plain() && suits && fits && others.iter().all(list)).then(|| OnIntegers {
             operator: Arc::new(QLinearMatMul::new(activation)),
             transposed: self.trans_b,
         })
+    }
+
+    fn absorbs(&self) -> bool {
+        self.is_plain()
+    }
+
+    fn absorb(&self, follow: Follow, inputs: &[Option<Fact>]) -> Option<Absorbed> {
+        self.dense(inputs)?.absorb(follow, inputs)
+    }
+
+    fn prepare(&self, inputs: &[Option<Fact>]) -> Option<Prepared> {
+        self.dense(inputs)?.prepare(inputs)
     }
 
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {

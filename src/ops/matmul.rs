@@ -9,19 +9,24 @@
 mod bytes;
 mod quantized;
 
+use std::any::Any;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use half::{bf16, f16};
 
 use super::broadcast::{self, Broadcast};
+use super::dense::Dense;
 use super::fact::{self, Dims};
 use super::{
-    Fact, Inputs, OnIntegers, Op, Operand, Operator, Outputs, elements, elementwise, required,
+    Absorbed, Fact, Follow, Inputs, OnIntegers, Op, Operand, Operator, Outputs, Prepared, elements,
+    elementwise, required,
 };
+use crate::conv::Weights;
 use crate::error::OpError;
-use crate::gemm::{self, Activation, Factor, widened_bytes};
+use crate::gemm::{self, Activation, Factor, Finish, Start, widened_bytes};
 use crate::simd::Simd;
-use crate::tensor::{Shape, TensorView, dispatch};
+use crate::tensor::{DType, Shape, Tensor, TensorView, dispatch};
 
 pub(super) use quantized::{MAT_MUL_INTEGER, QLINEAR_MAT_MUL, QLinearMatMul};
 
@@ -29,20 +34,58 @@ pub(super) const MAT_MUL: Op = Op {
     domain: "ai.onnx",
     name: "MatMul",
     newest: 13,
-    read: |_| Ok(Box::new(MatMul)),
+    read: |_| Ok(Box::new(MatMul::default())),
     exact: false,
 };
 
 /// `A: [.., M, K]` and `B: [.., K, N]` to `Y: [.., M, N]`; the axes before the last two broadcast, and a vector
 /// is a matrix of one row or column that is dropped again.
-#[derive(Debug)]
-struct MatMul;
+#[derive(Debug, Default)]
+struct MatMul {
+    /// A constant matrix `A` as products want it: `Weights` of the type of sums.
+    laid: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl MatMul {
+    fn lay<T: Factor>(a: &Tensor) -> Option<(Arc<dyn Any + Send + Sync>, usize)> {
+        let [rows, inner] = **a.shape() else {
+            return None;
+        };
+        let view = a.as_view();
+        let widened = T::widened(elements::<T>(&view)).ok()?;
+        let laid = Weights::new(&widened, 1, rows, inner).ok()?;
+        let bytes = laid.bytes();
+        Some((Arc::new(laid), bytes))
+    }
+
+    /// With a constant matrix `A` laid out.
+    fn with_left(inputs: &[Option<Fact>]) -> Option<Prepared> {
+        let (a, b) = (inputs[0].as_ref()?.value.as_deref()?, inputs[1].as_ref()?);
+        let dims = b.dims.as_ref()?;
+        let one_column = dims.len() < 2 || dims[dims.len() - 1] == Some(1);
+        if one_column || a.shape().elements() == 0 {
+            return None;
+        }
+        let (laid, bytes) = match a.dtype() {
+            DType::F32 => MatMul::lay::<f32>(a),
+            DType::F64 => MatMul::lay::<f64>(a),
+            DType::F16 => MatMul::lay::<f16>(a),
+            DType::BF16 => MatMul::lay::<bf16>(a),
+            _ => None,
+        }?;
+        Some(Prepared {
+            operator: Arc::new(MatMul { laid: Some(laid) }),
+            bytes,
+            unread: Some(0),
+        })
+    }
+}
 
 /// What is called by what name.
 type Named<'a> = (&'a str, &'a Fact);
 
 /// The dimensions of the product.
-fn dims((a_name, a): Named<'_>, (b_name, b): Named<'_>) -> Result<Dims, OpError> {
+pub(super) fn dims((a_name, a): Named<'_>, (b_name, b): Named<'_>) -> Result<Dims, OpError> {
     let (Some(a_dims), Some(b_dims)) = (&a.dims, &b.dims) else {
         return Ok(None);
     };
@@ -137,8 +180,14 @@ impl Stack {
         })
     }
 
-    /// `y = a b` for each pair of matrices.
-    fn multiply<T: Factor>(&self, a: &[T::Sum], b: &[T::Sum], y: &mut [T]) {
+    /// `y = a b` for each pair of matrices. All have the matrix `laid` on the left, if there is one.
+    fn multiply<T: Factor>(
+        &self,
+        a: &[T::Sum],
+        laid: Option<&Weights<T::Sum>>,
+        b: &[T::Sum],
+        y: &mut [T],
+    ) {
         let (rows, inner, columns) = (self.rows, self.inner, self.columns);
         if y.is_empty() {
             return;
@@ -149,10 +198,14 @@ impl Stack {
         elementwise::slabs(y, rows * columns, work, |index, y| {
             let [in_a, in_b] = self.pair(index);
             let (a_len, b_len) = (rows * inner, inner * columns);
-            let a = gemm::matrix(&a[in_a * a_len..][..a_len], rows, inner, false);
             let b = gemm::matrix(&b[in_b * b_len..][..b_len], inner, columns, false);
             gemm::with_sums::<T>(y, |y| {
                 let mut y = gemm::matrix_mut(y, rows, columns);
+                if let Some(laid) = laid {
+                    let left = laid.left(0, rows, inner);
+                    return gemm::multiply_panels(level, left, &b, Start::Zero, Finish::NONE, y);
+                }
+                let a = gemm::matrix(&a[in_a * a_len..][..a_len], rows, inner, false);
                 gemm::multiply(level, &a, &b, false, &mut y);
             });
         });
@@ -161,6 +214,7 @@ impl Stack {
     fn run<T: Factor>(
         &self,
         a: &TensorView<'_>,
+        laid: Option<&(dyn Any + Send + Sync)>,
         b: &TensorView<'_>,
         outputs: &mut Outputs<'_, '_>,
     ) -> Result<(), OpError> {
@@ -171,8 +225,13 @@ impl Stack {
             .saturating_mul(matrices.min(rayon::current_num_threads()));
         outputs.check_scratch(widened_bytes::<T>(count).saturating_add(panels))?;
         let y = outputs.make::<T>(&self.shape)?;
-        let (a, b) = (T::widened(elements(a))?, T::widened(elements(b))?);
-        self.multiply::<T>(&a, &b, y);
+        let laid = laid.and_then(|laid| laid.downcast_ref());
+        let a = match laid {
+            Some(_) => Cow::Borrowed(&[][..]),
+            None => T::widened(elements(a))?,
+        };
+        let b = T::widened(elements(b))?;
+        self.multiply::<T>(&a, laid, &b, y);
         Ok(())
     }
 }
@@ -195,11 +254,26 @@ impl Operator for MatMul {
         Ok(vec![Fact::new(a.dtype, dims(("A", a), ("B", b))?)])
     }
 
+    fn absorbs(&self) -> bool {
+        true
+    }
+
+    fn absorb(&self, follow: Follow, inputs: &[Option<Fact>]) -> Option<Absorbed> {
+        Dense::new(false, inputs)?.absorb(follow, inputs)
+    }
+
+    fn prepare(&self, inputs: &[Option<Fact>]) -> Option<Prepared> {
+        match Dense::new(false, inputs) {
+            Some(dense) => dense.prepare(inputs),
+            None => MatMul::with_left(inputs),
+        }
+    }
+
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {
         let (a, b) = (required(inputs, 0), required(inputs, 1));
         let stack = Stack::new(("A", a), ("B", b))?;
         dispatch!(a.dtype(), T in [f32, f64, f16, bf16, i32, i64, u32, u64] =>
-            stack.run::<T>(a, b, outputs))
+            stack.run::<T>(a, self.laid.as_deref(), b, outputs))
     }
 }
 

@@ -163,7 +163,7 @@ fn product(
         b.widened(Along::Columns, outputs)?,
     );
     let mut y = parts::filled(0.0, stack.shape.elements())?;
-    stack.multiply::<f64>(&a, &b, &mut y);
+    stack.multiply::<f64>(&a, None, &b, &mut y);
     Ok(y)
 }
 

@@ -270,7 +270,7 @@ impl Operator for Batch {
 
     fn absorb(&self, follow: Follow, inputs: &[Option<Fact>]) -> Option<Absorbed> {
         let float = inputs[0].as_ref()?.dtype == DType::F32;
-        if !float || self.activation != Activation::Identity {
+        if !float || self.activation != Activation::Identity || !follow.is_along(1) {
             return None;
         }
         self.constant_lines(inputs)?;
@@ -280,7 +280,9 @@ impl Operator for Batch {
                 operator.activation = activation;
                 Vec::new()
             }
-            Follow::Affine { factors, summands } => Batch::moved(inputs, factors, summands)?,
+            Follow::Affine {
+                factors, summands, ..
+            } => Batch::moved(inputs, factors, summands)?,
             Follow::Plus(_) => return None,
         };
         Some(Absorbed {
@@ -295,7 +297,11 @@ impl Operator for Batch {
             return None;
         }
         let (factors, summands) = self.constant_lines(inputs)?;
-        Some(Follow::Affine { factors, summands })
+        Some(Follow::Affine {
+            axis: 1,
+            factors,
+            summands,
+        })
     }
 
     fn lead(&self, inputs: &[Option<Fact>]) -> Option<Lead> {

@@ -1,12 +1,13 @@
 //! The maximum: the first of equal elements, a NaN over all.
 
-use fearless_simd::{Level, Select, Simd, SimdBase};
+use fearless_simd::{Select, Simd, SimdBase};
 use half::{bf16, f16};
 
 use super::max_with_index::Located;
 use super::{Places, Reduction};
 use crate::parts::{Looks, PART};
 use crate::pooling::lanes::{Lanes, Vectored};
+use crate::simd::second_of_equals;
 use crate::tensor::Element;
 
 /// An element type that max-pools take.
@@ -90,16 +91,6 @@ pub trait Ranked: Vectored + PartialOrd {
     fn larger<S: Simd>(s: S, a: Self::Raw<S>, b: Self::Raw<S>) -> Self::Raw<S>;
     /// The elements with these keys.
     fn element<S: Simd>(s: S, key: Self::Raw<S>) -> Self::Raw<S>;
-}
-
-/// Whether the instruction for the larger of two floats gives the second one where they are equal or one is NaN.
-#[inline(always)]
-pub(super) fn second_of_equals<S: Simd>(s: S) -> bool {
-    match s.level() {
-        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-        Level::Sse2(_) | Level::Sse4_2(_) | Level::Avx2(_) | Level::Avx512(_) => true,
-        _ => false,
-    }
 }
 
 macro_rules! ranked_floats {
