@@ -43,6 +43,7 @@ mod elementwise;
 mod expand;
 mod flatten;
 mod follow;
+mod functions;
 mod gather;
 mod gemm;
 mod global_pool;

@@ -9,13 +9,17 @@ mod batch;
 mod group;
 mod layer;
 mod mean_variance;
+mod run;
+
+use fearless_simd::Level;
 
 use super::convert::{Numeric, Wide};
-use super::elementwise;
+use super::elementwise::{self, Run};
 use crate::allocate;
 use crate::parts::PART;
+use crate::simd::Simd;
 use crate::stop;
-use crate::tensor::Rounding;
+use run::Lanes;
 
 pub(super) use batch::BATCH_NORMALIZATION;
 pub(super) use group::{GROUP_NORMALIZATION, INSTANCE_NORMALIZATION};
@@ -40,34 +44,30 @@ struct Cycle {
 }
 
 impl Cycle {
-    /// The number for element `index`.
-    fn at(&self, index: usize) -> f64 {
-        self.values[index / self.piece % self.values.len()]
-    }
-}
-
-/// What elements are added to, each to the next one, so that they need not wait for each other; joined in order.
-type Lanes = [f64; 8];
-
-/// Adds `f` of the elements; all but the last that are added are a multiple of the lanes.
-#[inline(always)]
-fn add(lanes: &mut Lanes, x: &[f64], f: impl Fn(f64) -> f64) {
-    for x in x.chunks(lanes.len()) {
-        for (lane, x) in lanes.iter_mut().zip(x) {
-            *lane += f(*x);
+    /// The numbers for elements from `index` on, and how many of at most `most` elements they are for.
+    fn run(&self, index: usize, most: usize) -> (Run<'_, f64>, usize) {
+        let at = index / self.piece % self.values.len();
+        match self.piece {
+            1 => {
+                let values = &self.values[at..];
+                (Run::Each(values), values.len().min(most))
+            }
+            piece => (
+                Run::One(&self.values[at]),
+                (piece - index % piece).min(most),
+            ),
         }
     }
 }
 
-/// The sum of `f` over elements.
-#[inline(always)]
-fn sum(x: &[f64], f: impl Fn(f64) -> f64) -> f64 {
+/// The sum of what `add` takes of elements.
+fn sum(x: &[f64], add: impl Fn(&mut Lanes, &[f64])) -> f64 {
     let mut lanes = Lanes::default();
     for (number, x) in x.chunks(PART).enumerate() {
         if number > 0 && stop::is_set() {
             break;
         }
-        add(&mut lanes, x, &f);
+        add(&mut lanes, x);
     }
     lanes.iter().sum()
 }
@@ -120,10 +120,10 @@ impl<'a, 'x> Elements<'a, 'x> {
         true
     }
 
-    /// The sum of `f` over them.
-    fn sum(&self, f: impl Fn(f64) -> f64) -> f64 {
+    /// The sum of what `add` takes of them.
+    fn sum(&self, add: impl Fn(&mut Lanes, &[f64])) -> f64 {
         let mut lanes = Lanes::default();
-        self.each(|_, x| add(&mut lanes, x, &f));
+        self.each(|_, x| add(&mut lanes, x));
         lanes.iter().sum()
     }
 }
@@ -138,13 +138,13 @@ enum Measure {
 }
 
 impl Measure {
-    fn of(self, x: &Elements<'_, '_>, epsilon: f64) -> Statistics {
+    fn of(self, level: Level, x: &Elements<'_, '_>, epsilon: f64) -> Statistics {
         let count = x.len as f64;
         let mean = match self {
-            Measure::Deviation => x.sum(|x| x) / count,
+            Measure::Deviation => x.sum(|lanes, x| run::add(level, lanes, x)) / count,
             Measure::RootMeanSquare => 0.0,
         };
-        let variance = x.sum(|x| (x - mean) * (x - mean)) / count;
+        let variance = x.sum(|lanes, x| run::add_squares(level, lanes, x, mean)) / count;
         Statistics {
             mean,
             factor: 1.0 / (variance + epsilon).sqrt(),
@@ -164,25 +164,23 @@ fn normalize<Y: Numeric>(
     if y.is_empty() {
         return;
     }
-    // Pieces of a run for which both numbers stay the same.
-    let piece = scale.piece.min(bias.piece).min(len);
+    let level = Simd::installed();
     let together = len.saturating_mul((GRAIN / len).max(1));
     elementwise::parts(y, together, &|start, y| {
         let mut buffer = Elements::buffer(len);
         for (index, y) in y.chunks_mut(len).enumerate() {
             let elements = Elements::new(read, start + index * len, len, &mut buffer);
-            let Statistics { mean, factor } = measure(elements.start / len, &elements);
+            let statistics = measure(elements.start / len, &elements);
             let whole = elements.each(|first, x| {
                 let y = &mut y[first..first + x.len()];
-                let (mut number, mut done, mut from) = (first / piece, first % piece, 0);
-                while from < x.len() {
-                    let to = x.len().min(from + piece - done);
-                    let at = elements.start + number * piece;
-                    let (factor, bias) = (factor * scale.at(at), bias.at(at));
-                    for (y, x) in y[from..to].iter_mut().zip(&x[from..to]) {
-                        *y = Y::from_f64((x - mean) * factor + bias, Rounding::default());
-                    }
-                    (number, done, from) = (number + 1, 0, to);
+                let mut done = 0;
+                while done < x.len() {
+                    let at = elements.start + first + done;
+                    let (scale, count) = scale.run(at, x.len() - done);
+                    let (bias, count) = bias.run(at, count);
+                    let (x, y) = (&x[done..done + count], &mut y[done..done + count]);
+                    run::finish(level, x, statistics, scale, bias, y);
+                    done += count;
                 }
             });
             if !whole {

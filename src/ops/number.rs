@@ -1,9 +1,13 @@
 //! What operators compute with: floats, integers, and numbers of either kind.
 
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+
+use fearless_simd::Level;
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
 use super::elementwise;
+use crate::simd::Simd;
 use crate::tensor::{DType, Element};
 
 /// Elements that are converted at a time, in a buffer that the first cache holds.
@@ -13,34 +17,49 @@ pub(super) const BLOCK: usize = 512;
 /// its result once.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Function {
-    pub(super) f32: fn(&[f32], &mut [f32], [f32; 2]),
-    pub(super) f64: fn(&[f64], &mut [f64], [f32; 2]),
+    pub(super) f32: fn(Level, &[f32], &mut [f32], [f32; 2]),
+    pub(super) f64: fn(Level, &[f64], &mut [f64], [f32; 2]),
 }
 
-/// The function `|x, parameters| body`, whose body fits `f32` and `f64`.
+/// The function `|x, parameters| body`, whose body fits `f32` and `f64`; behind the name of a
+/// [`VectorFunction`](super::functions::VectorFunction), which f32 takes, only `f64`.
 macro_rules! function {
     (|$x:ident, $p:pat_param| $body:expr) => {
         $crate::ops::number::Function {
-            f32: |x, y, $p: [f32; 2]| {
+            f32: |_, x, y, $p: [f32; 2]| {
                 for (y, &$x) in y.iter_mut().zip(x) {
                     *y = $body;
                 }
             },
-            f64: |x, y, parameters| {
-                let $p: [f64; 2] = parameters.map(f64::from);
-                for (y, &$x) in y.iter_mut().zip(x) {
-                    *y = $body;
-                }
-            },
+            f64: $crate::ops::number::wide_function!(|$x, $p| $body),
+        }
+    };
+    ($vectors:ident, |$x:ident, $p:pat_param| $body:expr) => {
+        $crate::ops::number::Function {
+            f32: $crate::ops::functions::map::<$crate::ops::functions::$vectors>,
+            f64: $crate::ops::number::wide_function!(|$x, $p| $body),
         }
     };
 }
 pub(super) use function;
 
+/// A function of `f64` over slices.
+macro_rules! wide_function {
+    (|$x:ident, $p:pat_param| $body:expr) => {
+        |_, x, y, parameters| {
+            let $p: [f64; 2] = parameters.map(f64::from);
+            for (y, &$x) in y.iter_mut().zip(x) {
+                *y = $body;
+            }
+        }
+    };
+}
+pub(super) use wide_function;
+
 /// A float of 16, 32 or 64 bits.
 pub(super) trait Float: Number {
     /// `y[i] = function(x[i])`.
-    fn apply(function: &Function, x: &[Self], y: &mut [Self], parameters: [f32; 2]);
+    fn apply(function: &Function, level: Level, x: &[Self], y: &mut [Self], parameters: [f32; 2]);
 
     /// The value, exactly.
     fn to_f64(self) -> f64;
@@ -56,14 +75,31 @@ pub(super) fn is_float(dtype: DType) -> bool {
 
 /// `y[i] = function(x[i])` for tensors of any size.
 pub(super) fn apply<T: Float>(function: &Function, x: &[T], y: &mut [T], parameters: [f32; 2]) {
-    elementwise::map(x, y, |x, y| T::apply(function, x, y, parameters));
+    let level = Simd::installed();
+    elementwise::map(x, y, |x, y| T::apply(function, level, x, y, parameters));
+}
+
+/// As [`apply`], with `y` for both.
+pub(super) fn apply_in_place<T: Float + Default>(
+    function: &Function,
+    y: &mut [T],
+    parameters: [f32; 2],
+) {
+    let level = Simd::installed();
+    elementwise::map_in_place(y, |x, y| T::apply(function, level, x, y, parameters));
 }
 
 macro_rules! float {
     ($($type:ident)*) => {
         $(impl Float for $type {
-            fn apply(function: &Function, x: &[Self], y: &mut [Self], parameters: [f32; 2]) {
-                (function.$type)(x, y, parameters);
+            fn apply(
+                function: &Function,
+                level: Level,
+                x: &[Self],
+                y: &mut [Self],
+                parameters: [f32; 2],
+            ) {
+                (function.$type)(level, x, y, parameters);
             }
             #[inline(always)]
             fn to_f64(self) -> f64 {
@@ -81,12 +117,18 @@ float! { f32 f64 }
 macro_rules! half_float {
     ($($type:ident)*) => {
         $(impl Float for $type {
-            fn apply(function: &Function, x: &[Self], y: &mut [Self], parameters: [f32; 2]) {
+            fn apply(
+                function: &Function,
+                level: Level,
+                x: &[Self],
+                y: &mut [Self],
+                parameters: [f32; 2],
+            ) {
                 let (mut wide_x, mut wide_y) = ([0.0; BLOCK], [0.0; BLOCK]);
                 for (x, y) in x.chunks(BLOCK).zip(y.chunks_mut(BLOCK)) {
                     let (wide_x, wide_y) = (&mut wide_x[..x.len()], &mut wide_y[..x.len()]);
                     x.convert_to_f32_slice(wide_x);
-                    (function.f32)(wide_x, wide_y, parameters);
+                    (function.f32)(level, wide_x, wide_y, parameters);
                     y.convert_from_f32_slice(wide_y);
                 }
             }
@@ -249,30 +291,13 @@ macro_rules! integer {
 }
 integer! { i8 i16 i32 i64 u8 u16 u32 u64 }
 
-/// The error function and what is made of it.
-pub(super) trait Erf {
-    fn error_function(self) -> Self;
-    /// The cumulative normal distribution, with its digits kept where it is near 0.
-    fn normal(self) -> Self;
-    /// The cumulative normal distribution, approximated.
-    fn normal_by_tanh(self) -> Self;
+/// The cumulative normal distribution, with its digits kept where it is near 0.
+pub(super) fn normal(x: f64) -> f64 {
+    0.5 * libm::erfc(-x * FRAC_1_SQRT_2)
 }
 
-macro_rules! error_function {
-    ($($type:ident $erf:ident $erfc:ident)*) => {
-        $(impl Erf for $type {
-            fn error_function(self) -> $type {
-                libm::$erf(self)
-            }
-            fn normal(self) -> $type {
-                0.5 * libm::$erfc(-self * std::$type::consts::FRAC_1_SQRT_2)
-            }
-            fn normal_by_tanh(self) -> $type {
-                use std::$type::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
-                let inner = FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * (self + 0.044715 * self * self * self);
-                0.5 * (1.0 + inner.tanh())
-            }
-        })*
-    };
+/// The cumulative normal distribution, approximated.
+pub(super) fn normal_by_tanh(x: f64) -> f64 {
+    let inner = FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * (x + 0.044715 * x * x * x);
+    0.5 * (1.0 + inner.tanh())
 }
-error_function! { f32 erff erfcf f64 erf erfc }

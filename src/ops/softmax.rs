@@ -5,16 +5,21 @@
 //! <https://onnx.ai/onnx/operators/onnx__LogSoftmax.html>, <https://onnx.ai/onnx/operators/onnx__Hardmax.html>
 //! 16-bit floats are computed in f32 and rounded once; sums are f64.
 
+mod row;
+
+use fearless_simd::Level;
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
 use super::around::Around;
 use super::axes;
+use super::functions::{self, Exp};
 use super::{Fact, Inputs, Op, Operator, Outputs, elements, elementwise, required};
 use crate::allocate;
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
 use crate::parts;
+use crate::simd::Simd;
 use crate::tensor::{DType, Element, TensorView};
 
 pub(super) const HARDMAX: Op = op("Hardmax", |attributes| {
@@ -88,10 +93,10 @@ impl Softmax {
 }
 
 macro_rules! slab {
-    ($($name:ident $type:ident)*) => {
+    ($($name:ident $type:ident $exp:ident)*) => {
         $(
             /// One slab of rows of `inner` columns; the columns are apart from each other.
-            fn $name(kind: Kind, x: &[$type], y: &mut [$type], inner: usize) {
+            fn $name(level: Level, kind: Kind, x: &[$type], y: &mut [$type], inner: usize) {
                 let rows = x.len() / inner;
                 elementwise::columns(inner, |columns| {
                     let (first, width) = (columns.start, columns.len());
@@ -118,15 +123,21 @@ macro_rules! slab {
                         });
                     }
                     let mut sum = allocate::filled(0f64, width);
+                    let mut other = allocate::filled(0.0, width);
                     let summed = found && elementwise::each_rows(rows, width, |rows| {
                         for row in rows {
                             let row = row * inner + first;
                             let (x, y) = (&x[row..][..width], &mut y[row..][..width]);
-                            for (column, y) in y.iter_mut().enumerate() {
-                                let below = x[column] - max[column];
-                                let part = below.exp();
-                                sum[column] += f64::from(part);
-                                *y = if let Kind::LogSoftmax = kind { below } else { part };
+                            let (below, power) = match kind {
+                                Kind::LogSoftmax => (y, &mut other[..]),
+                                _ => (&mut other[..], y),
+                            };
+                            for (below, (x, max)) in below.iter_mut().zip(x.iter().zip(&max)) {
+                                *below = x - max;
+                            }
+                            $exp(level, below, power);
+                            for (sum, power) in sum.iter_mut().zip(power) {
+                                *sum += f64::from(*power);
                             }
                         }
                     });
@@ -145,11 +156,31 @@ macro_rules! slab {
         )*
     };
 }
-slab! { f32_slab f32 f64_slab f64 }
+slab! { f32_columns f32 f32_exp f64_slab f64 f64_exp }
+
+/// `y = e^x`
+fn f32_exp(level: Level, x: &[f32], y: &mut [f32]) {
+    functions::map::<Exp>(level, x, y, [0.0; 2]);
+}
+
+/// As [`f32_exp`].
+fn f64_exp(_: Level, x: &[f64], y: &mut [f64]) {
+    for (y, x) in y.iter_mut().zip(x) {
+        *y = x.exp();
+    }
+}
+
+fn f32_slab(level: Level, kind: Kind, x: &[f32], y: &mut [f32], inner: usize) {
+    match (inner, kind) {
+        (1, Kind::Softmax) => row::softmax(level, false, x, y),
+        (1, Kind::LogSoftmax) => row::softmax(level, true, x, y),
+        _ => f32_columns(level, kind, x, y, inner),
+    }
+}
 
 macro_rules! half_slab {
     ($($name:ident $type:ident)*) => {
-        $(fn $name(kind: Kind, x: &[$type], y: &mut [$type], inner: usize) {
+        $(fn $name(level: Level, kind: Kind, x: &[$type], y: &mut [$type], inner: usize) {
             let wide = || parts::filled(0.0, x.len());
             let (Ok(mut wide_x), Ok(mut wide_y)) = (wide(), wide()) else {
                 return;
@@ -160,7 +191,7 @@ macro_rules! half_slab {
             if widened.is_err() {
                 return;
             }
-            f32_slab(kind, &wide_x, &mut wide_y, inner);
+            f32_slab(level, kind, &wide_x, &mut wide_y, inner);
             // What is stopped need not be whole.
             let _ = parts::each(y, |start, y| {
                 y.convert_from_f32_slice(&wide_y[start..start + y.len()]);
@@ -170,7 +201,7 @@ macro_rules! half_slab {
 }
 half_slab! { f16_slab f16 bf16_slab bf16 }
 
-type Slab<T> = fn(Kind, &[T], &mut [T], usize);
+type Slab<T> = fn(Level, Kind, &[T], &mut [T], usize);
 
 impl Softmax {
     fn slabs<T: Element>(
@@ -185,8 +216,15 @@ impl Softmax {
         if y.is_empty() {
             return Ok(());
         }
+        let level = Simd::installed();
         elementwise::slabs(y, len, len, |index, y| {
-            slab(self.kind, &x[index * len..(index + 1) * len], y, inner);
+            slab(
+                level,
+                self.kind,
+                &x[index * len..(index + 1) * len],
+                y,
+                inner,
+            );
         });
         Ok(())
     }

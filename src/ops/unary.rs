@@ -7,7 +7,7 @@ mod exact;
 
 use half::{bf16, f16};
 
-use super::number::{self, Erf, Float, Function, function, is_float};
+use super::number::{self, Float, Function, function, is_float};
 use super::{Fact, Follow, Inputs, Op, Operator, Outputs, elements, elementwise, required};
 use crate::error::{OpError, Quoted};
 use crate::gemm::Activation;
@@ -28,9 +28,9 @@ struct Unary {
     parameters: [f32; 2],
 }
 
-/// `CONST "Name" newest, parameters, function of floats, function of integers;`
+/// `CONST "Name" newest, parameters, function of vectors where there is one, function of floats, function of integers;`
 macro_rules! table {
-    ($($op:ident $name:literal $newest:literal [$($parameter:literal = $default:expr),*]
+    ($($op:ident $name:literal $newest:literal [$($parameter:literal = $default:expr),*] $($vectors:ident)?
         |$x:ident, $p:pat_param| $body:expr, $integer:expr;)*) => {
         $(pub(super) const $op: Op = Op {
             domain: "ai.onnx",
@@ -38,7 +38,7 @@ macro_rules! table {
             newest: $newest,
             read: |attributes| Unary::read(
                 attributes,
-                Some(function!(|$x, $p| $body)),
+                Some(function!($($vectors,)? |$x, $p| $body)),
                 $integer,
                 &[$(($parameter, $default)),*],
             ),
@@ -55,14 +55,14 @@ table! {
     ATAN "Atan" 22 [] |x, _| x.atan(), None;
     ATANH "Atanh" 22 [] |x, _| x.atanh(), None;
     CEIL "Ceil" 13 [] |x, _| x.ceil(), None;
-    CELU "Celu" 12 ["alpha" = |_| 1.0]
+    CELU "Celu" 12 ["alpha" = |_| 1.0] Celu
         |x, [alpha, _]| if x > 0.0 { x } else { alpha * (x / alpha).exp_m1() }, None;
     COS "Cos" 22 [] |x, _| x.cos(), None;
     COSH "Cosh" 22 [] |x, _| x.cosh(), None;
-    ELU "Elu" 22 ["alpha" = |_| 1.0]
+    ELU "Elu" 22 ["alpha" = |_| 1.0] Elu
         |x, [alpha, _]| if x >= 0.0 { x } else { alpha * x.exp_m1() }, None;
-    ERF "Erf" 13 [] |x, _| x.error_function(), Some(Exact::Erf);
-    EXP "Exp" 13 [] |x, _| x.exp(), None;
+    ERF "Erf" 13 [] Erf |x, _| libm::erf(x), Some(Exact::Erf);
+    EXP "Exp" 13 [] Exp |x, _| x.exp(), None;
     FLOOR "Floor" 13 [] |x, _| x.floor(), None;
     HARD_SIGMOID "HardSigmoid" 22 ["alpha" = |_| 0.2, "beta" = |_| 0.5]
         |x, [alpha, beta]| (alpha * x + beta).clamp(0.0, 1.0), None;
@@ -70,7 +70,7 @@ table! {
     LEAKY_RELU "LeakyRelu" 16 ["alpha" = |_| 0.01]
         |x, [alpha, _]| if x < 0.0 { alpha * x } else { x }, None;
     LOG "Log" 13 [] |x, _| x.ln(), None;
-    MISH "Mish" 22 [] |x, _| x * (x.max(0.0) + (-x.abs()).exp().ln_1p()).tanh(), None;
+    MISH "Mish" 22 [] Mish |x, _| x * (x.max(0.0) + (-x.abs()).exp().ln_1p()).tanh(), None;
     NEG "Neg" 13 [] |x, _| -x, Some(Exact::Neg);
     RECIPROCAL "Reciprocal" 13 [] |x, _| 1.0 / x, None;
     RELU "Relu" 14 [] |x, _| if x <= 0.0 { 0.0 } else { x }, Some(Exact::Relu);
@@ -78,7 +78,7 @@ table! {
     SELU "Selu" 22 [
         "alpha" = |version| if version < 6 { 1.6732 } else { 1.673_263_2 },
         "gamma" = |version| if version < 6 { 1.0507 } else { 1.050_701 }
-    ] |x, [alpha, gamma]| if x > 0.0 { gamma * x } else { gamma * (alpha * x.exp_m1()) }, None;
+    ] Selu |x, [alpha, gamma]| if x > 0.0 { gamma * x } else { gamma * (alpha * x.exp_m1()) }, None;
     SHRINK "Shrink" 9 ["lambd" = |_| 0.5, "bias" = |_| 0.0]
         |x, [lambd, bias]| {
             if x < -lambd {
@@ -91,7 +91,7 @@ table! {
                 0.0
             }
         }, Some(Exact::Shrink);
-    SIGMOID "Sigmoid" 13 [] |x, _| {
+    SIGMOID "Sigmoid" 13 [] Sigmoid |x, _| {
         let small = (-x.abs()).exp();
         (if x < 0.0 { small } else { 1.0 }) / (1.0 + small)
     }, None;
@@ -102,9 +102,9 @@ table! {
     SOFTPLUS "Softplus" 22 [] |x, _| x.max(0.0) + (-x.abs()).exp().ln_1p(), None;
     SOFTSIGN "Softsign" 22 [] |x, _| x / (1.0 + x.abs()), None;
     SQRT "Sqrt" 13 [] |x, _| x.sqrt(), None;
-    SWISH "Swish" 24 ["alpha" = |_| 1.0] |x, [alpha, _]| x / (1.0 + (-alpha * x).exp()), None;
+    SWISH "Swish" 24 ["alpha" = |_| 1.0] Swish |x, [alpha, _]| x / (1.0 + (-alpha * x).exp()), None;
     TAN "Tan" 22 [] |x, _| x.tan(), None;
-    TANH "Tanh" 13 [] |x, _| x.tanh(), None;
+    TANH "Tanh" 13 [] Tanh |x, _| x.tanh(), None;
     THRESHOLDED_RELU "ThresholdedRelu" 22 ["alpha" = |_| 1.0]
         |x, [alpha, _]| if x <= alpha { 0.0 } else { x }, None;
 }
@@ -115,8 +115,8 @@ pub(super) const GELU: Op = Op {
     newest: 20,
     read: |attributes| {
         let float = match attributes.string("approximate")? {
-            None | Some("none") => function!(|x, _| x * x.normal()),
-            Some("tanh") => function!(|x, _| x * x.normal_by_tanh()),
+            None | Some("none") => function!(Gelu, |x, _| x * number::normal(x)),
+            Some("tanh") => function!(GeluByTanh, |x, _| x * number::normal_by_tanh(x)),
             Some(other) => {
                 return Err(OpError::invalid(
                     "approximate",
@@ -208,7 +208,7 @@ impl Operator for Unary {
         };
         dispatch!(y.dtype(), T in [f32, f64, f16, bf16] => {
             let y = y.as_mut_slice::<T>().expect("the type was dispatched on");
-            elementwise::map_in_place(y, |x, y| T::apply(function, x, y, self.parameters));
+            number::apply_in_place(function, y, self.parameters);
             Ok(true)
         })
     }

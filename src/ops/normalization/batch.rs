@@ -6,10 +6,11 @@
 
 use std::sync::Arc;
 
+use fearless_simd::Level;
 use half::{bf16, f16};
 
 use super::affine::{Line, affine};
-use super::{Cycle, Elements, Statistics, normalize};
+use super::{Cycle, Elements, Statistics, normalize, run};
 use crate::allocate;
 use crate::error::OpError;
 use crate::gemm::Activation;
@@ -19,6 +20,7 @@ use crate::ops::{
     Absorbed, Fact, Follow, Inputs, Lead, Op, Operator, Outputs, elementwise, required,
 };
 use crate::parts::{self, Looks};
+use crate::simd::Simd;
 use crate::tensor::{DType, Tensor, TensorView, dispatch};
 
 pub(in crate::ops) const BATCH_NORMALIZATION: Op = Op {
@@ -181,10 +183,10 @@ impl Batch {
             elementwise::in_chunks(&mut data, |start, data| read(start, data));
             let room = || allocate::with_capacity(channels);
             let (mut own_means, mut own_variances): (Vec<f64>, Vec<f64>) = (room(), room());
-            let mut looks = Looks::default();
+            let (level, mut looks) = (Simd::installed(), Looks::default());
             for channel in 0..channels {
                 looks.check(data.len() / channels)?;
-                let (mean, variance) = measure(&data, channel, channels, places);
+                let (mean, variance) = measure(level, &data, channel, channels, places);
                 own_means.push(mean);
                 own_variances.push(variance);
             }
@@ -232,7 +234,7 @@ impl Batch {
 }
 
 /// Mean and variance of a channel in all of the batch; NaN if there are no elements.
-fn measure(x: &[f64], channel: usize, channels: usize, places: usize) -> (f64, f64) {
+fn measure(level: Level, x: &[f64], channel: usize, channels: usize, places: usize) -> (f64, f64) {
     if places == 0 {
         return (f64::NAN, f64::NAN);
     }
@@ -244,8 +246,9 @@ fn measure(x: &[f64], channel: usize, channels: usize, places: usize) -> (f64, f
             .take_while(move |x| !looks.is_set(x.len()))
     };
     let count = runs().count() as f64 * places as f64;
-    let mean = runs().map(|x| super::sum(x, |x| x)).sum::<f64>() / count;
-    let squares = runs().map(|x| super::sum(x, |x| (x - mean) * (x - mean)));
+    let sums = runs().map(|x| super::sum(x, |lanes, x| run::add(level, lanes, x)));
+    let mean = sums.sum::<f64>() / count;
+    let squares = runs().map(|x| super::sum(x, |lanes, x| run::add_squares(level, lanes, x, mean)));
     (mean, squares.sum::<f64>() / count)
 }
 

@@ -9,6 +9,7 @@ use super::{Cycle, Elements, Measure, normalize};
 use crate::error::OpError;
 use crate::ops::convert::{self, Numeric};
 use crate::ops::{Fact, Inputs, Op, Operator, Outputs, required};
+use crate::simd::Simd;
 use crate::tensor::{TensorView, dispatch};
 
 pub(in crate::ops) const GROUP_NORMALIZATION: Op = Op {
@@ -122,7 +123,8 @@ impl Group {
         let len = channels / self.groups.unwrap_or(channels) * spatial;
         let piece = if self.scale_of_group { len } else { spatial };
         let [scale, bias] = [scale, bias].map(|values| Cycle { values, piece });
-        let measure = |_, x: &Elements<'_, '_>| Measure::Deviation.of(x, self.epsilon);
+        let level = Simd::installed();
+        let measure = |_, x: &Elements<'_, '_>| Measure::Deviation.of(level, x, self.epsilon);
         normalize(&convert::wide(x)?, y, len, &measure, &scale, &bias);
         Ok(())
     }

@@ -13,6 +13,7 @@ use crate::ops::broadcast::{self, Broadcast};
 use crate::ops::convert::{self, Numeric};
 use crate::ops::{Fact, Inputs, Op, Operator, Outputs, axes, required};
 use crate::parts::{self, Looks};
+use crate::simd::Simd;
 use crate::tensor::{DType, Shape, TensorView, dispatch};
 
 pub(in crate::ops) const LAYER_NORMALIZATION: Op = Op {
@@ -80,7 +81,8 @@ impl Layer {
         let axis = axes::axis("axis", self.axis, x.shape().len())?;
         let len = x.shape()[axis..].iter().product();
         let y = outputs.make::<Y>(x.shape())?;
-        let measure = |_, x: &Elements<'_, '_>| self.measure.of(x, self.epsilon);
+        let level = Simd::installed();
+        let measure = |_, x: &Elements<'_, '_>| self.measure.of(level, x, self.epsilon);
         let read = convert::wide(x)?;
         normalize(&read, y, len, &measure, &scale, &bias);
         if !outputs.wanted(1) && !outputs.wanted(2) {

@@ -1,7 +1,7 @@
 //! Functions of integers.
 
 use crate::ops::elementwise;
-use crate::ops::number::{Erf, Integer};
+use crate::ops::number::Integer;
 
 /// A function of integers.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +24,7 @@ impl Exact {
             Exact::Abs => &Signs::absolute,
             Exact::Neg => &|x| T::default().minus(x),
             Exact::Sign => &Signs::sign,
-            Exact::Erf => &|x| T::truncate(x.to_f64().error_function()),
+            Exact::Erf => &|x| T::truncate(libm::erf(x.to_f64())),
             Exact::Relu => &|x| if x < T::default() { T::default() } else { x },
             Exact::Not => &|x| x.xor(T::low_bits(-1)),
             Exact::Shrink => &|x| {
