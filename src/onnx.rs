@@ -4,6 +4,7 @@ pub(crate) mod attributes;
 pub(crate) mod external;
 mod scan;
 mod segments;
+pub(crate) mod stored;
 pub(crate) mod tensor;
 
 use std::fs::File;
@@ -26,6 +27,7 @@ pub mod proto {
 use proto::{ModelProto, TensorProto};
 use scan::{Kind, Whole};
 use segments::{Reading, Segments};
+use stored::Left;
 
 /// What errors call a model.
 const MODEL: &str = "model";
@@ -43,8 +45,8 @@ pub(crate) fn read(bytes: Bytes, memory_limit: usize) -> Result<ModelProto, Erro
 /// Files of so many bytes are read whatever the memory limit is, so that an error can tell what does not fit.
 const ALWAYS_READ: usize = 1 << 20;
 
-/// As [`read`], for the file `path`, whose bytes are given back as the messages are.
-pub(crate) fn read_file(path: &Path, memory_limit: usize) -> Result<ModelProto, Error> {
+/// As [`read`], for the file `path`, in which long weights are left.
+pub(crate) fn read_file(path: &Path, memory_limit: usize) -> Result<(ModelProto, Left), Error> {
     let fail = |error| Error::io(path, error);
     let file = File::open(path).map_err(fail)?;
     let metadata = file.metadata().map_err(fail)?;
@@ -57,7 +59,7 @@ pub(crate) fn read_file(path: &Path, memory_limit: usize) -> Result<ModelProto, 
         // What comes from a pipe has no length before it ends.
         let bytes = read_all(file, most).map_err(fail)?;
         return match bytes.len() <= most {
-            true => read(bytes, memory_limit),
+            true => Ok((read(bytes, memory_limit)?, Left::default())),
             false => Err(larger()),
         };
     }
@@ -68,7 +70,8 @@ pub(crate) fn read_file(path: &Path, memory_limit: usize) -> Result<ModelProto, 
     check_len(len)?;
     let mut reading = Reading::new(file, path, len);
     scan::scan(&mut reading, Kind::Model, MODEL, memory_limit)?;
-    decode(reading.segments())
+    let (segments, file, places) = reading.end();
+    Ok((decode(segments)?, Left::new(file, places)))
 }
 
 fn check_len(len: usize) -> Result<(), Error> {

@@ -1,5 +1,5 @@
 //! A repeated run of a model or a pool asks the system for nothing but what it returns; with the caller's buffers,
-//! for nothing. One test, since the count is of the whole process.
+//! for nothing. A file is loaded in little more memory than its weights. One test, since the counts are of the whole process.
 
 #![expect(
     unsafe_code,
@@ -22,6 +22,9 @@ use support::model::{Build, OneNode, node};
 use support::{Report, counting};
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
+/// Bytes that are held now, and the most that were.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+static MOST_HELD: AtomicUsize = AtomicUsize::new(0);
 
 struct Counting;
 
@@ -29,11 +32,14 @@ struct Counting;
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.fetch_add(1, Ordering::Relaxed);
+        let held = HELD.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+        MOST_HELD.fetch_max(held, Ordering::Relaxed);
         // SAFETY: as the caller promised.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
         // SAFETY: as the caller promised.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -72,6 +78,7 @@ fn a_repeated_run_asks_the_system_for_nothing() {
         rayon::broadcast(|_| ());
         std::thread::sleep(Duration::from_millis(50));
     }
+    weights_are_held_once(&mut report);
     pointwise_models(&mut report);
     small_pools(&mut report);
     // Work that is parted between threads is handed over in memory; what a thread does takes none.
@@ -87,6 +94,36 @@ fn a_repeated_run_asks_the_system_for_nothing() {
         }
     });
     report.finish(500);
+}
+
+/// Weights of 4 MiB, which are added to the input one after the other.
+fn weights_are_held_once(report: &mut Report) {
+    let (count, len) = (8, 1 << 20);
+    let path = std::env::temp_dir().join(format!("linn_weights_{}.onnx", std::process::id()));
+    let mut build = Build::new(22).input("x", DType::F32, &len.to_string());
+    let weight = counting(DType::F32, &[len]);
+    for index in 0..count {
+        let [from, to, name] = [index, index + 1, index].map(|index| index.to_string());
+        let from = if index == 0 { "x" } else { &from };
+        let name = format!("w{name}");
+        build = build
+            .initializer(&name, &weight)
+            .node(node("Add", &[from, &name], &[&to]));
+    }
+    let written = std::fs::write(&path, build.output(&count.to_string()).bytes());
+    written.expect("there is room for a temporary file");
+    let before = HELD.load(Ordering::Relaxed);
+    MOST_HELD.store(before, Ordering::Relaxed);
+    let model = Model::load(&path);
+    let most = MOST_HELD.load(Ordering::Relaxed) - before;
+    std::fs::remove_file(&path).expect("it is there");
+    assert_eq!(model.expect("it is valid").inputs().len(), 1);
+    let weights = count * len * size_of::<f32>();
+    let result = match most <= weights * 5 / 4 {
+        true => Ok(()),
+        false => Err(format!("{most} bytes for weights of {weights}")),
+    };
+    report.check("loading", result);
 }
 
 /// Operators in a row, over a symbolic batch.

@@ -42,6 +42,55 @@ fn models_come_from_readers_too() {
     assert_eq!(error.class(), Class::Invalid);
 }
 
+/// Long weights are left in the file until they are decoded.
+#[test]
+fn files_give_what_their_bytes_give() {
+    let path = std::env::temp_dir().join(format!("linn_loading_{}.onnx", std::process::id()));
+    let numbers =
+        |len: usize, most: usize| -> Vec<f64> { (0..len).map(|at| (at % most) as f64).collect() };
+    let cases = [
+        (DType::F32, 40_001, 1000),
+        (DType::F64, 20_000, 1000),
+        (DType::F16, 50_000, 100),
+        (DType::I64, 10_001, 1000),
+        (DType::U8, 70_000, 256),
+        (DType::Bool, 65_537, 2),
+        (DType::U4, 140_001, 16),
+        (DType::F32, 3, 2),
+    ];
+    let mut build = Build::new(25).input("x", DType::F32, "1");
+    for (index, (dtype, len, most)) in cases.into_iter().enumerate() {
+        let (from, to) = (format!("w{index}"), format!("y{index}"));
+        build = build
+            .initializer(&from, &support::tensor(dtype, &[len], &numbers(len, most)))
+            .node(node("Identity", &[&from], &[&to]))
+            .output(&to);
+    }
+    let bytes = build.bytes();
+    let write = |bytes: &[u8]| std::fs::write(&path, bytes).expect("there is room for it");
+    write(&bytes);
+    let models = [Model::load(&path), Model::from_bytes(bytes.clone())];
+    let [file, memory] = models.map(|model| {
+        let x = f32s(&[1], &[0.0]);
+        let model = model.expect("it is valid");
+        let outputs = model.run(inputs! { "x" => &x }).expect("it runs");
+        outputs.into_iter().map(|(_, y)| y).collect::<Vec<Tensor>>()
+    });
+    assert!(file == memory && file.len() == cases.len());
+    // What is cut off or has one byte too few for its shape is refused in the same words.
+    let mut wrong = build.clone();
+    let raw = &mut wrong.graph().initializer[0].raw_data;
+    let short = raw.as_ref().map(|raw| raw.slice(1..));
+    *raw = short;
+    for bytes in [&bytes[..bytes.len() / 2], &wrong.bytes()] {
+        write(bytes);
+        let [file, memory] = [Model::load(&path), Model::from_bytes(bytes.to_vec())]
+            .map(|model| model.expect_err("it is refused").to_string());
+        assert_eq!(file, memory);
+    }
+    std::fs::remove_file(&path).expect("it is there");
+}
+
 #[test]
 #[should_panic(expected = "no output 'z'")]
 fn an_output_that_is_not_there_is_named() {

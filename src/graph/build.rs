@@ -18,6 +18,7 @@ use crate::error::{Class, Error, Finding, NodeName, OpError, Quoted, Severity};
 use crate::model::{ModelInfo, Options};
 use crate::onnx::external::Folder;
 use crate::onnx::proto::{GraphProto, ModelProto};
+use crate::onnx::stored::Left;
 use crate::ops::Fact;
 use crate::stop;
 use crate::tensor::Tensor;
@@ -28,6 +29,7 @@ impl Graph {
     /// else is not is an error.
     pub(crate) fn build(
         model: ModelProto,
+        left: &Left,
         folder: &Folder,
         options: &Options,
     ) -> Result<Built, Error> {
@@ -72,7 +74,7 @@ impl Graph {
         };
         let mut builder = Builder::new(&mut shared, place);
         let calls = builder.expand(&mut graph)?;
-        let initializers = builder.initializers(&mut graph)?;
+        let initializers = builder.initializers(&mut graph, left)?;
         let inputs = builder.inputs(&graph, &initializers)?;
         let built = builder.finish(&graph, calls, initializers, inputs);
         let (built, _) = match built {

@@ -17,6 +17,7 @@ use crate::graph::{Built, Graph, ValueId, ValueInfo};
 use crate::onnx;
 use crate::onnx::external::Folder;
 use crate::onnx::proto::ModelProto;
+use crate::onnx::stored::Left;
 use crate::optimize::Program;
 use crate::stop;
 
@@ -60,7 +61,7 @@ impl Model {
     /// As [`Model::load`].
     pub fn from_bytes_with(bytes: impl Into<Bytes>, options: &Options) -> Result<Model, Error> {
         let bytes = bytes.into();
-        Model::read(|| onnx::read(bytes, options.memory_limit), None, options)
+        Model::read(|| in_memory(bytes, options), None, options)
     }
 
     /// Loads a model from a reader, which is read to its end; it cannot have external data.
@@ -116,12 +117,12 @@ impl Model {
         options: &Options,
     ) -> Result<Vec<Finding>, Error> {
         let bytes = bytes.into();
-        let proto = || onnx::read(bytes, options.memory_limit);
+        let proto = || in_memory(bytes, options);
         Ok(attempt(|| build(proto, None, options))?.findings)
     }
 
     fn read(
-        proto: impl FnOnce() -> Result<ModelProto, Error> + Send,
+        proto: impl FnOnce() -> Result<(ModelProto, Left), Error> + Send,
         path: Option<&Path>,
         options: &Options,
     ) -> Result<Model, Error> {
@@ -182,14 +183,18 @@ impl Model {
     }
 }
 
+fn in_memory(bytes: Bytes, options: &Options) -> Result<(ModelProto, Left), Error> {
+    Ok((onnx::read(bytes, options.memory_limit)?, Left::default()))
+}
+
 fn build(
-    proto: impl FnOnce() -> Result<ModelProto, Error>,
+    proto: impl FnOnce() -> Result<(ModelProto, Left), Error>,
     path: Option<&Path>,
     options: &Options,
 ) -> Result<Built, Error> {
     let root = options.external_data_root.as_deref();
     let folder = Folder::of(path, root, &options.external_data);
-    let mut proto = proto()?;
+    let (mut proto, left) = proto()?;
     fix::fix(&mut proto, options)?;
-    Graph::build(proto, &folder, options)
+    Graph::build(proto, &left, &folder, options)
 }

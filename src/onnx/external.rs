@@ -6,13 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::proto::TensorProto;
-use crate::allocate::Refused;
+use super::stored::Stored;
 use crate::error::{OpError, Quoted, Remedy};
 
 /// Where external data come from: the memory of the caller, and the folder of the model if it came from one.
@@ -47,7 +48,7 @@ impl Folder {
     }
 
     /// The `wanted` bytes that the external data of `tensor` describe.
-    pub(crate) fn read(&self, tensor: &TensorProto, wanted: usize) -> Result<Bytes, OpError> {
+    pub(super) fn find(&self, tensor: &TensorProto, wanted: usize) -> Result<Stored, OpError> {
         let entries = Entries::parse(tensor)?;
         let location = Quoted(entries.location).to_string();
         let fail =
@@ -74,7 +75,7 @@ impl Folder {
             let bytes = data.len() as u64;
             enough(bytes.checked_sub(entries.offset), bytes)?;
             let offset = entries.offset as usize;
-            return Ok(data.slice(offset..offset + wanted));
+            return Ok(Stored::Memory(data.slice(offset..offset + wanted)));
         }
         let Some(folder) = &self.path else {
             return Err(fail(
@@ -90,26 +91,15 @@ impl Folder {
                     Refusal::Other(reason) => fail(reason),
                 }
             })?;
-        let mut file = File::open(path).map_err(|error| fail(error.to_string()))?;
+        let file = File::open(path).map_err(|error| fail(error.to_string()))?;
         let metadata = file.metadata().map_err(|error| fail(error.to_string()))?;
         if !metadata.is_file() {
             return Err(fail("is not a regular file".to_string()));
         }
         let bytes = metadata.len();
         enough(bytes.checked_sub(entries.offset), bytes)?;
-        let mut data = Vec::new();
-        data.try_reserve_exact(wanted)
-            .map_err(|_| Refused::new::<u8>(wanted))?;
-        file.seek(SeekFrom::Start(entries.offset))
-            .and_then(|_| file.take(wanted as u64).read_to_end(&mut data))
-            .map_err(|error| fail(error.to_string()))?;
-        match data.len() == wanted {
-            true => Ok(data.into()),
-            false => Err(fail(format!(
-                "ended after {} of {wanted} bytes",
-                data.len()
-            ))),
-        }
+        let end = entries.offset + wanted as u64;
+        Ok(Stored::File(Arc::new(file), entries.offset..end))
     }
 }
 

@@ -15,6 +15,8 @@ use super::proto::{
 
 /// The most messages inside one another; the decoder itself stops at 100.
 const MOST_DEPTH: usize = 96;
+/// The field of a tensor that has its elements as bytes.
+const RAW_DATA: u64 = 9;
 /// What messages may take in memory, beside four times the bytes of the file; those of exported models take once or twice
 /// that.
 const MOST_STRUCTURE: usize = 256 << 20;
@@ -180,6 +182,11 @@ pub(super) trait Source {
 
     /// As [`Source::pass`]: how many numbers they are as varints.
     fn pass_numbers(&mut self, count: usize) -> Result<usize, Error>;
+
+    /// As [`Source::pass`], by the raw data of the model's initializer `number`, a field that begins at byte `from`.
+    fn pass_weights(&mut self, _number: usize, _from: usize, count: usize) -> Result<(), Error> {
+        self.pass(count)
+    }
 }
 
 /// Bytes that are all there.
@@ -252,7 +259,7 @@ pub(super) fn scan(
         seen: 0,
     };
     let mut stack = [start; MOST_DEPTH];
-    let (mut depth, mut fields) = (0, 0usize);
+    let (mut depth, mut fields, mut initializers) = (0, 0usize, 0usize);
     loop {
         stop::check_node(fields)?;
         fields += 1;
@@ -323,6 +330,9 @@ pub(super) fn scan(
                     let reason = format!("messages nest more than {MOST_DEPTH} deep");
                     return Err(fail(from, reason));
                 }
+                if depth == 1 && inner == Kind::Tensor {
+                    initializers += 1;
+                }
                 depth += 1;
                 stack[depth] = Frame {
                     kind: inner,
@@ -342,6 +352,9 @@ pub(super) fn scan(
             Field::Fixed => {
                 data = data.saturating_add(2 * count);
                 source.pass(count)?;
+            }
+            Field::Other if (depth, kind, number) == (2, Kind::Tensor, RAW_DATA) => {
+                source.pass_weights(initializers - 1, from, count)?;
             }
             Field::Other => source.pass(count)?,
         }

@@ -1,7 +1,9 @@
-//! The bytes of a file in segments. Long fields have one of their own, which is given back as soon as they are decoded.
+//! The bytes of a file in segments. Long fields have one of their own, which is given back as soon as they are decoded; weights
+//! stay in the file until then.
 
-use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read};
+use std::collections::{HashMap, VecDeque};
+use std::io::{BufRead, BufReader, Read, Seek};
+use std::ops::Range;
 use std::path::Path;
 
 use bytes::{Buf, Bytes};
@@ -14,10 +16,33 @@ use crate::stop;
 /// Fields of so many bytes have a segment of their own.
 const LONG: usize = 1 << 16;
 
-/// Bytes one segment after the other, none of them empty. They end when the work is to stop.
+/// A run of bytes, not an empty one.
+enum Segment {
+    Bytes(Bytes),
+    /// So many that are passed by, and not looked at.
+    Gap(usize),
+}
+
+impl Segment {
+    fn len(&self) -> usize {
+        match self {
+            Segment::Bytes(bytes) => bytes.len(),
+            Segment::Gap(len) => *len,
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Segment::Bytes(bytes) => bytes,
+            Segment::Gap(_) => &[],
+        }
+    }
+}
+
+/// Bytes one segment after the other. They end when the work is to stop.
 #[derive(Default)]
 pub(super) struct Segments {
-    segments: VecDeque<Bytes>,
+    segments: VecDeque<Segment>,
     left: usize,
     /// How often some were taken.
     taken: usize,
@@ -25,8 +50,8 @@ pub(super) struct Segments {
 }
 
 impl Segments {
-    fn push(&mut self, segment: Bytes) {
-        if !segment.is_empty() {
+    fn push(&mut self, segment: Segment) {
+        if segment.len() > 0 {
             self.left += segment.len();
             self.segments.push_back(segment);
         }
@@ -43,8 +68,11 @@ impl Segments {
     fn drop_first(&mut self, count: usize) {
         self.left -= count;
         if let Some(first) = self.segments.front_mut() {
-            first.advance(count);
-            if first.is_empty() {
+            match first {
+                Segment::Bytes(bytes) => bytes.advance(count),
+                Segment::Gap(len) => *len -= count,
+            }
+            if first.len() == 0 {
                 self.segments.pop_front();
             }
         }
@@ -54,7 +82,7 @@ impl Segments {
 impl From<Bytes> for Segments {
     fn from(bytes: Bytes) -> Segments {
         let mut segments = Segments::default();
-        segments.push(bytes);
+        segments.push(Segment::Bytes(bytes));
         segments
     }
 }
@@ -66,14 +94,14 @@ impl Buf for Segments {
 
     fn chunk(&self) -> &[u8] {
         match self.segments.front() {
-            Some(first) if !self.stopped => first,
+            Some(first) if !self.stopped => first.bytes(),
             _ => &[],
         }
     }
 
     fn advance(&mut self, mut count: usize) {
         while count > 0 {
-            let first = self.segments.front().map_or(0, Bytes::len).min(count);
+            let first = self.segments.front().map_or(0, Segment::len).min(count);
             assert!(first > 0, "no more is taken than there is");
             self.drop_first(first);
             count -= first;
@@ -83,7 +111,7 @@ impl Buf for Segments {
 
     /// Numbers of several bytes are read one by one, after a single look at how many there are.
     fn get_u8(&mut self) -> u8 {
-        let byte = self.segments[0][0];
+        let byte = self.segments[0].bytes()[0];
         self.drop_first(1);
         byte
     }
@@ -91,7 +119,7 @@ impl Buf for Segments {
     /// Without a copy, unless they are in several segments.
     fn copy_to_bytes(&mut self, len: usize) -> Bytes {
         let bytes = match self.segments.front() {
-            Some(first) if first.len() >= len => {
+            Some(Segment::Bytes(first)) if first.len() >= len => {
                 let bytes = first.slice(..len);
                 self.drop_first(len);
                 bytes
@@ -99,8 +127,9 @@ impl Buf for Segments {
             _ => {
                 let mut copy = allocate::with_capacity(len);
                 while copy.len() < len {
-                    let count = (len - copy.len()).min(self.segments[0].len());
-                    copy.extend_from_slice(&self.segments[0][..count]);
+                    let bytes = self.segments[0].bytes();
+                    let count = (len - copy.len()).min(bytes.len());
+                    copy.extend_from_slice(&bytes[..count]);
                     self.drop_first(count);
                 }
                 copy.into()
@@ -111,6 +140,10 @@ impl Buf for Segments {
     }
 }
 
+/// The keys of the raw data of a tensor, and of a field that a tensor does not have, which is passed by.
+const RAW_DATA: u8 = 9 << 3 | 2;
+const NO_FIELD: u8 = 15 << 3 | 2;
+
 /// A file that is read as it is scanned.
 pub(super) struct Reading<'p, R> {
     reader: BufReader<R>,
@@ -120,9 +153,11 @@ pub(super) struct Reading<'p, R> {
     read: Segments,
     /// What comes behind the segments that have been read.
     small: Vec<u8>,
+    /// Where the raw data of initializers lie that have not been read, by the number of the initializer.
+    weights: HashMap<usize, Range<u64>>,
 }
 
-impl<'p, R: Read> Reading<'p, R> {
+impl<'p, R: Read + Seek> Reading<'p, R> {
     /// The first `len` bytes of `reader`.
     pub(super) fn new(reader: R, path: &'p Path, len: usize) -> Reading<'p, R> {
         Reading {
@@ -132,17 +167,19 @@ impl<'p, R: Read> Reading<'p, R> {
             at: 0,
             read: Segments::default(),
             small: Vec::new(),
+            weights: HashMap::new(),
         }
     }
 
-    /// What has gone by.
-    pub(super) fn segments(mut self) -> Segments {
+    /// What has gone by; the file, and where the raw data of initializers lie in it that are not there.
+    pub(super) fn end(mut self) -> (Segments, R, HashMap<usize, Range<u64>>) {
         self.end_segment();
-        self.read
+        (self.read, self.reader.into_inner(), self.weights)
     }
 
     fn end_segment(&mut self) {
-        self.read.push(std::mem::take(&mut self.small).into());
+        let small = std::mem::take(&mut self.small);
+        self.read.push(Segment::Bytes(small.into()));
     }
 
     /// Appends `count` bytes to `to`.
@@ -165,7 +202,7 @@ impl<'p, R: Read> Reading<'p, R> {
     }
 }
 
-impl<R: Read> Source for Reading<'_, R> {
+impl<R: Read + Seek> Source for Reading<'_, R> {
     fn len(&self) -> usize {
         self.len
     }
@@ -194,7 +231,24 @@ impl<R: Read> Source for Reading<'_, R> {
         }
         self.end_segment();
         let segment = self.read(count, Vec::new())?;
-        self.read.push(segment.into());
+        self.read.push(Segment::Bytes(segment.into()));
+        Ok(())
+    }
+
+    fn pass_weights(&mut self, number: usize, from: usize, count: usize) -> Result<(), Error> {
+        let key = self.small.len() - (self.at - from);
+        if count < LONG || self.small[key] != RAW_DATA {
+            return self.pass(count);
+        }
+        let skipped = self.reader.seek_relative(count as i64);
+        skipped.map_err(|error| Error::io(self.path, error))?;
+        // As long as before, so that the messages around it are.
+        self.small[key] = NO_FIELD;
+        self.end_segment();
+        self.read.push(Segment::Gap(count));
+        self.weights
+            .insert(number, self.at as u64..(self.at + count) as u64);
+        self.at += count;
         Ok(())
     }
 
@@ -203,7 +257,7 @@ impl<R: Read> Source for Reading<'_, R> {
         self.pass(count)?;
         let numbers = match count < LONG {
             true => &self.small[begin..],
-            false => self.read.segments.back().map_or(&[][..], |last| last),
+            false => self.read.segments.back().map_or(&[][..], Segment::bytes),
         };
         Ok(numbers.iter().filter(|byte| **byte < 0x80).count())
     }
@@ -211,6 +265,8 @@ impl<R: Read> Source for Reading<'_, R> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use super::*;
 
     /// Bytes in segments of these lengths, each byte the number of its place.
@@ -218,7 +274,9 @@ mod tests {
         let mut segments = Segments::default();
         let mut next = 0u8;
         for len in lens {
-            segments.push((0..*len).map(|at| next + at as u8).collect());
+            segments.push(Segment::Bytes(
+                (0..*len).map(|at| next + at as u8).collect(),
+            ));
             next += *len as u8;
         }
         segments
@@ -240,9 +298,20 @@ mod tests {
     }
 
     #[test]
+    fn gaps_are_passed_by() {
+        let mut bytes = segments(&[2]);
+        bytes.push(Segment::Gap(1 << 40));
+        bytes.push(Segment::Bytes(Bytes::from_static(&[7])));
+        bytes.advance(1);
+        assert_eq!(bytes.remaining(), (1 << 40) + 2);
+        bytes.advance((1 << 40) + 1);
+        assert_eq!(bytes.get_u8(), 7);
+    }
+
+    #[test]
     fn long_fields_are_segments_of_their_own() {
         let all: Vec<u8> = (0..LONG + 50).map(|at| at as u8).collect();
-        let mut reading = Reading::new(&all[..], Path::new("file"), all.len());
+        let mut reading = Reading::new(Cursor::new(&all), Path::new("file"), all.len());
         assert_eq!(reading.byte().expect("it is there"), 0);
         reading.pass(9).expect("they are there");
         reading.pass(LONG).expect("they are there");
@@ -250,8 +319,8 @@ mod tests {
         reading.pass(20).expect("they are there");
         assert_eq!((reading.at(), reading.len()), (all.len(), all.len()));
         assert!(reading.byte().is_err(), "it ends there");
-        let mut segments = reading.segments();
-        let lens: Vec<usize> = segments.segments.iter().map(Bytes::len).collect();
+        let (mut segments, ..) = reading.end();
+        let lens: Vec<usize> = segments.segments.iter().map(Segment::len).collect();
         assert_eq!(lens, [10, LONG, 40]);
         assert!(segments.copy_to_bytes(all.len())[..] == all);
     }
@@ -259,7 +328,7 @@ mod tests {
     #[test]
     fn a_file_that_has_become_shorter_is_an_error() {
         for len in [1, LONG] {
-            let mut reading = Reading::new(&[0u8; 3][..], Path::new("file"), LONG);
+            let mut reading = Reading::new(Cursor::new([0u8; 3]), Path::new("file"), LONG);
             reading.pass(3).expect("they are there");
             assert!(reading.pass(len).is_err());
         }

@@ -7,6 +7,7 @@ use num_complex::Complex;
 use super::external::Folder;
 use super::proto::tensor_proto::DataLocation;
 use super::proto::{SparseTensorProto, TensorProto};
+use super::stored::{Left, Stored};
 use crate::allocate;
 use crate::error::OpError;
 use crate::tensor::{
@@ -18,8 +19,8 @@ use crate::tensor::{
 trait Raw: Element {
     const BITS: usize;
 
-    /// Reads elements until `bytes` end or `len` are read.
-    fn read(bytes: &[u8], len: usize) -> Result<Vec<Self>, OpError>;
+    /// Appends the elements, `len` of them, that `bytes` are.
+    fn read(bytes: &[u8], len: usize, elements: &mut Vec<Self>) -> Result<(), OpError>;
 
     /// Appends elements.
     fn write(elements: &[Self], bytes: &mut Vec<u8>);
@@ -30,9 +31,10 @@ macro_rules! raw_number {
         $(impl Raw for $type {
             const BITS: usize = 8 * size_of::<$type>();
 
-            fn read(bytes: &[u8], _: usize) -> Result<Vec<Self>, OpError> {
+            fn read(bytes: &[u8], _: usize, elements: &mut Vec<Self>) -> Result<(), OpError> {
                 let (chunks, _) = bytes.as_chunks();
-                Ok(allocate::collected(chunks.iter().map(|chunk| <$type>::from_le_bytes(*chunk))))
+                elements.extend(chunks.iter().map(|chunk| <$type>::from_le_bytes(*chunk)));
+                Ok(())
             }
 
             fn write(elements: &[Self], bytes: &mut Vec<u8>) {
@@ -50,8 +52,14 @@ macro_rules! raw_complex {
         $(impl Raw for Complex<$type> {
             const BITS: usize = 2 * <$type as Raw>::BITS;
 
-            fn read(bytes: &[u8], len: usize) -> Result<Vec<Self>, OpError> {
-                Ok(pairs(&<$type>::read(bytes, 2 * len)?))
+            fn read(bytes: &[u8], _: usize, elements: &mut Vec<Self>) -> Result<(), OpError> {
+                let (chunks, _) = bytes.as_chunks();
+                let (pairs, _) = chunks.as_chunks();
+                elements.extend(pairs.iter().map(|&[re, im]| Complex {
+                    re: <$type>::from_le_bytes(re),
+                    im: <$type>::from_le_bytes(im),
+                }));
+                Ok(())
             }
 
             fn write(elements: &[Self], bytes: &mut Vec<u8>) {
@@ -69,8 +77,9 @@ macro_rules! raw_byte {
         $(impl Raw for $type {
             const BITS: usize = 8;
 
-            fn read(bytes: &[u8], _: usize) -> Result<Vec<Self>, OpError> {
-                Ok(allocate::collected(bytes.iter().map(|&byte| <$type>::from_bits(byte))))
+            fn read(bytes: &[u8], _: usize, elements: &mut Vec<Self>) -> Result<(), OpError> {
+                elements.extend(bytes.iter().map(|&byte| <$type>::from_bits(byte)));
+                Ok(())
             }
 
             fn write(elements: &[Self], bytes: &mut Vec<u8>) {
@@ -87,12 +96,13 @@ macro_rules! raw_packed {
         $(impl Raw for $type {
             const BITS: usize = $bits;
 
-            fn read(bytes: &[u8], len: usize) -> Result<Vec<Self>, OpError> {
+            fn read(bytes: &[u8], len: usize, elements: &mut Vec<Self>) -> Result<(), OpError> {
                 const PER_BYTE: usize = 8 / $bits;
-                Ok(allocate::collected((0..len).map(|at| {
+                elements.extend((0..len).map(|at| {
                     let byte = bytes[at / PER_BYTE] >> (at % PER_BYTE * $bits);
                     <$type>::from_bits(byte & (u8::MAX >> (8 - $bits)))
-                })))
+                }));
+                Ok(())
             }
 
             fn write(elements: &[Self], bytes: &mut Vec<u8>) {
@@ -114,8 +124,11 @@ raw_packed! {
 impl Raw for bool {
     const BITS: usize = 8;
 
-    fn read(bytes: &[u8], _: usize) -> Result<Vec<Self>, OpError> {
-        allocate::collected_or(bytes.iter().map(|&byte| truth(byte.into())))
+    fn read(bytes: &[u8], _: usize, elements: &mut Vec<Self>) -> Result<(), OpError> {
+        for byte in bytes {
+            elements.push(truth((*byte).into())?);
+        }
+        Ok(())
     }
 
     fn write(elements: &[Self], bytes: &mut Vec<u8>) {
@@ -141,6 +154,25 @@ fn pairs<T: Copy>(parts: &[T]) -> Vec<Complex<T>> {
 
 /// Decodes a tensor whose data are in the message or beneath `folder`.
 pub(crate) fn decode(proto: &TensorProto, folder: &Folder) -> Result<Tensor, OpError> {
+    decode_from(proto, folder, None)
+}
+
+/// As [`decode`], for the model's initializer `number`, whose data may have been left in its file.
+pub(crate) fn decode_initializer(
+    number: usize,
+    proto: &TensorProto,
+    folder: &Folder,
+    left: &Left,
+) -> Result<Tensor, OpError> {
+    decode_from(proto, folder, left.of(number))
+}
+
+/// With `raw` data that are not in the message.
+fn decode_from(
+    proto: &TensorProto,
+    folder: &Folder,
+    raw: Option<Stored>,
+) -> Result<Tensor, OpError> {
     let number = proto.data_type.unwrap_or(0);
     let dtype = DType::from_onnx(number)
         .ok_or_else(|| OpError::invalid("", format!("has the unknown data type {number}")))?;
@@ -165,7 +197,7 @@ pub(crate) fn decode(proto: &TensorProto, folder: &Folder) -> Result<Tensor, OpE
     let fields = [
         (
             "raw_data",
-            proto.raw_data.as_ref().is_some_and(|raw| !raw.is_empty()),
+            raw.is_some() || proto.raw_data.as_ref().is_some_and(|raw| !raw.is_empty()),
         ),
         ("float_data", !proto.float_data.is_empty()),
         ("int32_data", !proto.int32_data.is_empty()),
@@ -193,6 +225,7 @@ pub(crate) fn decode(proto: &TensorProto, folder: &Folder) -> Result<Tensor, OpE
     let data = Source {
         proto,
         folder,
+        raw,
         dtype,
         len: shape.elements(),
     }
@@ -215,12 +248,13 @@ fn typed_field(dtype: DType) -> &'static str {
 struct Source<'a> {
     proto: &'a TensorProto,
     folder: &'a Folder,
+    raw: Option<Stored>,
     dtype: DType,
     len: usize,
 }
 
 impl Source<'_> {
-    fn read(&self, field: &str) -> Result<Data, OpError> {
+    fn read(mut self, field: &str) -> Result<Data, OpError> {
         match self.dtype {
             DType::F32 => self.values(field, |proto| Ok(allocate::copied(&proto.float_data))),
             DType::F64 => self.values(field, |proto| Ok(allocate::copied(&proto.double_data))),
@@ -258,23 +292,29 @@ impl Source<'_> {
 
     /// Elements from raw or external data, else from the typed field by `typed`.
     fn values<T: Raw>(
-        &self,
+        &mut self,
         field: &str,
         typed: impl FnOnce(&TensorProto) -> Result<Vec<T>, OpError>,
     ) -> Result<Data, OpError> {
-        let bytes = match field {
-            "raw_data" => self.proto.raw_data.clone().unwrap_or_default(),
-            "external_data" => self.folder.read(self.proto, self.wanted_bytes::<T>()?)?,
+        let stored = match field {
+            "raw_data" => self
+                .raw
+                .take()
+                .unwrap_or_else(|| Stored::Memory(self.proto.raw_data.clone().unwrap_or_default())),
+            "external_data" => self.folder.find(self.proto, self.wanted_bytes::<T>()?)?,
             _ if field == typed_field(self.dtype) => return self.checked(typed(self.proto)?),
             other => return Err(self.misplaced(other)),
         };
-        self.raw::<T>(&bytes)
+        self.raw::<T>(&stored)
     }
 
     /// Elements of a type that `int32_data` holds a byte an entry, packed as raw data are.
-    fn bytes<T: Raw>(&self, field: &str) -> Result<Data, OpError> {
+    fn bytes<T: Raw>(&mut self, field: &str) -> Result<Data, OpError> {
         match field {
-            "int32_data" => self.raw::<T>(&narrow::<_, u8>(&self.proto.int32_data)?),
+            "int32_data" => {
+                let bytes = narrow::<_, u8>(&self.proto.int32_data)?;
+                self.raw::<T>(&Stored::Memory(bytes.into()))
+            }
             _ => self.values::<T>(field, |_| Ok(Vec::new())),
         }
     }
@@ -286,18 +326,23 @@ impl Source<'_> {
             .ok_or_else(|| OpError::invalid("", "has more elements than can be addressed"))
     }
 
-    fn raw<T: Raw>(&self, bytes: &[u8]) -> Result<Data, OpError> {
+    fn raw<T: Raw>(&self, stored: &Stored) -> Result<Data, OpError> {
         let wanted = self.wanted_bytes::<T>()?;
-        if bytes.len() != wanted {
+        if stored.len() != wanted {
             return Err(OpError::invalid(
                 "",
                 format!(
                     "has {} bytes of data, its type and dimensions need a length of {wanted}",
-                    bytes.len()
+                    stored.len()
                 ),
             ));
         }
-        Ok(T::wrap(T::read(bytes, self.len)?))
+        let mut elements = allocate::with_capacity(self.len);
+        stored.each_block(|block| {
+            let count = (8 * block.len() / T::BITS).min(self.len - elements.len());
+            T::read(block, count, &mut elements)
+        })?;
+        Ok(T::wrap(elements))
     }
 
     fn strings(&self) -> Result<Vec<String>, OpError> {

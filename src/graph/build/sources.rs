@@ -9,6 +9,7 @@ use crate::graph::ValueId;
 use crate::graph::declared::{Declared, ValueInfo};
 use crate::onnx::attributes::fits;
 use crate::onnx::proto::GraphProto;
+use crate::onnx::stored::Left;
 use crate::onnx::tensor;
 use crate::ops::Fact;
 use crate::tensor::Tensor;
@@ -17,6 +18,7 @@ impl Builder<'_, '_> {
     pub(in crate::graph) fn initializers(
         &mut self,
         graph: &mut GraphProto,
+        left: &Left,
     ) -> Result<Vec<(ValueId, Arc<Tensor>)>, Error> {
         let mut initializers = Vec::new();
         let (folder, limit) = (self.shared.folder, self.shared.memory_limit);
@@ -39,8 +41,9 @@ impl Builder<'_, '_> {
             Ok(())
         };
         // Taken one by one, so that the bytes of the file are given back as they are decoded.
-        for proto in std::mem::take(&mut graph.initializer) {
-            let tensor = tensor::decode(&proto, folder);
+        let dense = std::mem::take(&mut graph.initializer);
+        for (number, proto) in dense.into_iter().enumerate() {
+            let tensor = tensor::decode_initializer(number, &proto, folder, left);
             add(self, &proto.name, tensor)?;
         }
         for proto in std::mem::take(&mut graph.sparse_initializer) {
