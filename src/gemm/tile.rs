@@ -65,7 +65,12 @@ pub(super) fn floats<S: Simd, T: Sum + SimdFloatElement>(
     let mut row = 0;
     while row < rows.len() {
         let left = rows.len() - row;
-        let most = if wide { ROWS } else { ROWS / 2 };
+        // Twice four rows take less than six and two of another six.
+        let most = match left {
+            _ if wide => ROWS,
+            ..=4 | 8 => 4,
+            _ => ROWS / 2,
+        };
         let mut at = 0;
         while at < whole {
             let two = whole - at > len;
@@ -75,7 +80,7 @@ pub(super) fn floats<S: Simd, T: Sum + SimdFloatElement>(
                 None => None,
             };
             match (wide, two, left) {
-                (true, true, ..=4) => {
+                (_, true, ..=4) | (false, true, 8) => {
                     tile::<S, T, 4, 2>(s, panels, row, at, start, finish, rows, to)
                 }
                 (true, true, ..=8) => {
@@ -86,6 +91,9 @@ pub(super) fn floats<S: Simd, T: Sum + SimdFloatElement>(
                 }
                 (true, false, _) => {
                     tile::<S, T, ROWS, 1>(s, panels, row, at, start, finish, rows, to)
+                }
+                (false, false, ..=4 | 8) => {
+                    tile::<S, T, 4, 1>(s, panels, row, at, start, finish, rows, to)
                 }
                 (false, true, _) => {
                     tile::<S, T, { ROWS / 2 }, 2>(s, panels, row, at, start, finish, rows, to)

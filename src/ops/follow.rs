@@ -33,7 +33,7 @@ impl Follow {
         }
     }
 
-    /// Whether it is something else than a factor and a summand for each index of another axis than `axis`.
+    /// Whether factors and summands, if it has any, are one of each for each index of `axis`, or for all elements.
     pub(super) fn is_along(&self, axis: usize) -> bool {
         match self {
             Follow::Affine {
