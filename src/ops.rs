@@ -89,6 +89,7 @@ mod sorting;
 mod split;
 mod squeeze;
 mod stack;
+mod step;
 #[cfg(test)]
 mod testing;
 mod top_k;
@@ -114,8 +115,11 @@ use schema::Schema;
 pub use fact::Fact;
 pub(crate) use fact::{Dims, Known};
 pub(crate) use follow::{Absorbed, Follow, Lead, Prepared};
+pub(crate) use normalization::layer_normalization;
 pub(crate) use on_integers::{OnIntegers, Operand, Scaling, Way};
 pub(crate) use outputs::{Memory, Outputs, Slot};
+pub(crate) use step::Step;
+pub(crate) use unary::gelu;
 
 /// A kind of node.
 pub(crate) struct Op {
@@ -161,6 +165,11 @@ pub(crate) trait Operator: Debug + Send + Sync {
 
     /// This operator doing also what leads to its first input, and the bytes that takes.
     fn led(&self, _lead: Lead, _inputs: &[Option<Fact>]) -> Option<(Arc<dyn Operator>, usize)> {
+        None
+    }
+
+    /// What the node does, if exporters make chains of such nodes.
+    fn step(&self, _inputs: &[Option<Fact>]) -> Option<Step> {
         None
     }
 

@@ -1,7 +1,10 @@
 //! What runs in the place of a graph: fewer nodes with the same results, and constants laid out as they want them.
 
+mod chain;
 mod fuse;
+mod gelu;
 mod integers;
+mod layer_normalization;
 mod lead;
 mod prepare;
 
@@ -53,6 +56,8 @@ impl Program {
         }
         let graph = &*graph;
         let known = Known::new(graph);
+        gelu::gelu(&mut program, graph, &known);
+        layer_normalization::layer_normalization(&mut program, graph, &known);
         integers::integers(&mut program, graph, &known);
         fuse::fuse(&mut program, graph, &known);
         lead::lead(&mut program, graph, &known);

@@ -2,6 +2,8 @@
 
 #[path = "optimize/blocks.rs"]
 mod blocks;
+#[path = "optimize/chains.rs"]
+mod chains;
 #[path = "optimize/dense.rs"]
 mod dense;
 #[path = "optimize/integers.rs"]

@@ -8,7 +8,7 @@ use half::{bf16, f16};
 use super::broadcast::Broadcast;
 use super::elementwise::{self, Zip, rows};
 use super::number::{Integer, Number, is_float};
-use super::{Fact, Follow, Inputs, Op, Operator, Outputs, elements, required};
+use super::{Fact, Follow, Inputs, Op, Operator, Outputs, Step, elements, required};
 use crate::allocate;
 use crate::error::{OpError, Quoted};
 use crate::onnx::attributes::Attributes;
@@ -345,6 +345,19 @@ impl Operator for Binary {
             return Some(sum);
         }
         self.affine(function, index, inputs)
+    }
+
+    fn step(&self, _inputs: &[Option<Fact>]) -> Option<Step> {
+        match (&self.broadcast, self.function) {
+            (Broadcast::Both, Function::Arithmetic(function)) => match function {
+                Arithmetic::Add => Some(Step::Sum),
+                Arithmetic::Sub => Some(Step::Difference),
+                Arithmetic::Mul => Some(Step::Product),
+                Arithmetic::Div => Some(Step::Quotient),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     fn in_place(&self) -> bool {

@@ -23,6 +23,7 @@ use run::Lanes;
 
 pub(super) use batch::BATCH_NORMALIZATION;
 pub(super) use group::{GROUP_NORMALIZATION, INSTANCE_NORMALIZATION};
+pub(crate) use layer::layer_normalization;
 pub(super) use layer::{LAYER_NORMALIZATION, RMS_NORMALIZATION};
 pub(super) use mean_variance::MEAN_VARIANCE_NORMALIZATION;
 

@@ -10,7 +10,7 @@ use super::broadcast::Broadcast;
 use super::convert;
 use super::elementwise::{self, Run, Zip, rows};
 use super::number::{Float, Integer, is_float};
-use super::{Fact, Inputs, Op, Operator, Outputs, elements, required};
+use super::{Fact, Inputs, Op, Operator, Outputs, Step, elements, required};
 use crate::error::OpError;
 use crate::parts;
 use crate::tensor::{DType, Element, TensorView, dispatch};
@@ -111,6 +111,10 @@ impl Operator for Pow {
         let (x, y) = (required(inputs, 0), required(inputs, 1));
         let dims = self.broadcast.dims(("X", x), ("Y", y))?;
         Ok(vec![Fact::new(x.dtype, dims)])
+    }
+
+    fn step(&self, _inputs: &[Option<Fact>]) -> Option<Step> {
+        matches!(self.broadcast, Broadcast::Both).then_some(Step::Power)
     }
 
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {

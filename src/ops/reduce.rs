@@ -14,7 +14,7 @@ use super::axes;
 use super::convert::Numeric;
 use super::fact::{self, Dims};
 use super::number::{Integer, is_float};
-use super::{Fact, Inputs, Op, Operator, Outputs, elements, required};
+use super::{Fact, Inputs, Op, Operator, Outputs, Step, elements, required};
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{DType, Rounding, TensorView, dispatch};
@@ -203,6 +203,15 @@ impl Operator for Reduce {
         let data = required(inputs, 0);
         let dims = self.dims(data, self.named(inputs)?)?;
         Ok(vec![Fact::new(data.dtype, dims)])
+    }
+
+    fn step(&self, inputs: &[Option<Fact>]) -> Option<Step> {
+        let inputs: Vec<Option<&Fact>> = inputs.iter().map(Option::as_ref).collect();
+        let rank = inputs.first().copied().flatten()?.dims.as_ref()?.len();
+        let mask = self.mask(self.named(&inputs).ok()??, rank).ok()?;
+        let first = mask.iter().position(|folded| *folded)?;
+        let last = mask[first..].iter().all(|folded| *folded);
+        (matches!(self.kind, Kind::Mean) && self.keep && last).then_some(Step::Mean(first))
     }
 
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {

@@ -5,10 +5,12 @@
 
 mod exact;
 
+use std::sync::Arc;
+
 use half::{bf16, f16};
 
 use super::number::{self, Float, Function, function, is_float};
-use super::{Fact, Follow, Inputs, Op, Operator, Outputs, elements, elementwise, required};
+use super::{Fact, Follow, Inputs, Op, Operator, Outputs, Step, elements, elementwise, required};
 use crate::error::{OpError, Quoted};
 use crate::gemm::Activation;
 use crate::onnx::attributes::Attributes;
@@ -26,6 +28,8 @@ struct Unary {
     /// What it does to integers and truth values, where the schema admits any.
     exact: Option<Exact>,
     parameters: [f32; 2],
+    /// What it is in chains of nodes.
+    step: Option<Step>,
 }
 
 /// `CONST "Name" newest, parameters, function of vectors where there is one, function of floats, function of integers;`
@@ -36,12 +40,12 @@ macro_rules! table {
             domain: "ai.onnx",
             name: $name,
             newest: $newest,
-            read: |attributes| Unary::read(
+            read: |attributes| Ok(Box::new(Unary::read(
                 attributes,
                 Some(function!($($vectors,)? |$x, $p| $body)),
                 $integer,
                 &[$(($parameter, $default)),*],
-            ),
+            ))),
             exact: false,
         };)*
     };
@@ -101,12 +105,33 @@ table! {
     SINH "Sinh" 22 [] |x, _| x.sinh(), None;
     SOFTPLUS "Softplus" 22 [] |x, _| x.max(0.0) + (-x.abs()).exp().ln_1p(), None;
     SOFTSIGN "Softsign" 22 [] |x, _| x / (1.0 + x.abs()), None;
-    SQRT "Sqrt" 13 [] |x, _| x.sqrt(), None;
     SWISH "Swish" 24 ["alpha" = |_| 1.0] Swish |x, [alpha, _]| x / (1.0 + (-alpha * x).exp()), None;
     TAN "Tan" 22 [] |x, _| x.tan(), None;
     TANH "Tanh" 13 [] Tanh |x, _| x.tanh(), None;
     THRESHOLDED_RELU "ThresholdedRelu" 22 ["alpha" = |_| 1.0]
         |x, [alpha, _]| if x <= alpha { 0.0 } else { x }, None;
+}
+
+pub(super) const SQRT: Op = Op {
+    domain: "ai.onnx",
+    name: "Sqrt",
+    newest: 13,
+    read: |attributes| {
+        let root = Unary::read(attributes, Some(function!(|x, _| x.sqrt())), None, &[]);
+        Ok(Box::new(Unary {
+            step: Some(Step::Root),
+            ..root
+        }))
+    },
+    exact: false,
+};
+
+/// What Gelu does unless it is approximated.
+const BY_ERF: Function = function!(Gelu, |x, _| x * number::normal(x));
+
+/// A Gelu that is not approximated.
+pub(crate) fn gelu() -> Arc<dyn Operator> {
+    Arc::new(Unary::of(Some(BY_ERF), None))
 }
 
 pub(super) const GELU: Op = Op {
@@ -115,7 +140,7 @@ pub(super) const GELU: Op = Op {
     newest: 20,
     read: |attributes| {
         let float = match attributes.string("approximate")? {
-            None | Some("none") => function!(Gelu, |x, _| x * number::normal(x)),
+            None | Some("none") => BY_ERF,
             Some("tanh") => function!(GeluByTanh, |x, _| x * number::normal_by_tanh(x)),
             Some(other) => {
                 return Err(OpError::invalid(
@@ -124,7 +149,7 @@ pub(super) const GELU: Op = Op {
                 ));
             }
         };
-        Unary::read(attributes, Some(float), None, &[])
+        Ok(Box::new(Unary::read(attributes, Some(float), None, &[])))
     },
     exact: false,
 };
@@ -133,7 +158,14 @@ pub(super) const NOT: Op = Op {
     domain: "ai.onnx",
     name: "Not",
     newest: 1,
-    read: |attributes| Unary::read(attributes, None, Some(Exact::Not), &[]),
+    read: |attributes| {
+        Ok(Box::new(Unary::read(
+            attributes,
+            None,
+            Some(Exact::Not),
+            &[],
+        )))
+    },
     exact: true,
 };
 
@@ -141,7 +173,14 @@ pub(super) const BITWISE_NOT: Op = Op {
     domain: "ai.onnx",
     name: "BitwiseNot",
     newest: 18,
-    read: |attributes| Unary::read(attributes, None, Some(Exact::Not), &[]),
+    read: |attributes| {
+        Ok(Box::new(Unary::read(
+            attributes,
+            None,
+            Some(Exact::Not),
+            &[],
+        )))
+    },
     exact: true,
 };
 
@@ -151,7 +190,7 @@ impl Unary {
         float: Option<Function>,
         exact: Option<Exact>,
         named: &[Parameter],
-    ) -> Result<Box<dyn Operator>, OpError> {
+    ) -> Unary {
         attributes.ignore(
             "consumed_inputs",
             "a hint on buffers, without effect on results",
@@ -161,11 +200,21 @@ impl Unary {
             let value = attributes.float(name);
             *parameter = value.unwrap_or_else(|| default(attributes.version()));
         }
-        Ok(Box::new(Unary {
+        Unary {
+            parameters,
+            ..Unary::of(float, exact)
+        }
+    }
+
+    /// One without parameters.
+    fn of(float: Option<Function>, exact: Option<Exact>) -> Unary {
+        let step = matches!(exact, Some(Exact::Erf)).then_some(Step::ErrorFunction);
+        Unary {
             float,
             exact,
-            parameters,
-        }))
+            parameters: [0.0; 2],
+            step,
+        }
     }
 
     fn floats<T: Float>(
@@ -191,6 +240,10 @@ impl Operator for Unary {
             Some(Exact::Relu) => Some(Follow::Activation(Activation::Relu)),
             _ => None,
         }
+    }
+
+    fn step(&self, _inputs: &[Option<Fact>]) -> Option<Step> {
+        self.step
     }
 
     fn in_place(&self) -> bool {

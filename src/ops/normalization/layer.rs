@@ -3,6 +3,8 @@
 //! Specification: <https://onnx.ai/onnx/operators/onnx__LayerNormalization.html>,
 //! <https://onnx.ai/onnx/operators/onnx__RMSNormalization.html>
 
+use std::sync::Arc;
+
 use half::{bf16, f16};
 
 use super::{Cycle, Elements, Measure, Statistics, normalize};
@@ -31,6 +33,16 @@ pub(in crate::ops) const RMS_NORMALIZATION: Op = Op {
     read: |attributes| Ok(Box::new(Layer::read(attributes, Measure::RootMeanSquare)?)),
     exact: false,
 };
+
+/// A LayerNormalization from `axis` on, whose statistics are no outputs.
+pub(crate) fn layer_normalization(axis: usize, epsilon: f64) -> Arc<dyn Operator> {
+    Arc::new(Layer {
+        measure: Measure::Deviation,
+        axis: axis as i64,
+        epsilon,
+        stash: DType::F32,
+    })
+}
 
 /// `X`, a scale and perhaps a bias that broadcast to it, to `Y` of the shape of `X` and the type of the scale,
 /// and for `Deviation` to the mean and the factor of each run, if they are wanted.

@@ -1,0 +1,15 @@
+//! Single steps, of which exporters make chains where there is an operator that does all of them.
+
+/// What a node does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Difference,
+    ErrorFunction,
+    /// Over the axes from this one on, which stay, of size 1.
+    Mean(usize),
+    Power,
+    Product,
+    Quotient,
+    Root,
+    Sum,
+}
