@@ -75,7 +75,7 @@ fn tail<S: Simd>(s: S, x: S::f32s) -> S::f32s {
 pub(in crate::ops) struct GeluByTanh;
 
 /// Twice the root of 2 / pi, and that times 0.044715.
-const DOUBLE: [f32; 2] = [1.595_769_1, 0.071_354_814];
+const DOUBLE: [f32; 2] = [1.595_769_2, 0.071_354_814];
 
 impl VectorFunction for GeluByTanh {
     #[inline(always)]
