@@ -214,6 +214,7 @@ impl<S: Sum> Weights<S> {
         let len = left_len(outputs, inner);
         let mut panels = parts::filled([S::ZERO; ROWS], groups * len)?;
         let mut looks = Looks::default();
+        let level = Simd::installed();
         for group in 0..groups {
             // Groups may be many and have nothing.
             looks.check((outputs * inner).max(1))?;
@@ -223,7 +224,7 @@ impl<S: Sum> Weights<S> {
                 inner,
                 false,
             );
-            lay_left(&w, &mut panels[group * len..][..len]);
+            lay_left(level, &w, &mut panels[group * len..][..len]);
         }
         Ok(Weights(panels))
     }

@@ -323,7 +323,7 @@ pub(crate) fn multiply<S: Sum>(
             }
             S::with_buffer::<LEFT, _>(left_len(a.nrows(), a.ncols()) * ROWS, |panels| {
                 let (panels, _) = panels.as_chunks_mut::<ROWS>();
-                lay_left(&a, panels);
+                lay_left(level, &a, panels);
                 let left = Left::new(panels, a.nrows(), a.ncols());
                 multiply_panels(level, left, &b, start, Finish::NONE, c);
             });
@@ -465,7 +465,7 @@ mod tests {
             &mut matrix_mut(&mut blocks, rows, columns),
         );
         let mut panels = vec![[0.0; ROWS]; left_len(rows, inner)];
-        lay_left(&a, &mut panels);
+        lay_left(level, &a, &mut panels);
         let left = Left::new(&panels, rows, inner);
         let view = matrix_mut(&mut whole, rows, columns);
         multiply_panels(level, left, &b, Start::Zero, Finish::NONE, view);

@@ -1,10 +1,11 @@
 //! How matrices lie in memory for tiles: in panels, whose elements are in the order in which tiles read them. The
 //! layout is the same for all instruction sets, so that constant matrices are laid out once.
 
+use fearless_simd::{Level, Simd};
 use ndarray::ArrayView2;
 
 use crate::parts::Looks;
-use crate::simd::LANES;
+use crate::simd::{LANES, dispatch};
 
 /// Rows of a panel of a left matrix.
 pub(crate) const ROWS: usize = 12;
@@ -51,7 +52,11 @@ pub(crate) fn left_len(rows: usize, inner: usize) -> usize {
 }
 
 /// Lays out a left matrix.
-pub(crate) fn lay_left<T: Copy + Default>(a: &ArrayView2<'_, T>, panels: &mut [[T; ROWS]]) {
+pub(crate) fn lay_left<T: Copy + Default>(
+    level: Level,
+    a: &ArrayView2<'_, T>,
+    panels: &mut [[T; ROWS]],
+) {
     let (rows, inner) = a.dim();
     if inner == 0 {
         return;
@@ -79,11 +84,7 @@ pub(crate) fn lay_left<T: Copy + Default>(a: &ArrayView2<'_, T>, panels: &mut [[
                 let line = |r: usize| a.row(first + r).to_slice().expect("neighbours");
                 for r in (0..ROWS).step_by(LINES) {
                     let lines = [line(r), line(r + 1), line(r + 2), line(r + 3)];
-                    for (k, step) in panel.iter_mut().enumerate() {
-                        for (x, line) in step[r..r + LINES].iter_mut().zip(&lines) {
-                            *x = line[k];
-                        }
-                    }
+                    dispatch!(level, s => lay_lines(s, lines, r, panel));
                 }
             }
             _ => {
@@ -93,6 +94,19 @@ pub(crate) fn lay_left<T: Copy + Default>(a: &ArrayView2<'_, T>, panels: &mut [[
                     }
                 }
             }
+        }
+    }
+}
+
+/// Lays out rows, whose elements go to the places from `r` on.
+#[inline(always)]
+fn lay_lines<S: Simd, T: Copy>(_: S, lines: [&[T]; LINES], r: usize, panel: &mut [[T; ROWS]]) {
+    let len = panel.len();
+    let [a, b, c, d] = lines;
+    let lines = [&a[..len], &b[..len], &c[..len], &d[..len]];
+    for k in 0..len {
+        for i in 0..LINES {
+            panel[k][r + i] = lines[i][k];
         }
     }
 }

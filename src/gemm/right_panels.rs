@@ -100,14 +100,15 @@ impl<T: Sum> RightPanels<T> {
             T::with_buffer::<LEFT, _>(left_len(a.nrows(), self.inner) * ROWS, |left| {
                 let (left, _) = left.as_chunks_mut::<ROWS>();
                 if threads_for(a.nrows(), self.inner, self.columns) < 2 {
-                    lay_left(&a, left);
+                    lay_left(level, &a, left);
                 } else {
                     let tasks = left.par_chunks_mut((TASK * self.inner).max(1));
                     tasks.enumerate().for_each(|(number, left)| {
                         if let Some(_entered) = installed.enter() {
                             let first = number * TASK * ROWS;
                             let end = (first + TASK * ROWS).min(a.nrows());
-                            lay_left(&a.slice_axis(Axis(0), Slice::from(first..end)), left);
+                            let a = a.slice_axis(Axis(0), Slice::from(first..end));
+                            lay_left(level, &a, left);
                         }
                     });
                 }
