@@ -27,7 +27,7 @@ pub mod proto {
 use proto::{ModelProto, TensorProto};
 use scan::{Kind, Whole};
 use segments::{Reading, Segments};
-use stored::Left;
+use stored::InFile;
 
 /// What errors call a model.
 const MODEL: &str = "model";
@@ -37,7 +37,7 @@ const MOST_BYTES: usize = i32::MAX as usize;
 
 /// Decodes a model, if that takes less than `memory_limit` bytes; its tensors keep pointing into `bytes`.
 pub(crate) fn read(bytes: Bytes, memory_limit: usize) -> Result<ModelProto, Error> {
-    check_len(bytes.len())?;
+    check_len(MODEL, bytes.len())?;
     scan::scan(&mut Whole::new(&bytes), Kind::Model, MODEL, memory_limit)?;
     decode(bytes.into())
 }
@@ -46,7 +46,7 @@ pub(crate) fn read(bytes: Bytes, memory_limit: usize) -> Result<ModelProto, Erro
 const ALWAYS_READ: usize = 1 << 20;
 
 /// As [`read`], for the file `path`, in which long weights are left.
-pub(crate) fn read_file(path: &Path, memory_limit: usize) -> Result<(ModelProto, Left), Error> {
+pub(crate) fn read_file(path: &Path, memory_limit: usize) -> Result<(ModelProto, InFile), Error> {
     let fail = |error| Error::io(path, error);
     let file = File::open(path).map_err(fail)?;
     let metadata = file.metadata().map_err(fail)?;
@@ -55,11 +55,11 @@ pub(crate) fn read_file(path: &Path, memory_limit: usize) -> Result<(ModelProto,
         reason: format!("the file is larger than the memory limit of {most} bytes"),
         memory: true,
     };
-    if !metadata.is_file() {
-        // What comes from a pipe has no length before it ends.
+    if !metadata.is_file() || metadata.len() == 0 {
+        // What comes from a pipe, or from the system itself, has no length before it ends.
         let bytes = read_all(file, most).map_err(fail)?;
         return match bytes.len() <= most {
-            true => Ok((read(bytes, memory_limit)?, Left::default())),
+            true => Ok((read(bytes, memory_limit)?, InFile::default())),
             false => Err(larger()),
         };
     }
@@ -67,17 +67,17 @@ pub(crate) fn read_file(path: &Path, memory_limit: usize) -> Result<(ModelProto,
     if len > most {
         return Err(larger());
     }
-    check_len(len)?;
+    check_len(MODEL, len)?;
     let mut reading = Reading::new(file, path, len);
     scan::scan(&mut reading, Kind::Model, MODEL, memory_limit)?;
     let (segments, file, places) = reading.end();
-    Ok((decode(segments)?, Left::new(file, places)))
+    Ok((decode(segments)?, InFile::new(file, places)))
 }
 
-fn check_len(len: usize) -> Result<(), Error> {
+fn check_len(what: &'static str, len: usize) -> Result<(), Error> {
     match len {
         0 => Err(Error::Decode {
-            what: MODEL,
+            what,
             reason: "the file is empty".to_string(),
         }),
         1..=MOST_BYTES => Ok(()),
@@ -114,12 +114,7 @@ pub(crate) fn read_all(reader: impl Read, limit: usize) -> io::Result<Bytes> {
 pub fn read_tensor(bytes: impl Into<Bytes>) -> Result<(String, crate::Tensor), Error> {
     let what = "tensor";
     let bytes = bytes.into();
-    if bytes.is_empty() {
-        return Err(Error::Decode {
-            what,
-            reason: "the file is empty".to_string(),
-        });
-    }
+    check_len(what, bytes.len())?;
     scan::scan(&mut Whole::new(&bytes), Kind::Tensor, what, usize::MAX)?;
     let proto = TensorProto::decode(bytes).map_err(|error| Error::Decode {
         what,

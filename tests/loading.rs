@@ -12,7 +12,7 @@ use linn::{Class, DType, Model, Tensor, inputs};
 use support::model::{
     Build, With, attribute, body, float, int, ints, node, string, tensor, tensor_proto,
 };
-use support::{f32s, i64s, numbers};
+use support::{Random, f32s, i64s, numbers};
 
 /// `y = x + one`.
 fn sum() -> Build {
@@ -87,6 +87,75 @@ fn files_give_what_their_bytes_give() {
         let [file, memory] = [Model::load(&path), Model::from_bytes(bytes.to_vec())]
             .map(|model| model.expect_err("it is refused").to_string());
         assert_eq!(file, memory);
+    }
+    std::fs::remove_file(&path).expect("it is there");
+}
+
+/// Damaged in a few places, files and their bytes are refused in the same words, or accepted both.
+#[test]
+fn damaged_files_are_what_their_bytes_are() {
+    let path = std::env::temp_dir().join(format!("linn_damaged_{}.onnx", std::process::id()));
+    let weight = f32s(&[17_000], &[0.5; 17_000]);
+    let mut build = Build::new(20)
+        .input("x", DType::F32, "17000")
+        .output("y")
+        .initializer("a", &weight)
+        .initializer("b", &weight)
+        .node(node("Add", &["x", "a"], &["sum"]))
+        .node(node("Mul", &["sum", "b"], &["y"]));
+    build.graph().initializer[1].float_data = vec![1.0, 2.0];
+    build.graph().initializer[1].raw_data = None;
+    build.graph().initializer[1].dims = vec![2];
+    let bytes = build.bytes();
+    let mut raw = build.clone();
+    raw.graph().initializer[0].double_data = vec![1.0];
+    let places: Vec<usize> = (0..bytes.len())
+        .filter(|place| *place < 400 || place + 300 > bytes.len())
+        .collect();
+    let mut random = Random::new(8);
+    let (mut refused, count) = (0, 400);
+    for round in 0..count {
+        let mut damaged = if round % 2 == 0 {
+            bytes.clone()
+        } else {
+            raw.bytes()
+        };
+        for _ in 0..random.range(1, 3) {
+            let place = places[random.range(0, places.len() as i64 - 1) as usize];
+            damaged[place] ^= 1 << random.range(0, 7);
+        }
+        std::fs::write(&path, &damaged).expect("there is room for it");
+        let [file, memory] = [Model::load(&path), Model::from_bytes(damaged)]
+            .map(|model| model.map(|_| ()).map_err(|error| error.to_string()));
+        refused += usize::from(file.is_err());
+        assert_eq!(file, memory, "round {round}");
+    }
+    assert!(
+        (count / 4..count).contains(&refused),
+        "{refused} of {count}"
+    );
+    // A number that ends behind its field, just before raw data.
+    let field = |number: u8, inner: &[u8]| {
+        let mut bytes = vec![number << 3 | 2];
+        prost::encoding::encode_varint(inner.len() as u64, &mut bytes);
+        bytes.extend(inner);
+        bytes
+    };
+    for len in 0..9 {
+        let double = vec![0; len];
+        let tensor = [
+            &[0x08, 1, 0x10, 11][..],
+            &field(8, b"w"),
+            &field(10, &double),
+        ]
+        .concat();
+        let tensor = [&tensor[..], &field(9, &[0; 1 << 16])].concat();
+        let graph = field(7, &field(5, &tensor));
+        let model = [&[0x08, 8][..], &field(8, &[0x10, 17]), &graph].concat();
+        std::fs::write(&path, &model).expect("there is room for it");
+        let [file, memory] = [Model::load(&path), Model::from_bytes(model)]
+            .map(|model| model.expect_err("it is refused").to_string());
+        assert_eq!(file, memory, "{len}");
     }
     std::fs::remove_file(&path).expect("it is there");
 }

@@ -65,7 +65,7 @@ pub(super) fn floats<S: Simd, T: Sum + SimdFloatElement>(
     let mut row = 0;
     while row < rows.len() {
         let left = rows.len() - row;
-        // Twice four rows take less than six and two of another six.
+        // A tile takes as long for two rows as for all: eight are two tiles of four.
         let most = match left {
             _ if wide => ROWS,
             ..=4 | 8 => 4,

@@ -9,7 +9,7 @@ use crate::error::{Error, OpError};
 use crate::model::Body;
 use crate::onnx::attributes::Graphs;
 use crate::onnx::proto::GraphProto;
-use crate::onnx::stored::Left;
+use crate::onnx::stored::InFile;
 use crate::ops::Fact;
 
 /// The most nodes with graphs inside one another.
@@ -78,7 +78,7 @@ impl<'n, 'a> Bodies<'n, 'a> {
         };
         let mut builder = Builder::new(self.shared, place);
         let nodes = builder.expand(&mut graph)?;
-        let initializers = builder.initializers(&mut graph, &Left::default())?;
+        let initializers = builder.initializers(&mut graph, &InFile::default())?;
         let inputs = builder.formals(&graph, given)?;
         let mut captures = Vec::with_capacity(read.len());
         for (index, name) in (own..).zip(self.captured) {

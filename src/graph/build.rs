@@ -18,7 +18,7 @@ use crate::error::{Class, Error, Finding, NodeName, OpError, Quoted, Severity};
 use crate::model::{ModelInfo, Options};
 use crate::onnx::external::Folder;
 use crate::onnx::proto::{GraphProto, ModelProto};
-use crate::onnx::stored::Left;
+use crate::onnx::stored::InFile;
 use crate::ops::Fact;
 use crate::stop;
 use crate::tensor::Tensor;
@@ -29,7 +29,7 @@ impl Graph {
     /// else is not is an error.
     pub(crate) fn build(
         model: ModelProto,
-        left: &Left,
+        in_file: &InFile,
         folder: &Folder,
         options: &Options,
     ) -> Result<Built, Error> {
@@ -74,7 +74,7 @@ impl Graph {
         };
         let mut builder = Builder::new(&mut shared, place);
         let calls = builder.expand(&mut graph)?;
-        let initializers = builder.initializers(&mut graph, left)?;
+        let initializers = builder.initializers(&mut graph, in_file)?;
         let inputs = builder.inputs(&graph, &initializers)?;
         let built = builder.finish(&graph, calls, initializers, inputs);
         let (built, _) = match built {

@@ -17,7 +17,7 @@ use crate::graph::{Built, Graph, ValueId, ValueInfo};
 use crate::onnx;
 use crate::onnx::external::Folder;
 use crate::onnx::proto::ModelProto;
-use crate::onnx::stored::Left;
+use crate::onnx::stored::InFile;
 use crate::optimize::Program;
 use crate::stop;
 
@@ -122,7 +122,7 @@ impl Model {
     }
 
     fn read(
-        proto: impl FnOnce() -> Result<(ModelProto, Left), Error> + Send,
+        proto: impl FnOnce() -> Result<(ModelProto, InFile), Error> + Send,
         path: Option<&Path>,
         options: &Options,
     ) -> Result<Model, Error> {
@@ -183,18 +183,18 @@ impl Model {
     }
 }
 
-fn in_memory(bytes: Bytes, options: &Options) -> Result<(ModelProto, Left), Error> {
-    Ok((onnx::read(bytes, options.memory_limit)?, Left::default()))
+fn in_memory(bytes: Bytes, options: &Options) -> Result<(ModelProto, InFile), Error> {
+    Ok((onnx::read(bytes, options.memory_limit)?, InFile::default()))
 }
 
 fn build(
-    proto: impl FnOnce() -> Result<(ModelProto, Left), Error>,
+    proto: impl FnOnce() -> Result<(ModelProto, InFile), Error>,
     path: Option<&Path>,
     options: &Options,
 ) -> Result<Built, Error> {
     let root = options.external_data_root.as_deref();
     let folder = Folder::of(path, root, &options.external_data);
-    let (mut proto, left) = proto()?;
+    let (mut proto, in_file) = proto()?;
     fix::fix(&mut proto, options)?;
-    Graph::build(proto, &left, &folder, options)
+    Graph::build(proto, &in_file, &folder, options)
 }

@@ -99,7 +99,11 @@ impl Folder {
         let bytes = metadata.len();
         enough(bytes.checked_sub(entries.offset), bytes)?;
         let end = entries.offset + wanted as u64;
-        Ok(Stored::File(Arc::new(file), entries.offset..end))
+        Ok(Stored::File {
+            file: Arc::new(file),
+            range: entries.offset..end,
+            location: Some(entries.location.to_string()),
+        })
     }
 }
 

@@ -16,7 +16,7 @@ use super::proto::{
 /// The most messages inside one another; the decoder itself stops at 100.
 const MOST_DEPTH: usize = 96;
 /// The field of a tensor that has its elements as bytes.
-const RAW_DATA: u64 = 9;
+pub(super) const RAW_DATA: u64 = 9;
 /// What messages may take in memory, beside four times the bytes of the file; those of exported models take once or twice
 /// that.
 const MOST_STRUCTURE: usize = 256 << 20;
@@ -51,7 +51,7 @@ enum Field {
     Text,
     /// Numbers of so many bytes each in memory; packed as varints, or as they are.
     Varints(usize),
-    Fixed,
+    Fixed(usize),
     Other,
 }
 
@@ -92,7 +92,8 @@ impl Kind {
             | (Kind::Tensor, 6) => Text,
             (Kind::Attribute, 8) | (Kind::Tensor, 1 | 7 | 11) | (Kind::Sparse, 3) => Varints(8),
             (Kind::Tensor, 5) => Varints(4),
-            (Kind::Attribute, 7) | (Kind::Tensor, 4 | 10) => Fixed,
+            (Kind::Attribute, 7) | (Kind::Tensor, 4) => Fixed(4),
+            (Kind::Tensor, 10) => Fixed(8),
             _ => Other,
         }
     }
@@ -349,7 +350,15 @@ pub(super) fn scan(
                 let numbers = source.pass_numbers(count)?;
                 data = data.saturating_add(numbers.saturating_mul(2 * size));
             }
-            Field::Fixed => {
+            // The decoder would read the last number beyond the end of the field.
+            Field::Fixed(size) if count % size != 0 => {
+                let reason = format!(
+                    "field {number} of {} has length {count}, no multiple of {size}",
+                    kind.name()
+                );
+                return Err(fail(from, reason));
+            }
+            Field::Fixed(_) => {
                 data = data.saturating_add(2 * count);
                 source.pass(count)?;
             }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use bytes::{Buf, Bytes};
 
-use super::scan::Source;
+use super::scan::{self, Source};
 use crate::allocate;
 use crate::error::Error;
 use crate::stop;
@@ -31,13 +31,16 @@ impl Segment {
         }
     }
 
+    /// Those that come first; of a gap, which nobody should look at, zeros.
     fn bytes(&self) -> &[u8] {
         match self {
             Segment::Bytes(bytes) => bytes,
-            Segment::Gap(_) => &[],
+            Segment::Gap(len) => &ZEROS[..ZEROS.len().min(*len)],
         }
     }
 }
+
+const ZEROS: [u8; 64] = [0; 64];
 
 /// Bytes one segment after the other. They end when the work is to stop.
 #[derive(Default)]
@@ -92,11 +95,9 @@ impl Buf for Segments {
         if self.stopped { 0 } else { self.left }
     }
 
+    /// Also when the work is to stop: a number may be half read.
     fn chunk(&self) -> &[u8] {
-        match self.segments.front() {
-            Some(first) if !self.stopped => first.bytes(),
-            _ => &[],
-        }
+        self.segments.front().map_or(&[], Segment::bytes)
     }
 
     fn advance(&mut self, mut count: usize) {
@@ -141,8 +142,11 @@ impl Buf for Segments {
 }
 
 /// The keys of the raw data of a tensor, and of a field that a tensor does not have, which is passed by.
-const RAW_DATA: u8 = 9 << 3 | 2;
+const RAW_KEY: u8 = (scan::RAW_DATA as u8) << 3 | 2;
 const NO_FIELD: u8 = 15 << 3 | 2;
+
+/// Bytes that are read at once.
+const AT_ONCE: usize = 1 << 20;
 
 /// A file that is read as it is scanned.
 pub(super) struct Reading<'p, R> {
@@ -187,14 +191,17 @@ impl<'p, R: Read + Seek> Reading<'p, R> {
         let room = to.try_reserve(count);
         room.map_err(|_| allocate::Refused::new::<u8>(count))?;
         let all = to.len() + count;
-        let reader = self.reader.by_ref().take(count as u64);
-        let read = { reader }.read_to_end(&mut to);
-        read.map_err(|error| Error::io(self.path, error))?;
-        self.at += count;
-        match to.len() == all {
-            true => Ok(to),
-            false => Err(self.ended()),
+        while to.len() < all {
+            stop::check_loading()?;
+            let some = AT_ONCE.min(all - to.len());
+            let mut reader = self.reader.by_ref().take(some as u64);
+            let read = reader.read_to_end(&mut to);
+            if read.map_err(|error| Error::io(self.path, error))? < some {
+                return Err(self.ended());
+            }
         }
+        self.at += count;
+        Ok(to)
     }
 
     fn ended(&self) -> Error {
@@ -219,7 +226,7 @@ impl<R: Read + Seek> Source for Reading<'_, R> {
         };
         self.reader.consume(1);
         self.at += 1;
-        self.small.push(byte);
+        allocate::push(&mut self.small, byte);
         Ok(byte)
     }
 
@@ -237,7 +244,7 @@ impl<R: Read + Seek> Source for Reading<'_, R> {
 
     fn pass_weights(&mut self, number: usize, from: usize, count: usize) -> Result<(), Error> {
         let key = self.small.len() - (self.at - from);
-        if count < LONG || self.small[key] != RAW_DATA {
+        if count < LONG || self.small[key] != RAW_KEY {
             return self.pass(count);
         }
         let skipped = self.reader.seek_relative(count as i64);
@@ -259,7 +266,12 @@ impl<R: Read + Seek> Source for Reading<'_, R> {
             true => &self.small[begin..],
             false => self.read.segments.back().map_or(&[][..], Segment::bytes),
         };
-        Ok(numbers.iter().filter(|byte| **byte < 0x80).count())
+        let mut found = 0;
+        for numbers in numbers.chunks(AT_ONCE) {
+            stop::check_loading()?;
+            found += numbers.iter().filter(|byte| **byte < 0x80).count();
+        }
+        Ok(found)
     }
 }
 

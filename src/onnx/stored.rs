@@ -9,14 +9,19 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::allocate;
-use crate::error::OpError;
+use crate::error::{OpError, Quoted};
 use crate::stop;
 
 /// Where they are.
 pub(super) enum Stored {
     Memory(Bytes),
     /// A part of a file, which had as many bytes when it was looked at.
-    File(Arc<File>, Range<u64>),
+    File {
+        file: Arc<File>,
+        range: Range<u64>,
+        /// Its name in the model, if it is not that of the model.
+        location: Option<String>,
+    },
 }
 
 /// Bytes of a file that are read at once; whole elements of any type.
@@ -26,7 +31,7 @@ impl Stored {
     pub(super) fn len(&self) -> usize {
         match self {
             Stored::Memory(bytes) => bytes.len(),
-            Stored::File(_, range) => (range.end - range.start) as usize,
+            Stored::File { range, .. } => (range.end - range.start) as usize,
         }
     }
 
@@ -38,11 +43,27 @@ impl Stored {
         &self,
         mut take: impl FnMut(&[u8]) -> Result<(), OpError>,
     ) -> Result<(), OpError> {
-        let (file, range) = match self {
-            Stored::Memory(bytes) => return take(bytes),
-            Stored::File(file, range) => (file, range),
+        let (file, range, location) = match self {
+            Stored::Memory(bytes) => {
+                for block in bytes.chunks(BLOCK) {
+                    stop::check()?;
+                    take(block)?;
+                }
+                return Ok(());
+            }
+            Stored::File {
+                file,
+                range,
+                location,
+            } => (file, range, location),
         };
-        let fail = |error| OpError::invalid("", format!("cannot be read: {error}"));
+        let fail = |error| match location {
+            Some(location) => {
+                let reason = format!("{} cannot be read: {error}", Quoted(location));
+                OpError::invalid("external data", reason)
+            }
+            None => OpError::invalid("", format!("cannot be read from the model's file: {error}")),
+        };
         let mut file = &**file;
         file.seek(SeekFrom::Start(range.start)).map_err(fail)?;
         let mut left = self.len();
@@ -58,16 +79,16 @@ impl Stored {
     }
 }
 
-/// Raw data of initializers that have been left in the file of their model, by the number of the initializer.
+/// Raw data of initializers that are still in the file of their model, by the number of the initializer.
 #[derive(Debug, Default)]
-pub(crate) struct Left {
+pub(crate) struct InFile {
     file: Option<Arc<File>>,
     places: HashMap<usize, Range<u64>>,
 }
 
-impl Left {
-    pub(super) fn new(file: File, places: HashMap<usize, Range<u64>>) -> Left {
-        Left {
+impl InFile {
+    pub(super) fn new(file: File, places: HashMap<usize, Range<u64>>) -> InFile {
+        InFile {
             file: Some(Arc::new(file)),
             places,
         }
@@ -75,6 +96,10 @@ impl Left {
 
     pub(super) fn of(&self, number: usize) -> Option<Stored> {
         let range = self.places.get(&number)?.clone();
-        Some(Stored::File(self.file.clone()?, range))
+        Some(Stored::File {
+            file: self.file.clone()?,
+            range,
+            location: None,
+        })
     }
 }

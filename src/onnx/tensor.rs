@@ -7,7 +7,7 @@ use num_complex::Complex;
 use super::external::Folder;
 use super::proto::tensor_proto::DataLocation;
 use super::proto::{SparseTensorProto, TensorProto};
-use super::stored::{Left, Stored};
+use super::stored::{InFile, Stored};
 use crate::allocate;
 use crate::error::OpError;
 use crate::tensor::{
@@ -162,9 +162,9 @@ pub(crate) fn decode_initializer(
     number: usize,
     proto: &TensorProto,
     folder: &Folder,
-    left: &Left,
+    in_file: &InFile,
 ) -> Result<Tensor, OpError> {
-    decode_from(proto, folder, left.of(number))
+    decode_from(proto, folder, in_file.of(number))
 }
 
 /// With `raw` data that are not in the message.

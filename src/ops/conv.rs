@@ -16,7 +16,6 @@ use super::{
     Absorbed, Fact, Follow, Inputs, Known, Lead, OnIntegers, Op, Operand, Operator, Outputs,
     Prepared, elements, elementwise, required,
 };
-use crate::allocate;
 use crate::conv::{Sizes, Weights, convolve, convolve_led, led, winograd};
 use crate::error::OpError;
 use crate::gemm::{Activation, Factor, Finish};
@@ -92,18 +91,15 @@ impl Conv {
         Ok(())
     }
 
-    /// Constant weights laid out, and their bytes; those of single channels are read as they are.
-    fn lay<T: Factor>(&self, w: &Tensor) -> Option<(Arc<dyn Any + Send + Sync>, usize)> {
+    /// Constant weights laid out, and their bytes.
+    fn lay<T: Factor>(&self, w: &Tensor) -> Result<(Arc<dyn Any + Send + Sync>, usize), OpError> {
         let (groups, outputs) = (self.convolution.group, w.shape()[0]);
         let inner: usize = w.shape()[1..].iter().product();
-        if groups > 1 && w.shape()[1] == 1 {
-            return None;
-        }
         let view = w.as_view();
-        let weights = T::widened(elements::<T>(&view)).ok()?;
-        let laid = Weights::new(&weights, groups, outputs / groups, inner).ok()?;
+        let weights = T::widened(elements::<T>(&view))?;
+        let laid = Weights::new(&weights, groups, outputs / groups, inner)?;
         let bytes = laid.bytes();
-        Some((Arc::new(laid), bytes))
+        Ok((Arc::new(laid), bytes))
     }
 
     /// Constant weights and bias so that each output channel is multiplied and something added to it.
@@ -115,17 +111,8 @@ impl Conv {
         let w = inputs.get(1)?.as_ref()?.value.as_ref()?;
         let outputs = w.shape()[0];
         let [factors, summands] = [factors, summands].map(|list| Follow::spread(list, outputs));
-        let bias = match inputs.get(2).and_then(Option::as_ref) {
-            None => allocate::filled(0f32, outputs),
-            Some(bias) => bias
-                .value
-                .as_ref()?
-                .as_slice::<f32>()
-                .map(allocate::copied)?,
-        };
-        if [factors.len(), summands.len(), bias.len()] != [outputs; 3] {
-            return None;
-        }
+        let bias = inputs.get(2).and_then(Option::as_ref);
+        let bias = Follow::moved_bias(bias, &factors, &summands, outputs)?;
         let mut weights = w.as_slice::<f32>().map(parts::copied)?.ok()?;
         let each = (weights.len() / outputs.max(1)).max(1);
         elementwise::in_planes(&mut weights, each, |start, weights| {
@@ -134,13 +121,7 @@ impl Conv {
                 *weight = (f64::from(*weight) * factor) as f32;
             }
         });
-        let moved = bias.iter().zip(&factors).zip(summands);
-        let bias = moved.map(|((bias, factor), summand)| f64::from(*bias) * factor + summand);
-        let bias: Vec<f32> = bias.map(|bias| bias as f32).collect();
-        Some(vec![
-            (1, Tensor::new(w.shape(), weights).ok()?),
-            (2, Tensor::new(&[outputs], bias).ok()?),
-        ])
+        Some(vec![(1, Tensor::new(w.shape(), weights).ok()?), (2, bias)])
     }
 }
 
@@ -246,13 +227,12 @@ impl Operator for Conv {
             operator.tiled = Some(Arc::new(tiled));
             return Some(Prepared::beside(operator, bytes));
         }
-        let (laid, bytes) = match w.dtype() {
-            DType::F32 => self.lay::<f32>(w),
-            DType::F64 => self.lay::<f64>(w),
-            DType::F16 => self.lay::<f16>(w),
-            DType::BF16 => self.lay::<bf16>(w),
-            _ => None,
-        }?;
+        // Those of single channels are read as they are.
+        if self.convolution.group > 1 && w.shape()[1] == 1 {
+            return None;
+        }
+        let laid = dispatch!(w.dtype(), T in [f32, f64, f16, bf16] => self.lay::<T>(w));
+        let (laid, bytes) = laid.ok()?;
         operator.laid = Some(laid);
         Some(Prepared {
             operator: Arc::new(operator),

@@ -15,7 +15,7 @@ use crate::allocate;
 use crate::error::OpError;
 use crate::gemm::{self, Activation, Factor, Finish, RightPanels, Start};
 use crate::parts;
-use crate::simd::Simd;
+use crate::simd::{LANES, Simd};
 use crate::tensor::{DType, Tensor, dispatch};
 
 /// `A: [.., M, K]`, `B: [K, N]` or its transpose, perhaps a bias of `N` elements and what has the shape of the output, to
@@ -66,17 +66,8 @@ impl Dense {
         let b = inputs.get(1)?.as_ref()?.value.as_ref()?;
         let [inner, columns] = sides(self.trans_b, b.shape())?;
         let [factors, summands] = [factors, summands].map(|list| Follow::spread(list, columns));
-        let bias = match inputs.get(BIAS).and_then(Option::as_ref) {
-            None => allocate::filled(0f32, columns),
-            Some(bias) => bias
-                .value
-                .as_ref()?
-                .as_slice::<f32>()
-                .map(allocate::copied)?,
-        };
-        if [factors.len(), summands.len(), bias.len()] != [columns; 3] {
-            return None;
-        }
+        let bias = inputs.get(BIAS).and_then(Option::as_ref);
+        let bias = Follow::moved_bias(bias, &factors, &summands, columns)?;
         let mut constants = allocate::with_capacity(2);
         if factors.iter().any(|factor| *factor != 1.0) {
             let mut scaled = b.as_slice::<f32>().map(parts::copied)?.ok()?;
@@ -91,21 +82,22 @@ impl Dense {
             });
             constants.push((1, Tensor::new(b.shape(), scaled).ok()?));
         }
-        let moved = bias.iter().zip(&factors).zip(summands);
-        let bias = moved.map(|((bias, factor), summand)| f64::from(*bias) * factor + summand);
-        let bias: Vec<f32> = bias.map(|bias| bias as f32).collect();
-        constants.push((BIAS, Tensor::new(&[columns], bias).ok()?));
+        constants.push((BIAS, bias));
         Some(constants)
     }
 
-    fn lay<T: Factor>(&self, b: &Tensor) -> Option<(Arc<dyn Any + Send + Sync>, usize)> {
-        let [inner, columns] = sides(self.trans_b, b.shape())?;
+    /// A matrix of those sides laid out, and the bytes that takes.
+    fn lay<T: Factor>(
+        &self,
+        b: &Tensor,
+        [inner, columns]: [usize; 2],
+    ) -> Result<(Arc<dyn Any + Send + Sync>, usize), OpError> {
         let view = b.as_view();
-        let widened = T::widened(elements::<T>(&view)).ok()?;
+        let widened = T::widened(elements::<T>(&view))?;
         let matrix = gemm::matrix(&widened, inner, columns, self.trans_b);
-        let laid = RightPanels::new(&matrix).ok()?;
+        let laid = RightPanels::new(&matrix)?;
         let bytes = laid.bytes();
-        Some((Arc::new(laid), bytes))
+        Ok((Arc::new(laid), bytes))
     }
 
     fn run<T: Factor>(
@@ -181,7 +173,11 @@ impl Operator for Dense {
         if let (true, Some(dims)) = (self.trans_b, &mut turned.dims) {
             dims.reverse();
         }
-        let dims = matmul::dims(("A", a), ("B", &turned))?;
+        let name = match self.trans_b {
+            true => "the transpose of B",
+            false => "B",
+        };
+        let dims = matmul::dims(("A", a), (name, &turned))?;
         let columns = dims
             .as_ref()
             .and_then(|dims| dims.last().copied().flatten());
@@ -190,7 +186,7 @@ impl Operator for Dense {
             && shape.elements() != columns
         {
             let reason = format!("is {bias}, declared to have {columns} elements, the columns");
-            return Err(OpError::invalid("C", reason));
+            return Err(OpError::invalid("what is added to each row", reason));
         }
         Ok(vec![Fact::new(a.dtype, dims)])
     }
@@ -228,18 +224,15 @@ impl Operator for Dense {
 
     fn prepare(&self, inputs: &[Option<Fact>]) -> Option<Prepared> {
         let (a, b) = (inputs[0].as_ref()?, inputs[1].as_ref()?.value.as_deref()?);
-        // A single row reads each element once, wherever it lies.
+        // A single row reads each element once, wherever it lies; few columns would be filled up with many more.
         let (_, rows) = a.dims.as_ref()?.split_last()?;
-        if rows.iter().all(|size| *size == Some(1)) {
+        let [inner, columns] = sides(self.trans_b, b.shape())?;
+        if rows.iter().all(|size| *size == Some(1)) || columns < LANES / 2 {
             return None;
         }
-        let (laid, bytes) = match b.dtype() {
-            DType::F32 => self.lay::<f32>(b),
-            DType::F64 => self.lay::<f64>(b),
-            DType::F16 => self.lay::<f16>(b),
-            DType::BF16 => self.lay::<bf16>(b),
-            _ => None,
-        }?;
+        let laid =
+            dispatch!(b.dtype(), T in [f32, f64, f16, bf16] => self.lay::<T>(b, [inner, columns]));
+        let (laid, bytes) = laid.ok()?;
         let mut operator = self.clone();
         operator.laid = Some(laid);
         Some(Prepared {

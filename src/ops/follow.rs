@@ -33,6 +33,27 @@ impl Follow {
         }
     }
 
+    /// A bias of `len` numbers, zeros if there is none, each times a factor and plus a summand; `None` if it is not known, or there
+    /// are not as many.
+    pub(super) fn moved_bias(
+        bias: Option<&Fact>,
+        factors: &[f64],
+        summands: &[f64],
+        len: usize,
+    ) -> Option<Tensor> {
+        let bias = match bias {
+            None => allocate::filled(0f32, len),
+            Some(bias) => allocate::copied(bias.value.as_ref()?.as_slice::<f32>()?),
+        };
+        if [factors.len(), summands.len(), bias.len()] != [len; 3] {
+            return None;
+        }
+        let moved = bias.iter().zip(factors).zip(summands);
+        let moved = moved.map(|((bias, factor), summand)| f64::from(*bias) * factor + summand);
+        let moved = allocate::collected(moved.map(|bias| bias as f32));
+        Tensor::new(&[len], moved).ok()
+    }
+
     /// Whether factors and summands, if it has any, are one of each for each index of `axis`, or for all elements.
     pub(super) fn is_along(&self, axis: usize) -> bool {
         match self {

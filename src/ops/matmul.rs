@@ -26,7 +26,7 @@ use crate::conv::Weights;
 use crate::error::OpError;
 use crate::gemm::{self, Activation, Factor, Finish, Start, widened_bytes};
 use crate::simd::Simd;
-use crate::tensor::{DType, Shape, Tensor, TensorView, dispatch};
+use crate::tensor::{Shape, Tensor, TensorView, dispatch};
 
 pub(super) use quantized::{MAT_MUL_INTEGER, QLINEAR_MAT_MUL, QLinearMatMul};
 
@@ -47,15 +47,17 @@ struct MatMul {
 }
 
 impl MatMul {
-    fn lay<T: Factor>(a: &Tensor) -> Option<(Arc<dyn Any + Send + Sync>, usize)> {
-        let [rows, inner] = **a.shape() else {
-            return None;
-        };
+    /// A matrix of so many rows laid out, and the bytes that takes.
+    fn lay<T: Factor>(
+        a: &Tensor,
+        rows: usize,
+        inner: usize,
+    ) -> Result<(Arc<dyn Any + Send + Sync>, usize), OpError> {
         let view = a.as_view();
-        let widened = T::widened(elements::<T>(&view)).ok()?;
-        let laid = Weights::new(&widened, 1, rows, inner).ok()?;
+        let widened = T::widened(elements::<T>(&view))?;
+        let laid = Weights::new(&widened, 1, rows, inner)?;
         let bytes = laid.bytes();
-        Some((Arc::new(laid), bytes))
+        Ok((Arc::new(laid), bytes))
     }
 
     /// With a constant matrix `A` laid out.
@@ -63,16 +65,16 @@ impl MatMul {
         let (a, b) = (inputs[0].as_ref()?.value.as_deref()?, inputs[1].as_ref()?);
         let dims = b.dims.as_ref()?;
         let one_column = dims.len() < 2 || dims[dims.len() - 1] == Some(1);
-        if one_column || a.shape().elements() == 0 {
+        // Few rows would be filled up with many more.
+        let [rows, inner] = **a.shape() else {
+            return None;
+        };
+        if one_column || rows < gemm::ROWS / 2 || inner == 0 {
             return None;
         }
-        let (laid, bytes) = match a.dtype() {
-            DType::F32 => MatMul::lay::<f32>(a),
-            DType::F64 => MatMul::lay::<f64>(a),
-            DType::F16 => MatMul::lay::<f16>(a),
-            DType::BF16 => MatMul::lay::<bf16>(a),
-            _ => None,
-        }?;
+        let laid =
+            dispatch!(a.dtype(), T in [f32, f64, f16, bf16] => MatMul::lay::<T>(a, rows, inner));
+        let (laid, bytes) = laid.ok()?;
         Some(Prepared {
             operator: Arc::new(MatMul { laid: Some(laid) }),
             bytes,
@@ -221,8 +223,11 @@ impl Stack {
         let counts = [a.shape(), b.shape(), &self.shape].map(|shape| shape.elements());
         let count = counts.into_iter().fold(0, usize::saturating_add);
         let matrices = self.shape.elements() / self.rows.saturating_mul(self.columns).max(1);
-        let panels = gemm::multiply_bytes::<T::Sum>(self.rows, self.inner, self.columns)
-            .saturating_mul(matrices.min(rayon::current_num_threads()));
+        let panels = match laid {
+            Some(_) => gemm::scratch_bytes::<T::Sum>(self.inner, self.columns),
+            None => gemm::multiply_bytes::<T::Sum>(self.rows, self.inner, self.columns),
+        };
+        let panels = panels.saturating_mul(matrices.min(rayon::current_num_threads()));
         outputs.check_scratch(widened_bytes::<T>(count).saturating_add(panels))?;
         let y = outputs.make::<T>(&self.shape)?;
         let laid = laid.and_then(|laid| laid.downcast_ref());

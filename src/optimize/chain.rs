@@ -73,7 +73,8 @@ pub(super) struct Chain<'a, 'g> {
     nodes: &'a [Option<Node>],
     /// What computes each value.
     makers: &'a [Option<usize>],
-    /// How often each value is read; by the caller too, if it is an output.
+    /// How often each value is read, by the caller too if it is an output. Chains that have been replaced still count, so that a
+    /// chain may be missed, and none is taken that is not one.
     reads: &'a [usize],
 }
 

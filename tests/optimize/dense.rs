@@ -147,9 +147,13 @@ fn a_matrix_on_the_left_and_many_on_the_right() {
             .node(node("MatMul", &["a", "x"], &["y"]))
             .output("y");
         let x = small(&mut random, DType::F32, &x_dims);
-        let [wanted, got] =
-            [false, true].map(|optimize| run(&model(&build, Simd::Auto, 2, optimize), &x));
+        let models = [false, true].map(|optimize| model(&build, Simd::Auto, 2, optimize));
+        let [wanted, got] = models.each_ref().map(|model| run(model, &x));
         assert_eq!(wanted, got, "{x_dims:?}");
+        // What is laid out takes the place of the matrix: 50 rows are filled up to 60.
+        let [plain, laid] = models.map(|model| model.peak_bytes());
+        assert!(laid >= 60 * inner * size_of::<f32>(), "{laid}");
+        assert!(plain > 0);
     }
 }
 

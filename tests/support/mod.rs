@@ -30,6 +30,7 @@ pub(crate) fn tensor(dtype: DType, dims: &[usize], values: &[f64]) -> Tensor {
         DType::I32 => new(dims, values, |x| x as i32),
         DType::I64 => new(dims, values, |x| x as i64),
         DType::Bool => new(dims, values, |x| x != 0.0),
+        DType::U4 => new(dims, values, |x| linn::U4::from_bits(x as u8)),
         other => panic!("no test makes a tensor of {other}"),
     }
 }

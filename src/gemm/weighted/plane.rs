@@ -66,7 +66,9 @@ fn rows<S: Simd, T: Sum + SimdFloatElement, const STRIDE: usize, const READ: usi
     // What vectors read of a row, from the column of padding on.
     let read = STRIDE * columns.max(len) + 2;
     let last = begin + plane.height.saturating_sub(1) * plane.width + read;
-    if plane.rows < ROWS || begin == 0 || last > x.len() || read > T::ZEROS.len() {
+    let added = plane.rows.saturating_sub(1) * columns + columns.max(len);
+    let short = finish.plus.is_some_and(|plus| plus.len() < added);
+    if plane.rows < ROWS || begin == 0 || last > x.len() || short || read > T::ZEROS.len() {
         return false;
     }
     let finish = Finish {
@@ -129,9 +131,7 @@ fn rows<S: Simd, T: Sum + SimdFloatElement, const STRIDE: usize, const READ: usi
                     }
                     let mut edge = [T::ZERO; LANES];
                     sums[r][0].store_slice(&mut edge[..len]);
-                    for i in 0..y.len() {
-                        y[i] = edge[i];
-                    }
+                    y.copy_from_slice(&edge[..y.len()]);
                 }
             }
             column = at + len;

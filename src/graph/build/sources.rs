@@ -9,16 +9,17 @@ use crate::graph::ValueId;
 use crate::graph::declared::{Declared, ValueInfo};
 use crate::onnx::attributes::fits;
 use crate::onnx::proto::GraphProto;
-use crate::onnx::stored::Left;
+use crate::onnx::stored::InFile;
 use crate::onnx::tensor;
 use crate::ops::Fact;
+use crate::stop;
 use crate::tensor::Tensor;
 
 impl Builder<'_, '_> {
     pub(in crate::graph) fn initializers(
         &mut self,
         graph: &mut GraphProto,
-        left: &Left,
+        in_file: &InFile,
     ) -> Result<Vec<(ValueId, Arc<Tensor>)>, Error> {
         let mut initializers = Vec::new();
         let (folder, limit) = (self.shared.folder, self.shared.memory_limit);
@@ -43,7 +44,8 @@ impl Builder<'_, '_> {
         // Taken one by one, so that the bytes of the file are given back as they are decoded.
         let dense = std::mem::take(&mut graph.initializer);
         for (number, proto) in dense.into_iter().enumerate() {
-            let tensor = tensor::decode_initializer(number, &proto, folder, left);
+            let tensor = tensor::decode_initializer(number, &proto, folder, in_file);
+            stop::check_loading()?;
             add(self, &proto.name, tensor)?;
         }
         for proto in std::mem::take(&mut graph.sparse_initializer) {
