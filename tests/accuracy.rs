@@ -237,7 +237,7 @@ fn softmax_along_rows_and_across_them() {
 #[test]
 fn rows_that_are_not_finite() {
     let (inf, nan) = (f64::INFINITY, f64::NAN);
-    let mut rows = vec![
+    let mut rows = [
         vec![-inf; 11],
         vec![nan; 11],
         vec![1.0; 11],

@@ -229,6 +229,15 @@ fn tile<S: Simd, T: Sum + SimdFloatElement, const HEIGHT: usize, const VECTORS: 
                 sums[r] = [<Vector<S, T> as SimdBase<S>>::splat(s, number); VECTORS];
             }
         }
+        Start::Columns(numbers) if columns == width => {
+            let numbers = &numbers[to..to + width];
+            for r in 0..HEIGHT {
+                for v in 0..VECTORS {
+                    let numbers = &numbers[v * len..(v + 1) * len];
+                    sums[r][v] = <Vector<S, T> as SimdBase<S>>::from_slice(s, numbers);
+                }
+            }
+        }
         Start::Columns(numbers) => {
             let mut line = [T::ZERO; COLUMNS];
             line[..columns].copy_from_slice(&numbers[to..to + columns]);
