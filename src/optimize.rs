@@ -12,7 +12,18 @@ use std::sync::Arc;
 
 use crate::graph::{Graph, Node, ValueId};
 use crate::ops::Fact;
+use crate::stop;
 use crate::tensor::{DType, Tensor};
+
+/// What is done to a program, in this order.
+const PASSES: [fn(&mut Program, &Graph, &Known<'_>); 6] = [
+    chain::replace,
+    integers::integers,
+    fuse::fuse,
+    lead::lead,
+    Program::release_unread,
+    prepare::prepare,
+];
 
 /// Nodes in execution order, and the values that are the same in each run.
 #[derive(Debug)]
@@ -56,13 +67,13 @@ impl Program {
         }
         let graph = &*graph;
         let known = Known::new(graph);
-        gelu::gelu(&mut program, graph, &known);
-        layer_normalization::layer_normalization(&mut program, graph, &known);
-        integers::integers(&mut program, graph, &known);
-        fuse::fuse(&mut program, graph, &known);
-        lead::lead(&mut program, graph, &known);
-        program.release_unread(graph, &known);
-        prepare::prepare(&mut program, graph, &known);
+        for pass in PASSES {
+            // Who loads looks again.
+            if stop::is_set() {
+                break;
+            }
+            pass(&mut program, graph, &known);
+        }
         program
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Known, Program};
+use super::{Known, Program, gelu, layer_normalization};
 use crate::graph::{Graph, Node, ValueId};
 use crate::ops::{Fact, Operator, Step};
 use crate::stop;
@@ -19,13 +19,14 @@ pub(super) struct Replaced {
     pub(super) before: Vec<usize>,
 }
 
-/// Puts one node in the place of each chain that `find` finds to end at a node.
-pub(super) fn replace(
-    program: &mut Program,
-    graph: &Graph,
-    known: &Known<'_>,
-    find: fn(&Chain<'_, '_>, usize) -> Option<Replaced>,
-) {
+/// What finds the chain that ends at a node.
+type Find = fn(&Chain<'_, '_>, usize) -> Option<Replaced>;
+
+/// The chains that are looked for.
+const CHAINS: [Find; 2] = [gelu::ending_at, layer_normalization::ending_at];
+
+/// Puts one node in the place of each chain.
+pub(super) fn replace(program: &mut Program, graph: &Graph, known: &Known<'_>) {
     let mut nodes: Vec<Option<Node>> = program.nodes.drain(..).map(Some).collect();
     let mut makers = vec![None; program.constants.len()];
     let mut reads = vec![0; program.constants.len()];
@@ -52,7 +53,7 @@ pub(super) fn replace(
             makers: &makers,
             reads: &reads,
         };
-        let Some(found) = find(&chain, at) else {
+        let Some(found) = CHAINS.iter().find_map(|find| find(&chain, at)) else {
             continue;
         };
         let Some(node) = chain.joined(&found, at) else {

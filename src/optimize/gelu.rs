@@ -2,17 +2,12 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
 
-use super::chain::{self, Chain, Replaced};
-use super::{Known, Program};
-use crate::graph::{Graph, ValueId};
+use super::chain::{Chain, Replaced};
+use crate::graph::ValueId;
 use crate::ops::{self, Fact, Step};
 
-/// Puts a Gelu in the place of `x * (1 + erf(x / sqrt(2))) * 0.5`, in whatever order there are products.
-pub(super) fn gelu(program: &mut Program, graph: &Graph, known: &Known<'_>) {
-    chain::replace(program, graph, known, ending_at);
-}
-
-fn ending_at(chain: &Chain<'_, '_>, at: usize) -> Option<Replaced> {
+/// `x * (1 + erf(x / sqrt(2))) * 0.5`, in whatever order there are products.
+pub(super) fn ending_at(chain: &Chain<'_, '_>, at: usize) -> Option<Replaced> {
     let [a, b] = chain.pair(at, Step::Product)?;
     [[a, b], [b, a]].into_iter().find_map(|[inner, other]| {
         let product = chain.maker(inner)?;

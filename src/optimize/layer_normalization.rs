@@ -1,16 +1,11 @@
 //! LayerNormalization, where it is written as means, differences and a quotient.
 
-use super::chain::{self, Chain, Replaced};
-use super::{Known, Program};
-use crate::graph::{Graph, ValueId};
+use super::chain::{Chain, Replaced};
+use crate::graph::ValueId;
 use crate::ops::{self, Fact, Step};
 
-/// Puts a LayerNormalization in the place of `d / sqrt(mean(d^2) + epsilon) * scale + bias` with `d = x - mean(x)`.
-pub(super) fn layer_normalization(program: &mut Program, graph: &Graph, known: &Known<'_>) {
-    chain::replace(program, graph, known, ending_at);
-}
-
-fn ending_at(chain: &Chain<'_, '_>, at: usize) -> Option<Replaced> {
+/// `d / sqrt(mean(d^2) + epsilon) * scale + bias` with `d = x - mean(x)`.
+pub(super) fn ending_at(chain: &Chain<'_, '_>, at: usize) -> Option<Replaced> {
     let sums = chain.pair(at, Step::Sum)?;
     orders(sums).into_iter().find_map(|[scaled, bias]| {
         let product = chain.maker(scaled)?;
