@@ -7,7 +7,8 @@ mod copies;
 
 use rayon::prelude::*;
 
-use copies::{Lines, pick};
+use copies::Lines;
+pub(super) use copies::pick;
 
 use super::product;
 use crate::allocate;

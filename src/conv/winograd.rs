@@ -1,10 +1,11 @@
-//! Convolution with windows of 3x3 along the last two axes by tiles of 4x4 outputs: a quarter of the multiplications.
+//! Convolution with small windows along the last two axes by tiles of outputs: a quarter of the multiplications, or fewer.
 //!
-//! Winograd's minimal filtering F(4x4, 3x3): a tile of 6x6 elements and the weights are each transformed, multiplied element
+//! Winograd's minimal filtering, as F(4x4, 3x3): a tile of 6x6 elements and the weights are each transformed, multiplied element
 //! by element and summed up over the channels, which is a product of matrices for each of the 36 places, and transformed
 //! back. Lavin and Gray, <https://arxiv.org/abs/1509.09308>. The transforms add numbers of different size, so that
 //! results are less exact than sums of products: by a millionth or two of the largest ones.
 
+mod filter;
 mod lines;
 mod points;
 mod slices;
@@ -15,6 +16,8 @@ mod weights;
 use fearless_simd::Level;
 use rayon::prelude::*;
 
+pub(crate) use filter::Filter;
+use filter::with_sizes;
 use lines::Lines;
 use slices::Slices;
 pub(crate) use suits::suits;
@@ -29,14 +32,6 @@ use crate::simd::{LANES, Simd, dispatch};
 use crate::stop;
 use crate::window::Axis;
 
-/// Outputs of a tile along an axis.
-pub(super) const OUT: usize = 4;
-/// Elements that a tile reads along an axis.
-pub(super) const IN: usize = 6;
-/// Weights of a window.
-const TAPS: usize = 9;
-/// Places of a transformed tile.
-pub(super) const PLACES: usize = IN * IN;
 /// Tiles that are worked on at once, so that they stay in the second cache.
 const BLOCK: usize = 64;
 /// Multiplications of places that are worth a task of their own.
@@ -47,35 +42,10 @@ const SUMMED: usize = 1 << 13;
 /// that places do not fall on the same lines of the first cache.
 pub(super) const GAP: usize = 16;
 
-/// The most columns of tiles, of all slices of a block, where there are several.
-const MOST: usize = 1 << 10;
-
-/// Whether it is faster than a product of all weights: as a rule from 16 channels on, unless tiles leave vectors empty.
-pub(crate) fn pays(sizes: &Sizes) -> bool {
-    let [outer @ .., rows, columns] = &*sizes.axes else {
-        return false;
-    };
-    let small = |axis: &Axis| (axis.kernel, axis.stride, axis.dilation) == (3, 1, 1);
-    if !small(rows) || !small(columns) || sizes.channels.min(sizes.outputs) < 16 {
-        return false;
-    }
-    let slices = Slices::sized(outer);
-    let [across, down] = [columns, rows].map(|axis| axis.output.div_ceil(OUT));
-    let most = slices.inputs.max(slices.outputs);
-    if most > 1 && across.saturating_mul(most) > MOST {
-        return false;
-    }
-    let tiles = across.saturating_mul(down).saturating_mul(slices.outputs);
-    // What is too large for the memory may be any number.
-    let columns_of = |count: usize| panel_columns(count.min(isize::MAX as usize));
-    let [plain, tiled] = [sizes.windows(), tiles].map(columns_of);
-    // The transforms take about as long as half of the products.
-    plain.saturating_mul(TAPS * 2) > tiled.saturating_mul(PLACES * 3)
-}
-
 /// The tiles of one image and group.
 struct Tiles<'a> {
     sizes: &'a Sizes,
+    filter: Filter,
     slices: Slices,
     lines: Lines,
     /// Tiles along the last two axes, and rows of tiles that are worked on at once.
@@ -88,13 +58,13 @@ struct Tiles<'a> {
 }
 
 /// Bytes that [`convolve`] takes for itself.
-pub(crate) fn scratch_bytes(sizes: &Sizes) -> usize {
-    let tiles = Tiles::new(sizes, Slices::sized(outer(sizes)));
+pub(crate) fn scratch_bytes(sizes: &Sizes, w: &Weights) -> usize {
+    let tiles = Tiles::new(sizes, w.filter, Slices::sized(outer(sizes)));
     let row = |count: usize, slices| count.saturating_mul(tiles.pitch(slices, tiles.together));
-    let products = row(sizes.channels, tiles.slices.inputs)
+    let products = row(tiles.channels(), tiles.slices.inputs)
         .saturating_add(row(sizes.outputs, tiles.slices.outputs))
         .saturating_add(2 * GAP)
-        .saturating_mul(PLACES);
+        .saturating_mul(w.filter.area());
     let runs = tiles.slices.outputs.saturating_mul(tiles.slices.taps);
     products
         .saturating_add(tiles.lines.elements(tiles.together))
@@ -108,7 +78,7 @@ fn outer(sizes: &Sizes) -> &[Axis] {
     &sizes.axes[..sizes.axes.len() - 2]
 }
 
-/// As [`convolve`](super::convolve), where it [pays](pays).
+/// As [`convolve`](super::convolve), where it [pays](Weights::pay).
 pub(crate) fn convolve(
     sizes: &Sizes,
     x: &[f32],
@@ -117,7 +87,7 @@ pub(crate) fn convolve(
     finish: Finish<'_, f32>,
     y: &mut [f32],
 ) {
-    let tiles = Tiles::new(sizes, Slices::new(outer(sizes)));
+    let tiles = Tiles::new(sizes, w.filter, Slices::new(outer(sizes)));
     let (windows, in_group) = (sizes.windows(), sizes.channels * sizes.plane());
     let level = Simd::installed();
     for (at, y) in y.chunks_mut(sizes.outputs * windows).enumerate() {
@@ -125,7 +95,7 @@ pub(crate) fn convolve(
             return;
         }
         let group = at % sizes.groups;
-        let len = tiles.left_len() * tiles.slices.taps * PLACES;
+        let len = tiles.left_len() * tiles.slices.taps * w.filter.area();
         let operands = Operands {
             level,
             w: &w.panels[group * len..][..len],
@@ -149,15 +119,16 @@ struct Operands<'a> {
 }
 
 impl<'a> Tiles<'a> {
-    fn new(sizes: &'a Sizes, slices: Slices) -> Tiles<'a> {
+    fn new(sizes: &'a Sizes, filter: Filter, slices: Slices) -> Tiles<'a> {
         let [.., down, across] = &*sizes.axes else {
             unreachable!("tiles pay for two axes at least");
         };
-        let [rows, columns] = [down, across].map(|axis| axis.output.div_ceil(OUT));
+        let [rows, columns] = [down, across].map(|axis| filter.tiles(axis));
         let tiles = columns * slices.inputs.max(slices.outputs);
         Tiles {
             sizes,
-            lines: Lines::new(down, across),
+            filter,
+            lines: Lines::new(filter, down, across),
             rows,
             columns,
             together: (BLOCK / tiles).clamp(1, rows),
@@ -165,6 +136,11 @@ impl<'a> Tiles<'a> {
             slice: sizes.windows() / slices.outputs,
             slices,
         }
+    }
+
+    /// Channels of a group, of all phases.
+    fn channels(&self) -> usize {
+        self.sizes.channels.saturating_mul(self.lines.phases())
     }
 
     /// Elements from row to row of a matrix of `rows` rows of tiles of some slices, with room for what a vector holds behind
@@ -181,7 +157,7 @@ impl<'a> Tiles<'a> {
 
     /// Steps of the panels of weights of one place and tap.
     fn left_len(&self) -> usize {
-        left_len(self.sizes.outputs, self.sizes.channels)
+        left_len(self.sizes.outputs, self.channels())
     }
 
     fn image(&self, x: &[f32], operands: Operands<'_>, y: &mut [f32]) {
@@ -191,7 +167,10 @@ impl<'a> Tiles<'a> {
         let mut blocks: Vec<Vec<&mut [f32]>> =
             allocate::collected((0..self.rows.div_ceil(self.together)).map(of_block));
         for y in y.chunks_mut(self.slice) {
-            for (block, y) in y.chunks_mut(self.together * OUT * self.width).enumerate() {
+            for (block, y) in y
+                .chunks_mut(self.together * self.filter.out * self.width)
+                .enumerate()
+            {
                 blocks[block].push(y);
             }
         }
@@ -206,33 +185,35 @@ impl<'a> Tiles<'a> {
 
     /// One block of tiles, into its rows of all output planes.
     fn block(&self, number: usize, x: &[f32], operands: Operands<'_>, y: &mut [&mut [f32]]) {
-        let (channels, outputs, level) = (self.sizes.channels, self.sizes.outputs, operands.level);
+        let (channels, outputs, level) = (self.channels(), self.sizes.outputs, operands.level);
+        let places = self.filter.area();
         let first = number * self.together;
         let rows = self.together.min(self.rows - first);
         let [width, y_width] =
             [self.slices.inputs, self.slices.outputs].map(|slices| self.pitch(slices, rows));
         let (pitch, y_pitch) = (channels * width + GAP, outputs * y_width + GAP);
         let work = self.slices.runs.len() * outputs * channels * y_width;
-        f32::with_buffer::<RIGHT, _>(PLACES * pitch, |laid| {
+        f32::with_buffer::<RIGHT, _>(places * pitch, |laid| {
             self.transform_all(level, x, first, rows, laid);
-            f32::with_buffer::<SUMS, _>(PLACES * y_pitch, |products| {
+            f32::with_buffer::<SUMS, _>(places * y_pitch, |products| {
                 let installed = Installed::hand_over();
                 products
                     .par_chunks_mut(y_pitch)
                     .zip(laid.par_chunks(pitch))
-                    .zip(operands.w.par_chunks(self.slices.taps * self.left_len()))
+                    .enumerate()
                     .with_min_len(PRODUCTS / work.max(1) + 1)
-                    .for_each(|((products, laid), w)| {
+                    .for_each(|(place, (products, laid))| {
                         if let Some(_entered) = installed.enter() {
+                            let w = &operands.w[place * self.slices.taps * self.left_len()..];
                             let products = &mut products[..outputs * y_width];
                             self.multiply(level, w, laid, width, rows, products);
                         }
                     });
                 let products = &*products;
-                let from = first * OUT * self.width;
+                let from = first * self.filter.out * self.width;
                 y.par_iter_mut()
                     .enumerate()
-                    .with_min_len(SUMMED / (PLACES * rows * self.columns) + 1)
+                    .with_min_len(SUMMED / (places * rows * self.columns) + 1)
                     .for_each(|(plane, y)| {
                         let Some(_entered) = installed.enter() else {
                             return;
@@ -243,7 +224,9 @@ impl<'a> Tiles<'a> {
                         let products = &products[at..];
                         let bias = operands.bias.map_or(0.0, |bias| bias[output]);
                         let finish = operands.finish.part(output, slice * self.slice + from);
-                        dispatch!(level, s => self.back(s, products, y_pitch, rows, bias, finish, y));
+                        with_sizes!(self.filter, <PLACES, OUT> dispatch!(level, s => {
+                            self.back::<_, PLACES, OUT>(s, products, y_pitch, rows, bias, finish, y);
+                        }));
                     });
             });
         });
@@ -259,7 +242,7 @@ impl<'a> Tiles<'a> {
         rows: usize,
         products: &mut [f32],
     ) {
-        let (channels, outputs) = (self.sizes.channels, self.sizes.outputs);
+        let (channels, outputs) = (self.channels(), self.sizes.outputs);
         let tiles = rows * self.columns;
         let start = match self.slices.are_one_run() {
             true => Start::Zero,

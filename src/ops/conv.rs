@@ -212,17 +212,10 @@ impl Operator for Conv {
             _ => None,
         };
         if let (Some(weights), Some(sizes)) = (w.as_slice::<f32>(), sizes)
-            && winograd::pays(&sizes)
+            && let Some(filter) = winograd::Filter::of(&sizes)
             && winograd::suits(weights)
         {
-            let Sizes {
-                groups,
-                outputs,
-                channels,
-                ..
-            } = sizes;
-            let taps = w.shape()[2..w.shape().len() - 2].iter().product();
-            let tiled = winograd::Weights::new(weights, groups, outputs, channels, taps).ok()?;
+            let tiled = winograd::Weights::new(filter, weights, &sizes).ok()?;
             let bytes = tiled.bytes();
             operator.tiled = Some(Arc::new(tiled));
             return Some(Prepared::beside(operator, bytes));
@@ -246,12 +239,12 @@ impl Operator for Conv {
         if let Some(tiled) = &self.tiled {
             // The shape that was declared need not be the one that came.
             let suits = winograd::suits(elements(required(inputs, 0)));
-            let tiles = |sizes: &Sizes| suits && winograd::pays(sizes);
+            let tiles = |sizes: &Sizes| suits && tiled.pay(sizes);
             return self.with_operands::<f32>(
                 inputs,
                 outputs,
                 |sizes| match tiles(sizes) {
-                    true => winograd::scratch_bytes(sizes),
+                    true => winograd::scratch_bytes(sizes, tiled),
                     false => sizes.scratch_bytes::<f32>(),
                 },
                 |sizes, x, bias, finish, y| match tiles(sizes) {

@@ -1,4 +1,4 @@
-//! Windows of 3x3 of planes of any size on every instruction set: in tiles, and with weights of each channel's own.
+//! Small windows of planes of any size on every instruction set: in tiles, and those of 3x3 with weights of each channel's own.
 
 use linn::{DType, Model, Options, Simd, Tensor, inputs};
 
@@ -27,20 +27,48 @@ fn convolution(x: &[usize], w: &Tensor, pads: &[i64], strides: &[i64], groups: u
         .node(conv)
 }
 
+/// Windows that are done in tiles, with their strides: along both axes, between those of a phase there are 2 to 5 taps at most.
+const TILED: [([usize; 2], [i64; 2]); 12] = [
+    ([3, 3], [1, 1]),
+    ([2, 2], [1, 1]),
+    ([4, 4], [1, 1]),
+    ([5, 5], [1, 1]),
+    ([3, 5], [1, 1]),
+    ([3, 3], [2, 2]),
+    ([5, 5], [2, 2]),
+    ([7, 7], [2, 2]),
+    ([7, 5], [2, 1]),
+    ([8, 9], [2, 3]),
+    ([11, 11], [4, 4]),
+    ([10, 9], [2, 2]),
+];
+
 #[test]
 fn tiles_at_all_edges() {
     let mut random = Random::new(5);
     let mut report = Report::default();
     let mut rounded_otherwise = 0;
     let mut count = 0;
-    for round in 0..60 {
-        let [height, width] = [0, 1].map(|_| random.range(3, 70) as usize);
+    for round in 0..120 {
+        let (kernel, strides) = match round % 2 {
+            0 => TILED[0],
+            _ => TILED[round / 2 % TILED.len()],
+        };
+        let size = |random: &mut Random, axis: usize| {
+            random.range(kernel[axis] as i64, 30 + 40 / strides[axis]) as usize
+        };
+        let [height, width] = [0, 1].map(|axis| size(&mut random, axis));
         let [channels, outputs] = [0, 1].map(|_| random.range(16, 19) as usize);
         let pads: Vec<i64> = (0..4).map(|_| random.range(0, 6)).collect();
         let dims = [1, channels, height, width];
         let x = noise(&mut random, &dims, 0.0, 1.0);
-        let w = noise(&mut random, &[outputs, channels, 3, 3], 0.0, 1.0);
-        let build = convolution(&dims, &w, &pads, &[1, 1], 1)
+        let w = noise(
+            &mut random,
+            &[outputs, channels, kernel[0], kernel[1]],
+            0.0,
+            1.0,
+        );
+        let build = convolution(&dims, &w, &pads, &strides, 1)
             .node(node("Relu", &["conv"], &["y"]))
             .output("y");
         for simd in Simd::available() {
@@ -51,7 +79,8 @@ fn tiles_at_all_edges() {
             rounded_otherwise += usize::from(wanted != got);
             count += 1;
             let result = agrees.then_some(()).ok_or_else(|| "differs".to_string());
-            report.check(format!("round {round}: {simd} {dims:?} {pads:?}"), result);
+            let case = format!("round {round}: {simd} {dims:?} {kernel:?} {strides:?} {pads:?}");
+            report.check(case, result);
         }
     }
     // Tiles round otherwise than sums of products.

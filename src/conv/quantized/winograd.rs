@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::super::Sizes;
 use super::super::sorted::{BEYOND, Sorted};
-use super::super::winograd::{self, GAP, IN, OUT, PLACES};
+use super::super::winograd::{Filter, GAP};
 use super::sort_pairs;
 use crate::allocate;
 use crate::buffer::{Item, RIGHT, SORTED, SUMS};
@@ -22,6 +22,12 @@ use crate::simd::{Simd, dispatch};
 use crate::stop;
 use crate::window::Axis;
 
+/// Outputs of a tile along an axis.
+const OUT: usize = 4;
+/// Elements that a tile reads along an axis.
+const IN: usize = 6;
+/// Places of a transformed tile.
+const PLACES: usize = IN * IN;
 /// Tiles that are worked on at once, so that they stay in the second cache.
 const BLOCK: usize = 64;
 
@@ -43,7 +49,8 @@ const MOST: i64 = 1 << 25;
 
 /// Whether it is faster than a product of all weights; planes alone are done so.
 pub(crate) fn pays(sizes: &Sizes) -> bool {
-    sizes.axes.len() == 2 && winograd::pays(sizes)
+    let small = |axis: &Axis| (axis.kernel, axis.stride) == (3, 1);
+    sizes.axes.len() == 2 && sizes.axes.iter().all(small) && Filter::SMALL_WINDOWS.pays(sizes)
 }
 
 /// Transformed weights, laid out for products: group by group, place by place.

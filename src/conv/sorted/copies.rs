@@ -74,7 +74,7 @@ fn deal_blocks<T: Factor, const STEP: usize, const SIZE: usize>(
 
 /// Every `step`-th element; whether it came to the end.
 #[inline(always)]
-pub(super) fn pick<T: Factor>(x: &[T], step: usize, y: &mut [T::Sum]) -> bool {
+pub(in crate::conv) fn pick<T: Factor>(x: &[T], step: usize, y: &mut [T::Sum]) -> bool {
     for (number, y) in y.chunks_mut(PART).enumerate() {
         if number > 0 && stop::is_set() {
             return false;

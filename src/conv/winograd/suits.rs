@@ -7,7 +7,7 @@ use crate::installed::Installed;
 use crate::simd::{Simd, dispatch};
 
 /// The largest number with which no product of tiles overflows where the sums do not.
-const LARGEST: f32 = 1e18;
+const LARGEST: f32 = 1e15;
 
 /// Numbers that are seen between looks at whether the run is to stop.
 const SEEN: usize = 1 << 18;
