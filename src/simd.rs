@@ -48,6 +48,22 @@ pub(crate) fn second_of_equals<S: fearless_simd::Simd>(s: S) -> bool {
     }
 }
 
+/// Asks for what will be read soon, so that it is in the second cache then: what no cache has takes longer to arrive than
+/// the processor looks ahead. Nothing happens where there is no instruction for it.
+#[inline(always)]
+pub(crate) fn prefetch<T>(soon: &T) {
+    #[cfg(all(
+        any(target_arch = "x86", target_arch = "x86_64"),
+        target_feature = "sse"
+    ))]
+    safe_arch::prefetch_t1(soon);
+    #[cfg(not(all(
+        any(target_arch = "x86", target_arch = "x86_64"),
+        target_feature = "sse"
+    )))]
+    let _ = soon;
+}
+
 /// As `dispatch!`, with `s` of a type that is named, so that work may be for some of them alone. Instruction sets below what
 /// the build is for are left out there too.
 macro_rules! dispatch_named {

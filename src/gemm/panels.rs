@@ -33,9 +33,12 @@ pub(crate) struct Left<'a, T> {
 }
 
 impl<'a, T> Left<'a, T> {
-    /// Of panels that [`lay_left`] has made.
+    /// Of panels that [`lay_left`] has made, and perhaps those that are multiplied next.
     pub(crate) fn new(panels: &'a [[T; ROWS]], rows: usize, inner: usize) -> Left<'a, T> {
-        let panels = &panels[..left_len(rows, inner)];
+        debug_assert!(
+            left_len(rows, inner) <= panels.len(),
+            "all rows have panels"
+        );
         Left { panels, inner }
     }
 

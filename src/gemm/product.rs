@@ -2,6 +2,8 @@
 //!
 //! The sum for an element of the output is always taken in the same order, whatever is done in parallel.
 
+use std::ops::Range;
+
 use fearless_simd::{Level, Simd as Vectors};
 use ndarray::{ArrayViewMut2, Axis};
 use rayon::prelude::*;
@@ -11,10 +13,10 @@ use super::finish::Finish;
 use super::panels::{COLUMNS, Left, ROWS, Right, panel_columns, width};
 use super::tile::{Panels, Start};
 use crate::allocate;
-use crate::buffer::RIGHT;
+use crate::buffer::{ALIGNMENT, RIGHT};
 use crate::installed::Installed;
 use crate::parts::{self, Looks};
-use crate::simd::{LANES, dispatch};
+use crate::simd::{LANES, dispatch, prefetch};
 use crate::stop;
 
 /// Multiplications that are worth a task of their own.
@@ -284,6 +286,23 @@ impl<'a, T> Laid<'a, T> {
             Laid::Rows(elements, pitch) => (&elements[from * pitch + first..], pitch),
         }
     }
+
+    /// The elements of the panels of some columns, whole ones but the last, of some rows of `inner`; none if what lies between
+    /// them is not theirs.
+    #[inline(always)]
+    fn panels(self, columns: Range<usize>, rows: Range<usize>, inner: usize) -> &'a [T] {
+        match self {
+            Laid::Panels(elements, COLUMNS) if rows.len() == inner || columns.len() <= COLUMNS => {
+                let width = panel_columns(columns.len());
+                let begin = columns.start * inner + rows.start * width;
+                match elements.get(begin..begin + rows.len() * width) {
+                    Some(elements) => elements,
+                    None => &[],
+                }
+            }
+            _ => &[],
+        }
+    }
 }
 
 /// Multiplies with a right matrix that is laid out, on this thread.
@@ -355,20 +374,39 @@ fn tiles<S: Vectors, T: Sum>(
         let mut left_of = 0;
         while left_of < columns {
             let right_of = (left_of + together).min(columns);
+            let soon = laid.panels(
+                right_of..(right_of + together).min(columns),
+                from..to,
+                left.inner,
+            );
+            let share = soon
+                .len()
+                .div_ceil(rows.len().max(1))
+                .next_multiple_of(LANES);
             let mut row = 0;
             while row < rows.len() {
                 let end = (row + ROWS).min(rows.len());
+                let mut at = row * share;
+                while at < soon.len().min(end * share) {
+                    prefetch(&soon[at]);
+                    at += ALIGNMENT / size_of::<T>();
+                }
                 if looks.is_set(
                     (end - row) * (to - from).max(1) * (right_of - left_of).div_ceil(COLUMNS),
                 ) {
                     return;
                 }
+                let at = row / ROWS * left.inner;
+                let panel = &left.panels[at + from..at + to];
+                let next = at + left.inner;
+                let ahead = left.panels.get(next + from..next + to).unwrap_or(panel);
                 let mut first = left_of;
                 while first < right_of {
                     let next = (first + COLUMNS).min(right_of);
                     let (right, width) = laid.part(first, columns, from, left.inner);
                     let panels = Panels {
-                        left: &left.panels[row / ROWS * left.inner..][from..to],
+                        left: panel,
+                        ahead,
                         right,
                         width,
                         columns: next - first,

@@ -5,6 +5,7 @@ use fearless_simd::{Simd, SimdBase, SimdFloat, SimdFloatElement};
 use super::Sum;
 use super::finish::Finish;
 use super::panels::{COLUMNS, ROWS};
+use crate::simd::prefetch;
 
 /// Where sums begin.
 #[derive(Clone, Copy)]
@@ -35,6 +36,8 @@ impl<'a, T> Start<'a, T> {
 #[derive(Clone, Copy)]
 pub(crate) struct Panels<'a, T> {
     pub(super) left: &'a [[T; ROWS]],
+    /// What is multiplied next with the same columns, as long as `left`.
+    pub(super) ahead: &'a [[T; ROWS]],
     /// `width` elements from step to step, of which the first `columns` are the matrix's.
     pub(super) right: &'a [T],
     pub(super) width: usize,
@@ -271,7 +274,11 @@ fn tile<S: Simd, T: Sum + SimdFloatElement, const HEIGHT: usize, const VECTORS: 
         }
     }
     let mut line = at;
+    // All tiles of a panel together ask for all of the next one.
+    let (ahead, _) = panels.ahead.as_flattened()[row * panels.left.len()..].as_chunks::<HEIGHT>();
+    let ahead = &ahead[..panels.left.len()];
     for k in 0..panels.left.len() {
+        prefetch(&ahead[k]);
         let left = &panels.left[k][row..row + HEIGHT];
         let steps = &panels.right[line..line + width];
         let mut b = [zero; VECTORS];
