@@ -5,9 +5,6 @@ use fearless_simd::{Simd, SimdBase, SimdFloat, SimdFloatElement};
 use super::Sum;
 use crate::parts::Looks;
 
-/// Vectors of sums of each column: as many elements are multiplied in a step.
-const VECTORS: usize = 2;
-
 /// [`Sum::dots`] of floats.
 #[inline(always)]
 pub(super) fn floats<S: Simd, T: Sum + SimdFloatElement, const COUNT: usize>(
@@ -15,31 +12,22 @@ pub(super) fn floats<S: Simd, T: Sum + SimdFloatElement, const COUNT: usize>(
     a: &[T],
     b: [&[T]; COUNT],
 ) -> [T; COUNT] {
-    let step = VECTORS * <T::Native<S> as SimdBase<S>>::LEN;
     let len = <T::Native<S> as SimdBase<S>>::LEN;
-    let whole = a.len() / step * step;
-    let mut sums = [[<T::Native<S> as SimdBase<S>>::splat(s, T::ZERO); VECTORS]; COUNT];
+    let whole = a.len() / len * len;
+    let mut sums = [<T::Native<S> as SimdBase<S>>::splat(s, T::ZERO); COUNT];
     let mut looks = Looks::default();
     let mut at = 0;
-    while at < whole && !looks.is_set(step) {
-        let x = &a[at..at + step];
+    while at < whole && !looks.is_set(len) {
+        let x = <T::Native<S> as SimdBase<S>>::from_slice(s, &a[at..at + len]);
         for column in 0..COUNT {
-            let y = &b[column][at..at + step];
-            for v in 0..VECTORS {
-                let x = <T::Native<S> as SimdBase<S>>::from_slice(s, &x[v * len..(v + 1) * len]);
-                let y = <T::Native<S> as SimdBase<S>>::from_slice(s, &y[v * len..(v + 1) * len]);
-                sums[column][v] = x.mul_add(y, sums[column][v]);
-            }
+            let y = <T::Native<S> as SimdBase<S>>::from_slice(s, &b[column][at..at + len]);
+            sums[column] = x.mul_add(y, sums[column]);
         }
-        at += step;
+        at += len;
     }
     let mut result = [T::ZERO; COUNT];
     for column in 0..COUNT {
-        let mut sum = sums[column][0];
-        for v in 1..VECTORS {
-            sum += sums[column][v];
-        }
-        let lanes = sum.as_slice();
+        let lanes = sums[column].as_slice();
         for lane in 0..len {
             result[column] = result[column].plus(lanes[lane]);
         }

@@ -374,11 +374,8 @@ fn tiles<S: Vectors, T: Sum>(
         let mut left_of = 0;
         while left_of < columns {
             let right_of = (left_of + together).min(columns);
-            let soon = laid.panels(
-                right_of..(right_of + together).min(columns),
-                from..to,
-                left.inner,
-            );
+            let soon = right_of..(right_of + together).min(columns);
+            let soon = laid.panels(soon, from..to, left.inner);
             let share = soon
                 .len()
                 .div_ceil(rows.len().max(1))

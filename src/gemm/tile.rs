@@ -65,8 +65,15 @@ pub(super) fn floats<S: Simd, T: Sum + SimdFloatElement>(
         1..=FEW if !wide => panels.columns / len * len,
         _ => panels.columns,
     };
+    // A single vector of columns leaves registers for all rows.
+    let single = !wide && rows.len() == ROWS && whole.div_ceil(len) % 2 == 1;
+    let paired = if single {
+        (whole - 1) / len * len
+    } else {
+        whole
+    };
     let mut row = 0;
-    while row < rows.len() {
+    while row < rows.len() && paired > 0 {
         let left = rows.len() - row;
         // A tile takes as long for two rows as for all: eight are two tiles of four.
         let most = match left {
@@ -75,8 +82,8 @@ pub(super) fn floats<S: Simd, T: Sum + SimdFloatElement>(
             _ => ROWS / 2,
         };
         let mut at = 0;
-        while at < whole {
-            let two = whole - at > len;
+        while at < paired {
+            let two = paired - at > len;
             let (start, rows, to) = (start.part(row, 0), &mut rows[row..], column + at);
             let finish = match finish {
                 Some(finish) => Some(finish.part(row, 0)),
@@ -108,6 +115,9 @@ pub(super) fn floats<S: Simd, T: Sum + SimdFloatElement>(
             at += if two { 2 * len } else { len };
         }
         row += most;
+    }
+    if single {
+        tile::<S, T, ROWS, 1>(s, panels, 0, paired, start, finish, rows, column + paired);
     }
     if whole < panels.columns && !rows.is_empty() {
         match panels.columns - whole {
@@ -274,7 +284,7 @@ fn tile<S: Simd, T: Sum + SimdFloatElement, const HEIGHT: usize, const VECTORS: 
         }
     }
     let mut line = at;
-    // All tiles of a panel together ask for all of the next one.
+    // Tiles of all rows of a panel together ask for all of the next one.
     let (ahead, _) = panels.ahead.as_flattened()[row * panels.left.len()..].as_chunks::<HEIGHT>();
     let ahead = &ahead[..panels.left.len()];
     for k in 0..panels.left.len() {

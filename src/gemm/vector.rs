@@ -15,8 +15,11 @@ const GRAIN: usize = 1 << 18;
 /// Pieces have a multiple of so many columns, so that no two of them share a line of the cache.
 const COLUMNS: usize = 64;
 
-/// Rows or columns of the matrix that are multiplied at once: memory is read faster in several streams.
+/// Rows of the matrix that are multiplied at once: memory is read faster in several streams.
 const TOGETHER: usize = 4;
+
+/// Columns that are multiplied at once, each with a sum of its own, where there are so many.
+const STREAMS: usize = 8;
 
 /// `c = a b`, or `c += a b`; in parallel if it is large.
 pub(super) fn multiply<T: Sum>(
@@ -104,32 +107,39 @@ fn columns<S: Vectors, T: Sum>(s: S, a: &[T], b: ArrayView2<'_, T>, c: &mut [T])
         }
         return;
     }
-    let column = |at: usize| b.index_axis(Axis(1), at).to_slice().expect("neighbours");
-    // Streams that are far from each other are read ahead best.
-    let far = c.len() / TOGETHER;
-    for at in 0..far {
-        if looks.is_set(TOGETHER * a.len()) {
-            return;
+    let next = streams::<S, T, STREAMS>(s, a, &b, 0, c);
+    let next = streams::<S, T, 4>(s, a, &b, next, c);
+    streams::<S, T, 1>(s, a, &b, next, c);
+}
+
+/// Adds the products of columns from number `from` on, as many as are whole groups of `COUNT`; where the rest begins. Streams
+/// that are far from each other are read ahead best.
+#[inline(always)]
+fn streams<S: Vectors, T: Sum, const COUNT: usize>(
+    s: S,
+    a: &[T],
+    b: &ArrayView2<'_, T>,
+    from: usize,
+    c: &mut [T],
+) -> usize {
+    let mut looks = Looks::default();
+    let far = (c.len() - from) / COUNT;
+    for at in from..from + far {
+        if looks.is_set(COUNT * a.len()) {
+            return c.len();
         }
-        let together = [
-            column(at),
-            column(at + far),
-            column(at + 2 * far),
-            column(at + 3 * far),
-        ];
+        let mut together: [&[T]; COUNT] = [&[]; COUNT];
+        for number in 0..COUNT {
+            let column = b.index_axis(Axis(1), at + number * far);
+            together[number] = column.to_slice().expect("neighbours");
+        }
         let sums = T::dots(s, a, together);
-        for number in 0..TOGETHER {
+        for number in 0..COUNT {
             let c = &mut c[at + number * far];
             *c = c.plus(sums[number]);
         }
     }
-    for at in TOGETHER * far..c.len() {
-        if looks.is_set(a.len()) {
-            return;
-        }
-        let [sum] = T::dots(s, a, [column(at)]);
-        c[at] = c[at].plus(sum);
-    }
+    from + COUNT * far
 }
 
 #[cfg(test)]
