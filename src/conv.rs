@@ -19,10 +19,8 @@ mod sorted;
 mod windows;
 pub(crate) mod winograd;
 
-use std::borrow::Cow;
-
 use fearless_simd::Level;
-use ndarray::{Axis as NdAxis, Slice};
+use ndarray::{ArrayViewMut2, Axis as NdAxis, Slice};
 use rayon::prelude::*;
 
 pub(crate) use columns::add;
@@ -39,6 +37,7 @@ use crate::gemm::{
     multiply, widened_bytes,
 };
 use crate::installed::Installed;
+use crate::lasting::Lasting;
 use crate::parts::{self, Looks, PART};
 use crate::simd::Simd;
 use crate::stop;
@@ -61,6 +60,8 @@ pub(crate) struct Sizes {
     pub(crate) outputs: usize,
     /// The window laid over the input; over the output for a transposed convolution.
     pub(crate) axes: Axes,
+    /// Whether the output channels alternate between the groups, which only windows of single elements do.
+    pub(crate) shuffled: bool,
 }
 
 /// The product of one size of all axes; what is too large for the memory may be any large number.
@@ -138,7 +139,15 @@ impl Sizes {
         let columns = gemm::scratch_bytes::<T::Sum>(self.inner(), self.windows());
         let narrow = widened_bytes::<T>(self.outputs.saturating_mul(self.windows()));
         let laid = left_len(self.outputs, self.inner()).saturating_mul(self.groups);
+        let views = match self.shuffled {
+            true => self
+                .groups
+                .saturating_mul(size_of::<ArrayViewMut2<'_, T>>()),
+            false => 0,
+        };
+        let views = views.saturating_mul(rayon::current_num_threads());
         narrow
+            .saturating_add(views)
             .saturating_mul(rayon::current_num_threads())
             .saturating_add(columns)
             .saturating_add(laid.saturating_mul(size_of::<[T::Sum; ROWS]>()))
@@ -197,11 +206,11 @@ impl Sizes {
 }
 
 /// Weights laid out for products, one group after the other.
-#[derive(Clone, Debug)]
-pub(crate) struct Weights<S>(Vec<[S; ROWS]>);
+#[derive(Debug)]
+pub(crate) struct Weights<S>(Lasting<[S; ROWS]>);
 
 impl<S: Sum> Weights<S> {
-    /// Of `w: [groups * outputs, inner]`.
+    /// Of `w: [groups * outputs, inner]`, for a run or as long as a model `lasts`.
     ///
     /// # Errors
     /// The run is to stop.
@@ -210,9 +219,10 @@ impl<S: Sum> Weights<S> {
         groups: usize,
         outputs: usize,
         inner: usize,
+        lasts: bool,
     ) -> Result<Weights<S>, OpError> {
         let len = left_len(outputs, inner);
-        let mut panels = parts::filled([S::ZERO; ROWS], groups * len)?;
+        let mut panels = Lasting::zeroed(groups * len, lasts)?;
         let mut looks = Looks::default();
         let level = Simd::installed();
         for group in 0..groups {
@@ -235,9 +245,10 @@ impl<S: Sum> Weights<S> {
         Left::new(panels, outputs, inner)
     }
 
-    /// Bytes that they take.
-    pub(crate) fn bytes(&self) -> usize {
-        self.0.len() * size_of::<[S; ROWS]>()
+    /// Bytes that such weights take.
+    pub(crate) fn bytes(groups: usize, outputs: usize, inner: usize) -> usize {
+        let panels = left_len(outputs, inner).saturating_mul(groups);
+        panels.saturating_mul(size_of::<[S; ROWS]>())
     }
 }
 
@@ -263,14 +274,15 @@ pub(crate) fn convolve<T: Factor>(
         return;
     }
     let in_group = sizes.channels * sizes.plane();
-    let Ok(laid) = lay(sizes, w, laid) else {
+    let mut made = None;
+    let Ok(laid) = lay(sizes, w, laid, &mut made) else {
         return;
     };
     if sizes.is_pointwise() && widened_bytes::<T>(1) == 0 {
         let Ok(x) = T::widened(x) else {
             return;
         };
-        return convolve_columns::<T, _>(sizes, laid.as_ref(), bias, finish, y, |at| {
+        return convolve_columns::<T, _>(sizes, laid, bias, finish, y, |at| {
             let x = &x[at * in_group..][..in_group];
             matrix(x, sizes.channels, sizes.windows(), false)
         });
@@ -294,7 +306,7 @@ pub(crate) fn convolve<T: Factor>(
                 offsets: &offsets,
                 planes,
             };
-            convolve_group::<T, _>(level, sizes, laid.as_ref(), bias, finish, at, y, columns);
+            convolve_group::<T, _>(level, sizes, laid, bias, finish, at, y, columns);
         });
     }
 }
@@ -313,12 +325,13 @@ pub(crate) fn convolve_led(
     if sizes.is_empty() {
         return fill(bias, sizes.windows(), finish, y);
     }
-    let Ok(laid) = lay(sizes, w, laid) else {
+    let mut made = None;
+    let Ok(laid) = lay(sizes, w, laid, &mut made) else {
         return;
     };
     let (level, columns) = (Simd::installed(), sizes.windows());
     let in_group = sizes.channels * columns;
-    convolve_columns::<f32, _>(sizes, laid.as_ref(), bias, finish, y, |at| Led {
+    convolve_columns::<f32, _>(sizes, laid, bias, finish, y, |at| Led {
         level,
         x: &x[at * in_group..][..in_group],
         columns,
@@ -327,7 +340,7 @@ pub(crate) fn convolve_led(
     });
 }
 
-/// The weights as they were laid out, or are now.
+/// The weights as they were laid out, or as they are now, in `made`.
 ///
 /// # Errors
 /// The run is to stop.
@@ -335,13 +348,19 @@ pub(crate) fn lay<'w, T: Factor>(
     sizes: &Sizes,
     w: &[T],
     laid: Option<&'w Weights<T::Sum>>,
-) -> Result<Cow<'w, Weights<T::Sum>>, OpError> {
+    made: &'w mut Option<Weights<T::Sum>>,
+) -> Result<&'w Weights<T::Sum>, OpError> {
     if let Some(laid) = laid {
-        return Ok(Cow::Borrowed(laid));
+        return Ok(laid);
     }
     let w = T::widened(w)?;
-    let laid = Weights::new(&w, sizes.groups, sizes.outputs, sizes.inner())?;
-    Ok(Cow::Owned(laid))
+    Ok(made.insert(Weights::new(
+        &w,
+        sizes.groups,
+        sizes.outputs,
+        sizes.inner(),
+        false,
+    )?))
 }
 
 /// As [`convolve`], with the columns that `columns` has of group `at` of all images.
@@ -357,6 +376,22 @@ pub(crate) fn convolve_columns<T: Factor, R: Right<T::Sum>>(
         return fill(bias, sizes.windows(), finish, y);
     }
     let (level, installed) = (Simd::installed(), Installed::hand_over());
+    if sizes.shuffled {
+        let of_image = |(image, y): (usize, &mut [T::Sum])| {
+            let _entered = installed.enter()?;
+            let groups = shuffled_groups(sizes, y)?.into_par_iter().enumerate();
+            groups.try_for_each(|(group, y)| {
+                let _entered = installed.enter()?;
+                let at = image * sizes.groups + group;
+                multiply_group::<T, R>(level, sizes, laid, bias, finish, at, y, &columns);
+                Some(())
+            })
+        };
+        return gemm::with_sums::<T>(y, |y| {
+            let images = y.par_chunks_exact_mut(sizes.outputs * sizes.groups * sizes.windows());
+            let _ = images.enumerate().try_for_each(of_image);
+        });
+    }
     let run = |(at, y): (usize, &mut [T])| {
         let _entered = installed.enter()?;
         convolve_group(level, sizes, laid, bias, finish, at, y, &columns);
@@ -383,6 +418,39 @@ fn convolve_group<T: Factor, R: Right<T::Sum>>(
     y: &mut [T],
     columns: impl Fn(usize) -> R,
 ) {
+    gemm::with_sums::<T>(y, |y| {
+        let y = matrix_mut(y, sizes.outputs, sizes.windows());
+        multiply_group::<T, R>(level, sizes, laid, bias, finish, at, y, columns);
+    });
+}
+
+/// The output of each group of an image, whose channels alternate between the groups; none if the run is to stop.
+fn shuffled_groups<'y, S>(sizes: &Sizes, y: &'y mut [S]) -> Option<Vec<ArrayViewMut2<'y, S>>> {
+    let mut groups = allocate::with_capacity(sizes.groups);
+    let mut looks = Looks::default();
+    let mut rest = matrix_mut(y, sizes.outputs, sizes.groups * sizes.windows());
+    for _ in 0..sizes.groups {
+        if looks.is_set(1) {
+            return None;
+        }
+        let (group, others) = rest.split_at(NdAxis(1), sizes.windows());
+        groups.push(group);
+        rest = others;
+    }
+    Some(groups)
+}
+
+/// The sums of group `at` of all images, into their rows.
+fn multiply_group<T: Factor, R: Right<T::Sum>>(
+    level: Level,
+    sizes: &Sizes,
+    laid: &Weights<T::Sum>,
+    bias: Option<&[T::Sum]>,
+    finish: Finish<'_, T::Sum>,
+    at: usize,
+    y: ArrayViewMut2<'_, T::Sum>,
+    columns: impl Fn(usize) -> R,
+) {
     let (windows, inner) = (sizes.windows(), sizes.inner());
     let group = at % sizes.groups;
     let left = laid.left(group, sizes.outputs, inner);
@@ -394,10 +462,7 @@ fn convolve_group<T: Factor, R: Right<T::Sum>>(
         pitch: windows,
         ..finish.plane(at, sizes.outputs * windows)
     };
-    gemm::with_sums(y, |y| {
-        let y = matrix_mut(y, sizes.outputs, windows);
-        gemm::multiply_panels(level, left, &columns(at), start, finish, y);
-    });
+    gemm::multiply_panels(level, left, &columns(at), start, finish, y);
 }
 
 /// The output where there is nothing to sum up: `plane` elements of the bias for each output channel.

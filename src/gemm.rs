@@ -23,6 +23,7 @@ mod weighted;
 
 use std::borrow::Cow;
 
+use bytemuck::Pod;
 use fearless_simd::Level;
 use fearless_simd::Simd as Vectors;
 use half::{bf16, f16};
@@ -47,7 +48,7 @@ pub(crate) use tile::Start;
 pub(crate) use weighted::{Plane, Runs};
 
 /// An element type that products are summed up in.
-pub(crate) trait Sum: Element + Item + PartialOrd {
+pub(crate) trait Sum: Element + Item + Pod + PartialOrd {
     const ZERO: Self;
     const ONE: Self;
     /// What is read in the place of rows outside of a plane.

@@ -32,6 +32,7 @@ mod buffer;
 mod conv;
 mod gemm;
 mod installed;
+mod lasting;
 mod parts;
 mod simd;
 mod stop;

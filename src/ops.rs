@@ -20,6 +20,7 @@ mod bit_cast;
 mod broadcast;
 mod cast;
 mod center_crop_pad;
+mod channel_shuffle;
 mod classify;
 mod clip;
 mod col2im;
@@ -112,6 +113,7 @@ use crate::onnx::attributes::Attributes;
 use crate::tensor::{DType, Tensor, TensorView};
 use schema::Schema;
 
+pub(crate) use channel_shuffle::channel_shuffle;
 pub use fact::Fact;
 pub(crate) use fact::{Dims, Known};
 pub(crate) use follow::{Absorbed, Follow, Lead, Prepared};
@@ -143,7 +145,7 @@ pub(crate) trait Operator: Debug + Send + Sync {
     /// Types and shapes of the outputs, as far as those of the inputs tell.
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError>;
 
-    /// What the node does to each element of input `index`, so that the node that computes it can do it at once.
+    /// What the node does to the elements of input `index`, so that the node that computes it can do it at once.
     fn follow(&self, _index: usize, _inputs: &[Option<Fact>]) -> Option<Follow> {
         None
     }
@@ -193,8 +195,9 @@ pub(crate) trait Operator: Debug + Send + Sync {
         false
     }
 
-    /// This operator with inputs that are constants laid out as runs want them.
-    fn prepare(&self, _inputs: &[Option<Fact>]) -> Option<Prepared> {
+    /// This operator with inputs that are constants laid out as runs want them. What takes more than `room` bytes is given up
+    /// in the end; what may take many times as much as the constants looks before.
+    fn prepare(&self, _inputs: &[Option<Fact>], _room: usize) -> Option<Prepared> {
         None
     }
 

@@ -1,6 +1,7 @@
 //! What runs in the place of a graph: fewer nodes with the same results, and constants laid out as they want them.
 
 mod chain;
+mod channel_shuffle;
 mod fuse;
 mod gelu;
 mod integers;
@@ -110,6 +111,11 @@ impl Program {
                 self.release(id);
             }
         }
+    }
+
+    /// Bytes that may be added still.
+    fn room(&self) -> usize {
+        self.most_bytes.saturating_sub(self.added_bytes)
     }
 
     /// Counts `bytes` more, if there is room for them.

@@ -146,7 +146,7 @@ impl Tensor {
 
     /// The elements in C order, to be written, if they are of type `T`.
     pub(crate) fn as_mut_slice<T: Element>(&mut self) -> Option<&mut [T]> {
-        T::vec_mut(&mut self.data).map(|data| &mut data[..self.shape.elements()])
+        T::lasting_mut(&mut self.data).map(|data| &mut data[..self.shape.elements()])
     }
 
     /// The tensor as an ndarray view.

@@ -14,6 +14,8 @@ mod lead;
 mod memory;
 #[path = "optimize/planes.rs"]
 mod planes;
+#[path = "optimize/shuffles.rs"]
+mod shuffles;
 #[path = "optimize/slices.rs"]
 mod slices;
 #[path = "support/mod.rs"]
@@ -191,41 +193,6 @@ fn inputs_without_elements_are_all_padding() {
                     .collect();
                 assert_eq!(y, &wanted, "{groups} groups of {channels}, batch {batch}");
             }
-        }
-    }
-}
-
-/// A convolution done in tiles, and the same without rewriting.
-fn tiled(x: &Tensor) -> [Vec<f64>; 2] {
-    let mut random = Random::new(5);
-    let w = noise(&mut random, &[16, 16, 3, 3], 0.0, 1.0);
-    let build = Build::new(20)
-        .input("x", DType::F32, "1,16,16,16")
-        .initializer("w", &w)
-        .node(node("Conv", &["x", "w"], &["y"]).with(ints("pads", &[1, 1, 1, 1])))
-        .output("y");
-    [true, false].map(|optimize| {
-        let mut options = Options::default();
-        options.optimize = optimize;
-        let model = Model::from_bytes_with(build.bytes(), &options).expect("it loads");
-        numbers(&model.run(inputs! { "x" => x }).expect("it runs")["y"])
-    })
-}
-
-#[test]
-fn what_is_not_finite_reaches_the_windows_that_read_it_alone() {
-    let mut random = Random::new(6);
-    let plain = noise(&mut random, &[1, 16, 16, 16], 0.0, 1.0);
-    for odd in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 1e38] {
-        let mut values: Vec<f64> = numbers(&plain);
-        values[5 * 256 + 7 * 16 + 9] = odd.into();
-        let [fast, plainly] = tiled(&f32s(&[1, 16, 16, 16], &values));
-        let nan = |values: &[f64]| values.iter().filter(|x| x.is_nan()).count();
-        let finite = |values: &[f64]| values.iter().filter(|x| x.is_finite()).count();
-        assert_eq!(nan(&fast), nan(&plainly), "{odd}");
-        assert_eq!(finite(&fast), finite(&plainly), "{odd}");
-        if odd.is_infinite() {
-            assert_eq!(finite(&fast), 16 * 256 - 16 * 9, "{odd}");
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::gemm::quantized::{
 };
 use crate::gemm::{Finish, Left, ROWS, left_len, matrix_mut};
 use crate::installed::Installed;
+use crate::lasting::Lasting;
 use crate::parts::{self, Looks, PART};
 use crate::simd::{Simd, dispatch};
 
@@ -25,10 +26,10 @@ use crate::simd::{Simd, dispatch};
 const FLOAT_TAPS: usize = (1 << 24) / (255 * 255);
 
 /// Weights less their zero points, laid out.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) enum Weights {
     /// One group after the other, for products of pairs.
-    Pairs(Vec<[i32; ROWS]>),
+    Pairs(Lasting<[i32; ROWS]>),
     /// Where each channel has weights of its own, as they come.
     Floats(Vec<f32>),
 }
@@ -50,6 +51,7 @@ impl Weights {
         outputs: usize,
         channels: usize,
         taps: usize,
+        lasts: bool,
     ) -> Result<Weights, OpError> {
         let inner = channels * taps;
         if in_floats(groups, channels, taps) {
@@ -60,7 +62,7 @@ impl Weights {
             return parts::collected(less).map(Weights::Floats);
         }
         let len = left_len(outputs, steps(channels, taps));
-        let mut panels = parts::filled([0; ROWS], groups * len)?;
+        let mut panels = Lasting::zeroed(groups * len, lasts)?;
         let mut looks = Looks::default();
         for group in 0..groups {
             // Groups may be many and have nothing.

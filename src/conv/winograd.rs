@@ -1,13 +1,19 @@
-//! Convolution with small windows along the last two axes by tiles of outputs: a quarter of the multiplications, or fewer.
+//! Convolution with small windows along the last two axes by tiles of outputs: with a sixth to a half of the multiplications.
 //!
 //! Winograd's minimal filtering, as F(4x4, 3x3): a tile of 6x6 elements and the weights are each transformed, multiplied element
 //! by element and summed up over the channels, which is a product of matrices for each of the 36 places, and transformed
 //! back. Lavin and Gray, <https://arxiv.org/abs/1509.09308>. The transforms add numbers of different size, so that
-//! results are less exact than sums of products: by a millionth or two of the largest ones.
+//! results are less exact than sums of products: by a millionth or two of the largest ones for windows of 3x3, and by up to
+//! ten times as much for those of five taps a phase.
+//!
+//! Where windows have strides, the elements of each remainder modulo these are a plane of their own, a phase: on these planes
+//! windows are smaller and follow each other, and sums go over all of them as over channels.
 
 mod filter;
+mod layout;
 mod lines;
 mod points;
+mod signs;
 mod slices;
 mod suits;
 mod tiles;
@@ -32,7 +38,7 @@ use crate::simd::{LANES, Simd, dispatch};
 use crate::stop;
 use crate::window::Axis;
 
-/// Tiles that are worked on at once, so that they stay in the second cache.
+/// Tiles that are worked on at once: of few channels, they stay in the second cache.
 const BLOCK: usize = 64;
 /// Multiplications of places that are worth a task of their own.
 const PRODUCTS: usize = 1 << 18;

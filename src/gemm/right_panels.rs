@@ -12,7 +12,7 @@ use super::{LEFT_BYTES, Sum, matrix_mut};
 use crate::buffer::{ALIGNMENT, LEFT};
 use crate::error::OpError;
 use crate::installed::Installed;
-use crate::parts;
+use crate::lasting::Lasting;
 use crate::stop;
 
 /// Panels of a left matrix that are laid out as one task.
@@ -21,7 +21,7 @@ const TASK: usize = 4;
 /// A matrix in panels of columns.
 #[derive(Debug)]
 pub(crate) struct RightPanels<T> {
-    elements: Vec<T>,
+    elements: Lasting<T>,
     /// Where they begin: at a line of the cache.
     begin: usize,
     inner: usize,
@@ -37,7 +37,7 @@ impl<T: Sum> RightPanels<T> {
         let (inner, columns) = b.dim();
         let len = inner * panel_columns(columns);
         let room = ALIGNMENT / size_of::<T>();
-        let mut elements = parts::filled(T::ZERO, len + room)?;
+        let mut elements = Lasting::<T>::zeroed(len + room, true)?;
         let begin = elements.as_ptr().align_offset(ALIGNMENT).min(room);
         let installed = Installed::hand_over();
         let panels = elements[begin..begin + len].par_chunks_mut((inner * COLUMNS).max(1));

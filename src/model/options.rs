@@ -62,8 +62,8 @@ pub struct Options {
     pub fix_defaults: bool,
     /// Whether the graph is rewritten so that it runs faster, which is the default: nodes are joined, and constants laid
     /// out beforehand. Results differ in rounding at most: of the largest numbers that a sum has, and where a convolution
-    /// of small windows is done in tiles, of the largest ones near. What is joined away is not computed any
-    /// more, see [`Options::keep_values`].
+    /// is done in tiles of outputs, of the largest numbers near and the largest weights of a window. What is joined away is
+    /// not computed any more, see [`Options::keep_values`].
     pub optimize: bool,
     /// Whether [`Model::fetch`](crate::Model::fetch) knows all values of the graph, also those that rewriting has joined away, and
     /// all constants: it then computes with the nodes as the file has them, whose constants are kept beside what

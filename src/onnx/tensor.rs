@@ -1,5 +1,6 @@
 //! `TensorProto` to [`Tensor`] and back: model weights and test data alike.
 
+use bytemuck::Pod;
 use bytes::Bytes;
 use half::{bf16, f16};
 use num_complex::Complex;
@@ -10,6 +11,8 @@ use super::proto::{SparseTensorProto, TensorProto};
 use super::stored::{InFile, Stored};
 use crate::allocate;
 use crate::error::OpError;
+use crate::lasting::Lasting;
+use crate::parts;
 use crate::tensor::{
     DType, Data, Element, F4E2M1, F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, F8E8M0, I2, I4, Shape,
     Tensor, U2, U4,
@@ -19,21 +22,41 @@ use crate::tensor::{
 trait Raw: Element {
     const BITS: usize;
 
-    /// Appends the elements, `len` of them, that `bytes` are.
-    fn read(bytes: &[u8], len: usize, elements: &mut Vec<Self>) -> Result<(), OpError>;
+    /// Zeros that last, to be written over.
+    fn lasting(len: usize) -> Result<Lasting<Self>, OpError> {
+        in_vector(len)
+    }
+
+    /// Writes the elements that `bytes` are.
+    fn read(bytes: &[u8], elements: &mut [Self]) -> Result<(), OpError>;
 
     /// Appends elements.
     fn write(elements: &[Self], bytes: &mut Vec<u8>);
 }
 
+fn in_pages<T: Element + Pod>(len: usize) -> Result<Lasting<T>, OpError> {
+    Lasting::zeroed(len, true)
+}
+
+/// Zeros that somebody may take as a vector.
+fn in_vector<T: Element>(len: usize) -> Result<Lasting<T>, OpError> {
+    parts::filled(T::default(), len).map(Lasting::from)
+}
+
 macro_rules! raw_number {
-    ($($type:ty),*) => {
+    ($lasting:path: $($type:ty),*) => {
         $(impl Raw for $type {
             const BITS: usize = 8 * size_of::<$type>();
 
-            fn read(bytes: &[u8], _: usize, elements: &mut Vec<Self>) -> Result<(), OpError> {
+            fn lasting(len: usize) -> Result<Lasting<Self>, OpError> {
+                $lasting(len)
+            }
+
+            fn read(bytes: &[u8], elements: &mut [Self]) -> Result<(), OpError> {
                 let (chunks, _) = bytes.as_chunks();
-                elements.extend(chunks.iter().map(|chunk| <$type>::from_le_bytes(*chunk)));
+                for (element, chunk) in elements.iter_mut().zip(chunks) {
+                    *element = <$type>::from_le_bytes(*chunk);
+                }
                 Ok(())
             }
 
@@ -45,20 +68,23 @@ macro_rules! raw_number {
         })*
     };
 }
-raw_number!(f32, f64, f16, bf16, u8, u16, u32, u64, i8, i16, i32, i64);
+raw_number!(in_pages: f32, f64, u8, u16, u32, u64, i8, i16, i32, i64);
+raw_number!(in_vector: f16, bf16);
 
 macro_rules! raw_complex {
     ($($type:ty),*) => {
         $(impl Raw for Complex<$type> {
             const BITS: usize = 2 * <$type as Raw>::BITS;
 
-            fn read(bytes: &[u8], _: usize, elements: &mut Vec<Self>) -> Result<(), OpError> {
+            fn read(bytes: &[u8], elements: &mut [Self]) -> Result<(), OpError> {
                 let (chunks, _) = bytes.as_chunks();
                 let (pairs, _) = chunks.as_chunks();
-                elements.extend(pairs.iter().map(|&[re, im]| Complex {
-                    re: <$type>::from_le_bytes(re),
-                    im: <$type>::from_le_bytes(im),
-                }));
+                for (element, &[re, im]) in elements.iter_mut().zip(pairs) {
+                    *element = Complex {
+                        re: <$type>::from_le_bytes(re),
+                        im: <$type>::from_le_bytes(im),
+                    };
+                }
                 Ok(())
             }
 
@@ -77,8 +103,10 @@ macro_rules! raw_byte {
         $(impl Raw for $type {
             const BITS: usize = 8;
 
-            fn read(bytes: &[u8], _: usize, elements: &mut Vec<Self>) -> Result<(), OpError> {
-                elements.extend(bytes.iter().map(|&byte| <$type>::from_bits(byte)));
+            fn read(bytes: &[u8], elements: &mut [Self]) -> Result<(), OpError> {
+                for (element, &byte) in elements.iter_mut().zip(bytes) {
+                    *element = <$type>::from_bits(byte);
+                }
                 Ok(())
             }
 
@@ -96,12 +124,12 @@ macro_rules! raw_packed {
         $(impl Raw for $type {
             const BITS: usize = $bits;
 
-            fn read(bytes: &[u8], len: usize, elements: &mut Vec<Self>) -> Result<(), OpError> {
-                const PER_BYTE: usize = 8 / $bits;
-                elements.extend((0..len).map(|at| {
-                    let byte = bytes[at / PER_BYTE] >> (at % PER_BYTE * $bits);
-                    <$type>::from_bits(byte & (u8::MAX >> (8 - $bits)))
-                }));
+            fn read(bytes: &[u8], elements: &mut [Self]) -> Result<(), OpError> {
+                for (elements, &byte) in elements.chunks_mut(8 / $bits).zip(bytes) {
+                    for (at, element) in elements.iter_mut().enumerate() {
+                        *element = <$type>::from_bits(byte >> (at * $bits) & (u8::MAX >> (8 - $bits)));
+                    }
+                }
                 Ok(())
             }
 
@@ -124,9 +152,9 @@ raw_packed! {
 impl Raw for bool {
     const BITS: usize = 8;
 
-    fn read(bytes: &[u8], _: usize, elements: &mut Vec<Self>) -> Result<(), OpError> {
-        for byte in bytes {
-            elements.push(truth((*byte).into())?);
+    fn read(bytes: &[u8], elements: &mut [Self]) -> Result<(), OpError> {
+        for (element, &byte) in elements.iter_mut().zip(bytes) {
+            *element = truth(byte.into())?;
         }
         Ok(())
     }
@@ -154,7 +182,7 @@ fn pairs<T: Copy>(parts: &[T]) -> Vec<Complex<T>> {
 
 /// Decodes a tensor whose data are in the message or beneath `folder`.
 pub(crate) fn decode(proto: &TensorProto, folder: &Folder) -> Result<Tensor, OpError> {
-    decode_from(proto, folder, None)
+    decode_from(proto, folder, None, false)
 }
 
 /// As [`decode`], for the model's initializer `number`, whose data may have been left in its file.
@@ -164,14 +192,15 @@ pub(crate) fn decode_initializer(
     folder: &Folder,
     in_file: &InFile,
 ) -> Result<Tensor, OpError> {
-    decode_from(proto, folder, in_file.of(number))
+    decode_from(proto, folder, in_file.of(number), true)
 }
 
-/// With `raw` data that are not in the message.
+/// With `raw` data that are not in the message, for a tensor that perhaps lasts as long as its model.
 fn decode_from(
     proto: &TensorProto,
     folder: &Folder,
     raw: Option<Stored>,
+    lasts: bool,
 ) -> Result<Tensor, OpError> {
     let number = proto.data_type.unwrap_or(0);
     let dtype = DType::from_onnx(number)
@@ -226,6 +255,7 @@ fn decode_from(
         proto,
         folder,
         raw,
+        lasts,
         dtype,
         len: shape.elements(),
     }
@@ -249,6 +279,7 @@ struct Source<'a> {
     proto: &'a TensorProto,
     folder: &'a Folder,
     raw: Option<Stored>,
+    lasts: bool,
     dtype: DType,
     len: usize,
 }
@@ -337,10 +368,16 @@ impl Source<'_> {
                 ),
             ));
         }
-        let mut elements = allocate::with_capacity(self.len);
+        let mut elements = match self.lasts {
+            true => T::lasting(self.len)?,
+            false => in_vector(self.len)?,
+        };
+        let mut read = 0;
         stored.each_block(|block| {
-            let count = (8 * block.len() / T::BITS).min(self.len - elements.len());
-            T::read(block, count, &mut elements)
+            let count = (8 * block.len() / T::BITS).min(self.len - read);
+            T::read(block, &mut elements[read..read + count])?;
+            read += count;
+            Ok(())
         })?;
         Ok(T::wrap(elements))
     }

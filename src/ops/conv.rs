@@ -17,7 +17,7 @@ use super::{
     Prepared, elements, elementwise, required,
 };
 use crate::conv::{Sizes, Weights, convolve, convolve_led, led, winograd};
-use crate::error::OpError;
+use crate::error::{Class, OpError};
 use crate::gemm::{Activation, Factor, Finish};
 use crate::onnx::attributes::Attributes;
 use crate::parts;
@@ -38,6 +38,8 @@ struct Conv {
     /// Whether input 3, of the shape of `Y`, is added.
     plus: bool,
     activation: Activation<f64>,
+    /// Whether the channels of `Y` alternate between the groups.
+    shuffled: bool,
     /// What is done to `X` before, of type f32, for windows of single elements.
     lead: Option<Arc<led::Lines>>,
     /// Constant weights as products want them: `Weights` of the type of sums.
@@ -52,10 +54,23 @@ impl Conv {
             convolution: Convolution::read(attributes)?,
             plus: false,
             activation: Activation::Identity,
+            shuffled: false,
             lead: None,
             laid: None,
             tiled: None,
         })
+    }
+
+    /// Whether output channels may alternate between the groups.
+    fn shuffles(&self, sizes: &Sizes) -> bool {
+        sizes.is_pointwise() && !sizes.is_depthwise() && sizes.channels > 0
+    }
+
+    /// The sizes, if both operands are known to have these.
+    fn sizes_of(&self, inputs: &[Option<Fact>]) -> Option<Sizes> {
+        let [x, w, ..] = inputs else { return None };
+        let [x, w] = [x.as_ref()?, w.as_ref()?].map(|fact| fact.shape().ok().flatten());
+        self.convolution.sizes(&x?, &w?).ok()
     }
 
     /// Lends `run` what it needs to compute the output, from which it takes memory beside it.
@@ -71,7 +86,12 @@ impl Conv {
     {
         let (x, w) = (required(inputs, 0), required(inputs, 1));
         let shape = Known::of(inputs, &[]).shape(self)?;
-        let sizes = self.convolution.sizes(x.shape(), w.shape())?;
+        let mut sizes = self.convolution.sizes(x.shape(), w.shape())?;
+        sizes.shuffled = self.shuffled;
+        if self.shuffled && !self.shuffles(&sizes) {
+            let reason = format!("is {}, which was declared otherwise", Fact::from(x));
+            return Err(OpError::invalid("X", reason));
+        }
         outputs.check_output(shape.elements().saturating_mul(size_of::<T>()))?;
         outputs.check_scratch(scratch_bytes(&sizes))?;
         let given = |index: usize| inputs.get(index).and_then(Option::as_ref);
@@ -92,13 +112,24 @@ impl Conv {
     }
 
     /// Constant weights laid out, and their bytes.
-    fn lay<T: Factor>(&self, w: &Tensor) -> Result<(Arc<dyn Any + Send + Sync>, usize), OpError> {
+    ///
+    /// # Errors
+    /// They take more than `room`, or the work is to stop.
+    fn lay<T: Factor>(
+        &self,
+        w: &Tensor,
+        room: usize,
+    ) -> Result<(Arc<dyn Any + Send + Sync>, usize), OpError> {
         let (groups, outputs) = (self.convolution.group, w.shape()[0]);
         let inner: usize = w.shape()[1..].iter().product();
+        let bytes = Weights::<T::Sum>::bytes(groups, outputs / groups, inner);
+        if bytes > room {
+            let reason = format!("take {bytes} bytes, of which there are {room}");
+            return Err(OpError::new(Class::Limit, "weights", reason));
+        }
         let view = w.as_view();
         let weights = T::widened(elements::<T>(&view))?;
-        let laid = Weights::new(&weights, groups, outputs / groups, inner)?;
-        let bytes = laid.bytes();
+        let laid = Weights::new(&weights, groups, outputs / groups, inner, true)?;
         Ok((Arc::new(laid), bytes))
     }
 
@@ -138,7 +169,8 @@ impl Operator for Conv {
 
     fn on_integers(&self, operands: &[Operand], activation: Activation<f64>) -> Option<OnIntegers> {
         let [x, w, ..] = operands else { return None };
-        if self.plus || self.activation != Activation::Identity || self.lead.is_some() {
+        let more = self.plus || self.shuffled || self.lead.is_some();
+        if more || self.activation != Activation::Identity {
             return None;
         }
         let sizes = w.integers.dims.as_deref()?.get(1..)?.iter().copied();
@@ -151,18 +183,25 @@ impl Operator for Conv {
     }
 
     fn absorbs(&self) -> bool {
-        self.activation == Activation::Identity
+        !self.shuffled
     }
 
     fn absorb(&self, follow: Follow, inputs: &[Option<Fact>]) -> Option<Absorbed> {
         let x = inputs[0].as_ref()?;
-        let suits = x.dtype == DType::F32 && follow.is_along(1);
-        if !suits || self.activation != Activation::Identity {
+        if x.dtype != DType::F32 || self.shuffled {
             return None;
         }
         let mut operator = self.clone();
         let (mut constants, mut plus) = (Vec::new(), None);
         match follow {
+            Follow::ChannelShuffle(groups) => {
+                let sizes = self.sizes_of(inputs)?;
+                if self.plus || sizes.groups != groups || !self.shuffles(&sizes) {
+                    return None;
+                }
+                operator.shuffled = true;
+            }
+            _ if self.activation != Activation::Identity || !follow.is_along(1) => return None,
             Follow::Affine {
                 factors, summands, ..
             } if !self.plus => {
@@ -183,10 +222,8 @@ impl Operator for Conv {
     }
 
     fn led(&self, lead: Lead, inputs: &[Option<Fact>]) -> Option<(Arc<dyn Operator>, usize)> {
-        let [x, w, ..] = inputs else { return None };
-        let (x, w) = (x.as_ref()?, w.as_ref()?);
-        let sizes = self.convolution.sizes(&x.shape().ok()??, &w.shape().ok()??);
-        let sizes = sizes.ok()?;
+        let x = inputs[0].as_ref()?;
+        let sizes = self.sizes_of(inputs)?;
         let channels = sizes.groups * sizes.channels;
         if [lead.factors.len(), lead.summands.len()] != [channels; 2] {
             return None;
@@ -201,30 +238,31 @@ impl Operator for Conv {
         Some((Arc::new(operator), bytes))
     }
 
-    fn prepare(&self, inputs: &[Option<Fact>]) -> Option<Prepared> {
-        let (x, w) = (inputs[0].as_ref()?, inputs[1].as_ref()?.value.as_deref()?);
+    fn prepare(&self, inputs: &[Option<Fact>], room: usize) -> Option<Prepared> {
+        let w = inputs[1].as_ref()?.value.as_deref()?;
         if w.shape().elements() == 0 {
             return None;
         }
         let mut operator = self.clone();
-        let sizes = match x.shape() {
-            Ok(Some(x)) => self.convolution.sizes(&x, w.shape()).ok(),
-            _ => None,
-        };
-        if let (Some(weights), Some(sizes)) = (w.as_slice::<f32>(), sizes)
+        if let (Some(weights), Some(sizes)) = (w.as_slice::<f32>(), self.sizes_of(inputs))
             && let Some(filter) = winograd::Filter::of(&sizes)
+            && let bytes = winograd::Weights::bytes(filter, &sizes)
+            && bytes <= room
             && winograd::suits(weights)
         {
             let tiled = winograd::Weights::new(filter, weights, &sizes).ok()?;
-            let bytes = tiled.bytes();
             operator.tiled = Some(Arc::new(tiled));
-            return Some(Prepared::beside(operator, bytes));
+            return Some(Prepared {
+                operator: Arc::new(operator),
+                bytes,
+                unread: Some(1),
+            });
         }
         // Those of single channels are read as they are.
         if self.convolution.group > 1 && w.shape()[1] == 1 {
             return None;
         }
-        let laid = dispatch!(w.dtype(), T in [f32, f64, f16, bf16] => self.lay::<T>(w));
+        let laid = dispatch!(w.dtype(), T in [f32, f64, f16, bf16] => self.lay::<T>(w, room));
         let (laid, bytes) = laid.ok()?;
         operator.laid = Some(laid);
         Some(Prepared {
@@ -245,11 +283,20 @@ impl Operator for Conv {
                 outputs,
                 |sizes| match tiles(sizes) {
                     true => winograd::scratch_bytes(sizes, tiled),
-                    false => sizes.scratch_bytes::<f32>(),
+                    false => {
+                        let own = sizes.scratch_bytes::<f32>();
+                        own.saturating_add(tiled.recovered_bytes())
+                    }
                 },
-                |sizes, x, bias, finish, y| match tiles(sizes) {
-                    true => winograd::convolve(sizes, x, tiled, bias, finish, y),
-                    false => convolve(sizes, x, elements(w), None, bias, finish, y),
+                |sizes, x, bias, finish, y| {
+                    if y.is_empty() {
+                        return;
+                    }
+                    if tiles(sizes) {
+                        winograd::convolve(sizes, x, tiled, bias, finish, y);
+                    } else if let Ok(w) = tiled.recovered(sizes) {
+                        convolve(sizes, x, &w, None, bias, finish, y);
+                    }
                 },
             );
         }

@@ -108,13 +108,14 @@ impl Quantized {
         &self,
         w: &TensorView<'_>,
         zero_point: Option<&TensorView<'_>>,
+        lasts: bool,
     ) -> Result<Weights, OpError> {
         let zeros = zero_points(zero_point)?;
         let (shape, groups) = (w.shape(), self.convolution.group);
         let (outputs, channels) = (shape[0] / groups, shape[1]);
         let taps = shape[2..].iter().product();
         dispatch!(w.dtype(), W in [u8, i8] => {
-            Weights::new::<W>(elements(w), &zeros, groups, outputs, channels, taps)
+            Weights::new::<W>(elements(w), &zeros, groups, outputs, channels, taps, lasts)
         })
     }
 
@@ -136,7 +137,7 @@ impl Quantized {
         let bytes = match self.tile(x?, x_zero_point, w, zero_point.as_ref()) {
             Some(tiled) => prepared.tiled.insert(Arc::new(tiled)).bytes(),
             None => {
-                let laid = self.lay(&w.as_view(), zero_point.as_ref()).ok()?;
+                let laid = self.lay(&w.as_view(), zero_point.as_ref(), true).ok()?;
                 prepared.laid.insert(Arc::new(laid)).bytes()
             }
         };
@@ -199,7 +200,7 @@ impl Quantized {
         let weights = match &self.laid {
             Some(laid) => laid,
             None => {
-                made = self.lay(w, w_zero_point)?;
+                made = self.lay(w, w_zero_point, false)?;
                 &made
             }
         };
@@ -223,7 +224,7 @@ impl Operator for ConvInteger {
         Ok(vec![Fact::new(DType::I32, dims)])
     }
 
-    fn prepare(&self, inputs: &[Option<Fact>]) -> Option<Prepared> {
+    fn prepare(&self, inputs: &[Option<Fact>], _room: usize) -> Option<Prepared> {
         let given = |index: usize| inputs.get(index).and_then(Option::as_ref);
         let operands = [given(0), given(1)];
         let (prepared, bytes) = self.0.prepare(operands, [given(2), given(3)])?;
@@ -257,7 +258,7 @@ impl Operator for QLinearConv {
         Ok(vec![Fact::new(y_zero_point.dtype, dims)])
     }
 
-    fn prepare(&self, inputs: &[Option<Fact>]) -> Option<Prepared> {
+    fn prepare(&self, inputs: &[Option<Fact>], _room: usize) -> Option<Prepared> {
         let (quantized, bytes) = self.quantized.prepare(
             [&inputs[0], &inputs[3]].map(Option::as_ref),
             [&inputs[2], &inputs[5]].map(Option::as_ref),

@@ -105,6 +105,7 @@ impl ConvTranspose {
             channels: x.shape()[1] / self.convolution.group,
             outputs: w.shape()[1],
             axes: axes.expect("the shapes of tensors are known"),
+            shuffled: false,
         };
         outputs.check_output(shape.elements().saturating_mul(size_of::<T>()))?;
         outputs.check_scratch(sizes.transposed_scratch_bytes::<T>())?;

@@ -180,6 +180,7 @@ impl Convolution {
             channels: w[1],
             outputs: w[0] / self.group,
             axes: self.window(taps).axes(&x[2..])?,
+            shuffled: false,
         })
     }
 }

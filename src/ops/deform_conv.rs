@@ -98,7 +98,8 @@ impl DeformConv {
         outputs.check_scratch(sizes.block_scratch_bytes::<T>())?;
         let bias = given(3).map(|bias| T::widened(elements::<T>(bias)));
         let bias = bias.transpose()?;
-        let w = lay(&sizes, elements::<T>(w), None)?;
+        let mut laid = None;
+        let w = lay(&sizes, elements::<T>(w), None, &mut laid)?;
         let sampler = Sampler {
             sizes: &sizes,
             offset_group: self.offset_group,
@@ -107,7 +108,7 @@ impl DeformConv {
             mask: given(4).map(|mask: &TensorView<'_>| elements::<T>(mask)),
         };
         let y = outputs.make::<T>(&shape)?;
-        convolve_columns::<T, _>(&sizes, &w, bias.as_deref(), Finish::NONE, y, |at| Sampled {
+        convolve_columns::<T, _>(&sizes, w, bias.as_deref(), Finish::NONE, y, |at| Sampled {
             sampler: &sampler,
             at,
         });

@@ -222,7 +222,7 @@ impl Operator for Dense {
         })
     }
 
-    fn prepare(&self, inputs: &[Option<Fact>]) -> Option<Prepared> {
+    fn prepare(&self, inputs: &[Option<Fact>], _room: usize) -> Option<Prepared> {
         let (a, b) = (inputs[0].as_ref()?, inputs[1].as_ref()?.value.as_deref()?);
         // A single row reads each element once, wherever it lies; few columns would be filled up with many more.
         let (_, rows) = a.dims.as_ref()?.split_last()?;

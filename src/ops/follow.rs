@@ -10,7 +10,7 @@ use crate::error::OpError;
 use crate::gemm::{Activation, Factor};
 use crate::tensor::{Shape, Tensor, TensorView};
 
-/// Work on each element of a value.
+/// Work on the elements of a value.
 #[derive(Clone, Debug)]
 pub(crate) enum Follow {
     /// Elements times a factor, plus a summand: one of each for each index of an axis, or for all elements.
@@ -22,6 +22,8 @@ pub(crate) enum Follow {
     Activation(Activation<f64>),
     /// The sum with the input of that number, which has the same shape.
     Plus(usize),
+    /// Channels that were in as many groups alternate between them.
+    ChannelShuffle(usize),
 }
 
 impl Follow {

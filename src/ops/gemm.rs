@@ -184,8 +184,8 @@ impl Operator for Gemm {
         self.dense(inputs)?.absorb(follow, inputs)
     }
 
-    fn prepare(&self, inputs: &[Option<Fact>]) -> Option<Prepared> {
-        self.dense(inputs)?.prepare(inputs)
+    fn prepare(&self, inputs: &[Option<Fact>], room: usize) -> Option<Prepared> {
+        self.dense(inputs)?.prepare(inputs, room)
     }
 
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {

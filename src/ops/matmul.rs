@@ -55,9 +55,8 @@ impl MatMul {
     ) -> Result<(Arc<dyn Any + Send + Sync>, usize), OpError> {
         let view = a.as_view();
         let widened = T::widened(elements::<T>(&view))?;
-        let laid = Weights::new(&widened, 1, rows, inner)?;
-        let bytes = laid.bytes();
-        Ok((Arc::new(laid), bytes))
+        let laid = Weights::new(&widened, 1, rows, inner, true)?;
+        Ok((Arc::new(laid), Weights::<T::Sum>::bytes(1, rows, inner)))
     }
 
     /// With a constant matrix `A` laid out.
@@ -267,9 +266,9 @@ impl Operator for MatMul {
         Dense::new(false, inputs)?.absorb(follow, inputs)
     }
 
-    fn prepare(&self, inputs: &[Option<Fact>]) -> Option<Prepared> {
+    fn prepare(&self, inputs: &[Option<Fact>], room: usize) -> Option<Prepared> {
         match Dense::new(false, inputs) {
-            Some(dense) => dense.prepare(inputs),
+            Some(dense) => dense.prepare(inputs, room),
             None => MatMul::with_left(inputs),
         }
     }

@@ -3,7 +3,7 @@
 //! Specification: <https://onnx.ai/onnx/operators/onnx__Reshape.html>
 
 use super::fact::{self, Dims};
-use super::{Fact, Inputs, Op, Operator, Outputs, elements, required};
+use super::{Fact, Inputs, Op, Operator, Outputs, Step, elements, required};
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
 use crate::tensor::{Shape, ShapeError};
@@ -158,6 +158,12 @@ impl Operator for Reshape {
             }
         };
         Ok(vec![Fact::new(data.dtype, dims)])
+    }
+
+    fn step(&self, inputs: &[Option<Fact>]) -> Option<Step> {
+        let given =
+            |shape: &Option<Fact>| shape.as_ref().is_some_and(|shape| shape.value.is_some());
+        (self.shape.is_some() || inputs.get(1).is_some_and(given)).then_some(Step::Reshape)
     }
 
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {

@@ -131,7 +131,8 @@ impl Visitor for Append<'_> {
     type Output = Result<(), OpError>;
 
     fn visit<T: Element>(self, x: &[T]) -> Result<(), OpError> {
-        let data = T::vec_mut(self.0).expect("they are of one type");
+        let data = T::lasting_mut(self.0).expect("they are of one type");
+        let data = data.as_vec();
         if data.try_reserve(x.len()).is_err() {
             return Err(Refused::new::<T>(x.len()).into());
         }

@@ -10,6 +10,10 @@ pub(crate) enum Step {
     Power,
     Product,
     Quotient,
+    /// To a shape that is constant.
+    Reshape,
     Root,
     Sum,
+    /// Of an axis and the one behind it.
+    Swap(usize),
 }

@@ -3,7 +3,7 @@
 //! Specification: <https://onnx.ai/onnx/operators/onnx__Transpose.html>
 
 use super::layout::{Layout, relocate};
-use super::{Fact, Inputs, Known, Op, Operator, Outputs, axes, required};
+use super::{Fact, Inputs, Known, Op, Operator, Outputs, Step, axes, required};
 use crate::error::OpError;
 use crate::onnx::attributes::Attributes;
 
@@ -56,6 +56,15 @@ impl Operator for Transpose {
             }
         };
         Ok(vec![Fact::new(data.dtype, dims)])
+    }
+
+    fn step(&self, inputs: &[Option<Fact>]) -> Option<Step> {
+        let rank = inputs[0].as_ref()?.dims.as_ref()?.len();
+        let order = self.order(rank).ok()?;
+        let first = (0..rank).find(|&axis| order[axis] != axis)?;
+        let mut swapped: Vec<usize> = (0..rank).collect();
+        swapped.swap(first, order[first]);
+        (swapped == order && order[first] == first + 1).then_some(Step::Swap(first))
     }
 
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Known, Program, gelu, layer_normalization};
+use super::{Known, Program, channel_shuffle, gelu, layer_normalization};
 use crate::graph::{Graph, Node, ValueId};
 use crate::ops::{Fact, Operator, Step};
 use crate::stop;
-use crate::tensor::DType;
+use crate::tensor::{DType, Shape};
 
 /// How far a rounded constant may be from what it stands for, in parts of it.
 const CONSTANT_ERROR: f64 = 1e-6;
@@ -23,7 +23,11 @@ pub(super) struct Replaced {
 type Find = fn(&Chain<'_, '_>, usize) -> Option<Replaced>;
 
 /// The chains that are looked for.
-const CHAINS: [Find; 2] = [gelu::ending_at, layer_normalization::ending_at];
+const CHAINS: [Find; 3] = [
+    channel_shuffle::ending_at,
+    gelu::ending_at,
+    layer_normalization::ending_at,
+];
 
 /// Puts one node in the place of each chain.
 pub(super) fn replace(program: &mut Program, graph: &Graph, known: &Known<'_>) {
@@ -128,6 +132,19 @@ impl Chain<'_, '_> {
     pub(super) fn float(&self, id: ValueId) -> Option<Fact> {
         let fact = self.known.fact(self.program, id)?;
         (fact.dtype == DType::F32).then_some(fact)
+    }
+
+    /// The shape of a value, if it is known whole.
+    pub(super) fn shape(&self, id: ValueId) -> Option<Shape> {
+        self.known.fact(self.program, id)?.shape().ok()?
+    }
+
+    /// The only output of node `at`.
+    pub(super) fn output(&self, at: usize) -> Option<ValueId> {
+        match self.nodes[at].as_ref()?.outputs[..] {
+            [output] => output,
+            _ => None,
+        }
     }
 
     /// The number that is all of a constant, if what meets it in a node keeps the shape of `x`.

@@ -1,4 +1,4 @@
-//! Work on single elements, done by the node that computes them.
+//! Work on elements, done by the node that computes them.
 
 use std::sync::Arc;
 

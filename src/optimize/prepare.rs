@@ -17,7 +17,9 @@ pub(super) fn prepare(program: &mut Program, graph: &Graph, known: &Known<'_>) {
         if !node.outputs.iter().any(computed) {
             continue;
         }
-        if let Some(prepared) = node.operator.prepare(&known.of(program, node))
+        if let Some(prepared) = node
+            .operator
+            .prepare(&known.of(program, node), program.room())
             && program.add(prepared.bytes)
         {
             let node = &mut program.nodes[at];

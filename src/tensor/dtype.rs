@@ -6,6 +6,9 @@ use std::fmt;
 use half::{bf16, f16};
 use num_complex::Complex;
 
+use crate::allocate;
+use crate::lasting::Lasting;
+
 use super::narrow::{F4E2M1, F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, F8E8M0, I2, I4, U2, U4};
 
 /// Calls `$macro!` with every element type as `(Variant, Rust type, short name, ONNX number)`.
@@ -70,7 +73,7 @@ macro_rules! define_dtype {
         /// The elements of a tensor, owned, in C order; arbitrary ones may follow.
         #[derive(Debug)]
         pub(crate) enum Data {
-            $($variant(Vec<$type>),)*
+            $($variant(Lasting<$type>),)*
         }
 
         /// The elements of somebody else's tensor, to be written, in C order.
@@ -107,7 +110,7 @@ macro_rules! define_dtype {
 
             /// Drops all but the first `len` elements.
             pub(crate) fn truncate(&mut self, len: usize) {
-                match self { $(Data::$variant(data) => data.truncate(len),)* }
+                match self { $(Data::$variant(data) => if data.len() > len { data.as_vec().truncate(len) },)* }
             }
 
             /// Whether the first `len` elements are those of `other`.
@@ -120,7 +123,7 @@ macro_rules! define_dtype {
 
             /// `len` zeros (empty strings) of type `dtype`.
             pub(crate) fn zeros(dtype: DType, len: usize) -> Data {
-                match dtype { $(DType::$variant => Data::$variant(crate::allocate::filled(<$type>::default(), len)),)* }
+                match dtype { $(DType::$variant => Data::$variant(allocate::filled(<$type>::default(), len).into()),)* }
             }
         }
 
@@ -152,11 +155,11 @@ macro_rules! define_dtype {
             }
 
             pub(crate) fn copied(&self) -> Data {
-                match self { $(DataView::$variant(data) => Data::$variant(crate::allocate::copied(data)),)* }
+                match self { $(DataView::$variant(data) => Data::$variant(allocate::copied(data).into()),)* }
             }
 
             pub(crate) fn into_owned(self) -> Data {
-                match self { $(DataView::$variant(data) => Data::$variant(data.into_owned()),)* }
+                match self { $(DataView::$variant(data) => Data::$variant(data.into_owned().into()),)* }
             }
 
             /// Calls `visitor` with the elements as a slice of their type.
@@ -173,16 +176,16 @@ macro_rules! define_dtype {
             impl private::Sealed for $type {}
 
             impl ElementData for $type {
-                fn wrap(data: Vec<Self>) -> Data {
-                    Data::$variant(data)
+                fn wrap(data: impl Into<Lasting<Self>>) -> Data {
+                    Data::$variant(data.into())
                 }
                 fn unwrap(data: Data) -> Result<Vec<Self>, Data> {
-                    match data { Data::$variant(data) => Ok(data), other => Err(other) }
+                    match data { Data::$variant(data) => Ok(data.into_vec()), other => Err(other) }
                 }
                 fn slice(data: &Data) -> Option<&[Self]> {
                     match data { Data::$variant(data) => Some(data), _ => None }
                 }
-                fn vec_mut(data: &mut Data) -> Option<&mut Vec<Self>> {
+                fn lasting_mut(data: &mut Data) -> Option<&mut Lasting<Self>> {
                     match data { Data::$variant(data) => Some(data), _ => None }
                 }
                 fn wrap_mut(data: &mut [Self]) -> DataViewMut<'_> {
@@ -291,10 +294,10 @@ pub(crate) trait Visitor {
 
 /// How an element type is stored; kept apart from [`Element`] so that storage stays private.
 pub(crate) trait ElementData: Sized + Clone {
-    fn wrap(data: Vec<Self>) -> Data;
+    fn wrap(data: impl Into<Lasting<Self>>) -> Data;
     fn unwrap(data: Data) -> Result<Vec<Self>, Data>;
     fn slice(data: &Data) -> Option<&[Self]>;
-    fn vec_mut(data: &mut Data) -> Option<&mut Vec<Self>>;
+    fn lasting_mut(data: &mut Data) -> Option<&mut Lasting<Self>>;
     fn wrap_mut(data: &mut [Self]) -> DataViewMut<'_>;
     fn slice_mut<'v>(data: &'v mut DataViewMut<'_>) -> Option<&'v mut [Self]>;
     fn wrap_view(data: Cow<'_, [Self]>) -> DataView<'_>;

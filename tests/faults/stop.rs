@@ -182,7 +182,7 @@ fn loading_ends_soon_after_it_is_stopped() {
         ("a product of constants", product),
         ("a chain", chain.output(&name(60_000))),
         ("weights for tiles", conv(&[768, 768, 3, 3])),
-        ("weights for products", conv(&[1024, 1024, 5, 5])),
+        ("weights for products", conv(&[864, 864, 6, 6])),
     ];
     let mut report = Report::default();
     for (name, build) in cases {

@@ -17,15 +17,16 @@ use crate::error::OpError;
 use crate::gemm::quantized::{Byte, Output, Requantize, finish, lay_left, multiply_laid};
 use crate::gemm::{Left, ROWS, left_len, matrix_mut, panel_columns};
 use crate::installed::Installed;
+use crate::lasting::Lasting;
 use crate::parts::{self, Looks};
 use crate::simd::{Simd, dispatch};
 use crate::stop;
 use crate::window::Axis;
 
 /// Outputs of a tile along an axis.
-const OUT: usize = 4;
+const OUT: usize = Filter::SMALL_WINDOWS.out();
 /// Elements that a tile reads along an axis.
-const IN: usize = 6;
+const IN: usize = Filter::SMALL_WINDOWS.places();
 /// Places of a transformed tile.
 const PLACES: usize = IN * IN;
 /// Tiles that are worked on at once, so that they stay in the second cache.
@@ -54,9 +55,9 @@ pub(crate) fn pays(sizes: &Sizes) -> bool {
 }
 
 /// Transformed weights, laid out for products: group by group, place by place.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Weights {
-    panels: Vec<[i32; ROWS]>,
+    panels: Lasting<[i32; ROWS]>,
     /// The zero point of the input that they are for, and the numbers that it has.
     zero: i32,
     range: [i32; 2],
@@ -93,7 +94,7 @@ impl Weights {
             }
         }
         let len = left_len(outputs, channels.div_ceil(2));
-        let mut panels = parts::filled([0; ROWS], groups * PLACES * len)?;
+        let mut panels = Lasting::zeroed(groups * PLACES * len, true)?;
         let mut places = parts::filled(0i16, outputs * channels)?;
         for group in 0..groups {
             let w = &w[group * outputs * inner..][..outputs * inner];

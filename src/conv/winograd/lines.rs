@@ -44,8 +44,13 @@ impl Steps {
     /// The places of a phase that are on the input.
     #[inline(always)]
     fn on_input(&self, phase: usize) -> Range<usize> {
-        let first = |least: usize| least.saturating_sub(phase).div_ceil(self.stride);
-        first(self.pad)..first(self.input + self.pad)
+        self.first(self.pad, phase)..self.first(self.input + self.pad, phase)
+    }
+
+    /// The first place of a phase that is element `least`, with the padding counted, or beyond.
+    #[inline(always)]
+    fn first(&self, least: usize, phase: usize) -> usize {
+        least.saturating_sub(phase).div_ceil(self.stride)
     }
 
     /// The places that are on the input in any phase.
@@ -150,10 +155,10 @@ impl Lines {
             let x = &plane[down.at(begin + row, phase_down) * across.input..][..across.input];
             let x = &x[across.at(columns.start, phase_across)..];
             let y = &mut y[columns.start..columns.end];
-            match across.stride {
-                1 => copy::<S>(s, &x[..y.len()], y),
-                stride if !pick(x, stride, y) => return,
-                _ => {}
+            if across.stride == 1 {
+                copy::<S>(s, &x[..y.len()], y);
+            } else if !pick(x, across.stride, y) {
+                return;
             }
         }
         for row in any_row.start..any_row.end {

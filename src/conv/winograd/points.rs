@@ -14,18 +14,14 @@ impl<const PLACES: usize> Points<PLACES> {
     const PAIRS: usize = (PLACES - 2) / 2;
 
     const EACH: [f64; 3] = match PLACES {
-        4 | 5 => [1.0, 0.0, 0.0],
+        4 => [1.0, 0.0, 0.0],
         6 => [FRAC_1_SQRT_2, SQRT_2, 0.0],
         7 => [0.9, 1.75, 0.0],
         8 => [0.5, 1.0, 2.0],
         _ => panic!("no filter has as many places"),
     };
 
-    const SINGLE: Option<f64> = match PLACES {
-        5 => Some(0.5),
-        7 => Some(0.4),
-        _ => None,
-    };
+    const SINGLE: Option<f64> = if PLACES == 7 { Some(0.4) } else { None };
 
     /// The coefficients of the product of `x - p * p` for all pairs, the lowest first.
     const PRODUCT: [f64; 4] = product(Self::EACH, Self::PAIRS, Self::PAIRS);
@@ -72,7 +68,6 @@ const fn product(points: [f64; 3], count: usize, without: usize) -> [f64; 4] {
 pub(super) fn of_weights(filter: Filter) -> Vec<Vec<f64>> {
     let points = match filter.places() {
         4 => Points::<4>::all(),
-        5 => Points::<5>::all(),
         6 => Points::<6>::all(),
         7 => Points::<7>::all(),
         8 => Points::<8>::all(),
@@ -90,6 +85,42 @@ pub(super) fn of_weights(filter: Filter) -> Vec<Vec<f64>> {
     let infinity = (0..filter.taps).map(|tap| f64::from(tap + 1 == filter.taps));
     let rows = points.iter().enumerate().map(row);
     rows.chain([infinity.collect()]).collect()
+}
+
+/// What makes weights of a row of transformed ones: the least squares of what [`of_weights`] does.
+pub(super) fn to_weights(filter: Filter) -> Vec<Vec<f64>> {
+    let of_weights = of_weights(filter);
+    let taps = filter.taps;
+    // The normal equations, with what is sought for each place behind them.
+    let sum = |a: usize, b: usize| of_weights.iter().map(|powers| powers[a] * powers[b]).sum();
+    let equation = |tap: usize| -> Vec<f64> {
+        let right = of_weights.iter().map(|powers| powers[tap]);
+        (0..taps)
+            .map(|other| sum(tap, other))
+            .chain(right)
+            .collect()
+    };
+    let mut equations: Vec<Vec<f64>> = (0..taps).map(equation).collect();
+    for tap in 0..taps {
+        // Their matrix is positive definite: there is no other pivot to look for.
+        let pivot = equations[tap][tap];
+        for x in &mut equations[tap] {
+            *x /= pivot;
+        }
+        let with = equations[tap].clone();
+        for (other, equation) in equations.iter_mut().enumerate() {
+            let factor = equation[tap];
+            if other != tap {
+                for (x, with) in equation.iter_mut().zip(&with) {
+                    *x -= factor * with;
+                }
+            }
+        }
+    }
+    equations
+        .into_iter()
+        .map(|equation| equation[taps..].to_vec())
+        .collect()
 }
 
 #[inline(always)]

@@ -13,6 +13,7 @@ use crate::error::OpError;
 use crate::gemm::product::pieces;
 use crate::gemm::{Left, Right};
 use crate::installed::Installed;
+use crate::lasting::Lasting;
 use crate::parts::{self, Looks};
 use crate::simd::dispatch_named;
 use crate::stop;
@@ -49,8 +50,8 @@ pub(crate) fn lay_right(
     right: &impl Right<i32>,
     steps: usize,
     columns: usize,
-) -> Result<Vec<i32>, OpError> {
-    let mut laid = parts::filled(0, laid_len(steps, columns))?;
+) -> Result<Lasting<i32>, OpError> {
+    let mut laid = Lasting::zeroed(laid_len(steps, columns), true)?;
     for (number, panel) in laid.chunks_mut((steps * COLUMNS).max(1)).enumerate() {
         stop::check()?;
         let first = number * COLUMNS;

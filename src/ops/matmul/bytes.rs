@@ -13,6 +13,7 @@ use crate::gemm::quantized::{
     self, Byte, Bytes, Lines, Output, Requantize, lay_left, lay_right, multiply, steps,
 };
 use crate::gemm::{Left, ROWS, left_len, matrix_mut};
+use crate::lasting::Lasting;
 use crate::ops::quantize::zero_points;
 use crate::ops::{Fact, Outputs, elements, elementwise};
 use crate::parts;
@@ -21,7 +22,7 @@ use crate::stop;
 use crate::tensor::{TensorView, dispatch};
 
 /// A constant right matrix, laid out.
-pub(super) type Laid = Arc<Vec<i32>>;
+pub(super) type Laid = Arc<Lasting<i32>>;
 
 /// Bytes of rows of a left matrix that are laid out at once.
 const LEFT_BYTES: usize = 4 << 20;

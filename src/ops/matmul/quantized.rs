@@ -173,7 +173,7 @@ impl Operator for MatMulInteger {
         Ok(vec![Fact::new(DType::I32, dims(("A", a), ("B", b))?)])
     }
 
-    fn prepare(&self, inputs: &[Option<Fact>]) -> Option<Prepared> {
+    fn prepare(&self, inputs: &[Option<Fact>], _room: usize) -> Option<Prepared> {
         let given = |index: usize| inputs.get(index).and_then(Option::as_ref);
         let laid = bytes::prepare(given(1), given(3))?;
         let bytes = size_of_val(&laid[..]);
@@ -252,7 +252,7 @@ impl Operator for QLinearMatMul {
         Ok(vec![Fact::new(zero.dtype, dims(("a", a), ("b", b))?)])
     }
 
-    fn prepare(&self, inputs: &[Option<Fact>]) -> Option<Prepared> {
+    fn prepare(&self, inputs: &[Option<Fact>], _room: usize) -> Option<Prepared> {
         let laid = bytes::prepare(inputs[3].as_ref(), inputs[5].as_ref())?;
         let bytes = size_of_val(&laid[..]);
         let prepared = QLinearMatMul {

@@ -62,23 +62,36 @@ pub(super) fn pools(all: &mut Vec<Case>) {
 pub(super) fn convolutions(all: &mut Vec<Case>) {
     let x = noise(&[1, 32, 48, 48], 5);
     let conv = || new("Conv").ints("pads", &[1; 4]);
-    for (name, w, groups) in [
-        ("pointwise", [48, 32, 1, 1], 1),
-        ("tiles", [48, 32, 3, 3], 1),
-        ("columns", [32, 32, 5, 5], 1),
-        ("groups", [32, 8, 5, 5], 4),
-        ("depthwise", [32, 1, 3, 3], 32),
+    for (name, w, groups, stride) in [
+        ("pointwise", [48, 32, 1, 1], 1, 1),
+        ("tiles", [48, 32, 3, 3], 1, 1),
+        ("tiles with strides", [48, 32, 5, 5], 1, 2),
+        ("columns", [32, 32, 6, 6], 1, 1),
+        ("groups", [32, 8, 6, 6], 4, 1),
+        ("depthwise", [32, 1, 3, 3], 32, 1),
     ] {
         let pads = match w[2] {
             1 => new("Conv"),
             _ => conv(),
         };
-        let node = pads.int("group", groups);
+        let node = pads.int("group", groups).ints("strides", &[stride; 2]);
         let w = noise(&w, 6);
         let inputs = vec![x.clone(), w.clone()];
         let halves = inputs.iter().map(|x| to(DType::F16, x)).collect();
         all.push(one(&format!("Conv {name}"), node.clone(), inputs));
         all.push(one(&format!("Conv {name} f16"), node.clone(), halves));
+        if name.starts_with("tiles") {
+            // Tiles are not for such numbers.
+            let mut large = x.clone().into_array::<f32>().expect("they are floats");
+            large[[0, 0, 0, 0]] = 1e16;
+            let name = format!("Conv {name} constant of large numbers");
+            all.push(constant(
+                &name,
+                node.clone(),
+                large.into(),
+                std::slice::from_ref(&w),
+            ));
+        }
         all.push(constant(
             &format!("Conv {name} constant"),
             node,

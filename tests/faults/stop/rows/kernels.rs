@@ -168,9 +168,9 @@ fn convolutions(b: &Buffers) -> Vec<Row<'_>> {
         ),
         with_constants(
             "Conv of constant weights",
-            pads(2),
+            pads(3),
             vec![x()],
-            &[b.f32(&[64, 64, 5, 5])],
+            &[b.f32(&[64, 64, 6, 6])],
         ),
         row(
             "Conv of 7x7",
