@@ -4,7 +4,7 @@
 //! by element and summed up over the channels, which is a product of matrices for each of the 36 places, and transformed
 //! back. Lavin and Gray, <https://arxiv.org/abs/1509.09308>. The transforms add numbers of different size, so that
 //! results are less exact than sums of products: by a millionth or two of the largest ones for windows of 3x3, and by up to
-//! ten times as much for those of five taps a phase.
+//! ten times as much for those of four or five taps a phase.
 //!
 //! Where windows have strides, the elements of each remainder modulo these are a plane of their own, a phase: on these planes
 //! windows are smaller and follow each other, and sums go over all of them as over channels.
