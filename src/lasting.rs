@@ -34,10 +34,10 @@ impl<T: Pod> Lasting<T> {
     /// # Errors
     /// The work is to stop.
     pub(crate) fn zeroed(len: usize, lasts: bool) -> Result<Lasting<T>, OpError> {
-        match Pages::zeroed(len) {
-            Some(pages) if lasts => Ok(Lasting::Pages(pages)),
-            _ => parts::filled(T::zeroed(), len).map(Lasting::Heap),
+        if lasts && let Some(pages) = Pages::zeroed(len) {
+            return Ok(Lasting::Pages(pages));
         }
+        parts::filled(T::zeroed(), len).map(Lasting::Heap)
     }
 }
 
