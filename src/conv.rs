@@ -15,6 +15,7 @@ mod columns;
 mod depthwise;
 pub(crate) mod led;
 pub(crate) mod quantized;
+mod sizes;
 mod sorted;
 mod windows;
 pub(crate) mod winograd;
@@ -26,6 +27,8 @@ use rayon::prelude::*;
 pub(crate) use columns::add;
 use columns::add_rows;
 use led::Led;
+use sizes::ENOUGH;
+pub(crate) use sizes::{Sizes, product};
 use sorted::Sorted;
 use windows::Windows;
 
@@ -41,169 +44,6 @@ use crate::lasting::Lasting;
 use crate::parts::{self, Looks, PART};
 use crate::simd::Simd;
 use crate::stop;
-use crate::window::{Axes, Axis};
-
-/// Bytes of columns that a thread of a transposed convolution works on.
-const TRANSPOSED_BYTES: usize = 1 << 22;
-
-/// Pieces of work that are enough to be done one by one on each thread.
-const ENOUGH: usize = 8;
-
-/// The sizes of a convolution.
-#[derive(Debug)]
-pub(crate) struct Sizes {
-    pub(crate) batch: usize,
-    pub(crate) groups: usize,
-    /// Input channels of a group.
-    pub(crate) channels: usize,
-    /// Output channels of a group.
-    pub(crate) outputs: usize,
-    /// The window laid over the input; over the output for a transposed convolution.
-    pub(crate) axes: Axes,
-    /// Whether the output channels alternate between the groups, which only windows of single elements do.
-    pub(crate) shuffled: bool,
-}
-
-/// The product of one size of all axes; what is too large for the memory may be any large number.
-pub(crate) fn product(axes: &[Axis], size: impl Fn(&Axis) -> usize) -> usize {
-    axes.iter().map(size).fold(1, usize::saturating_mul)
-}
-
-impl Sizes {
-    fn taps(&self) -> usize {
-        product(&self.axes, |axis| axis.kernel)
-    }
-
-    fn windows(&self) -> usize {
-        product(&self.axes, |axis| axis.output)
-    }
-
-    fn plane(&self) -> usize {
-        product(&self.axes, |axis| axis.input)
-    }
-
-    /// Whether there is nothing to sum up.
-    fn is_empty(&self) -> bool {
-        [self.batch, self.groups, self.channels, self.outputs].contains(&0)
-            || self.axes.iter().any(|axis| axis.output == 0)
-    }
-
-    pub(crate) fn is_depthwise(&self) -> bool {
-        self.channels == 1 && self.groups > 1
-    }
-
-    /// Whether the columns are the input itself.
-    pub(crate) fn is_pointwise(&self) -> bool {
-        self.axes.iter().all(Axis::is_identity)
-    }
-
-    /// Bytes that [`convolve`] takes for itself.
-    pub(crate) fn scratch_bytes<T: Factor>(&self) -> usize {
-        if self.is_empty() {
-            return 0;
-        }
-        let plane = sorted::scratch_elements(&self.axes).saturating_mul(size_of::<T::Sum>());
-        if !self.is_depthwise() {
-            let planes = match self.is_pointwise() {
-                true => 0,
-                false => plane.saturating_mul(self.channels),
-            };
-            return planes
-                .saturating_add(self.block_scratch_bytes::<T>())
-                .saturating_add(self.tap_bytes());
-        }
-        plane
-            .saturating_add(widened_bytes::<T>(self.windows()))
-            .saturating_mul(rayon::current_num_threads())
-            .saturating_add(self.weight_bytes::<T>())
-            .saturating_add(self.tap_bytes())
-            .saturating_add(self.line_bytes())
-    }
-
-    /// Bytes of the places that taps read, and of the runs that hold them.
-    fn tap_bytes(&self) -> usize {
-        self.taps().saturating_mul(7 * size_of::<usize>())
-    }
-
-    /// Bytes of the places of rows of windows.
-    fn line_bytes(&self) -> usize {
-        let row = self.axes.last().map_or(1, |axis| axis.output);
-        (self.windows() / row).saturating_mul(size_of::<usize>())
-    }
-
-    /// Bytes that [`convolve_columns`] takes for itself, with the weights in the type of sums.
-    pub(crate) fn block_scratch_bytes<T: Factor>(&self) -> usize {
-        if self.is_empty() {
-            return 0;
-        }
-        let columns = gemm::scratch_bytes::<T::Sum>(self.inner(), self.windows());
-        let narrow = widened_bytes::<T>(self.outputs.saturating_mul(self.windows()));
-        let laid = left_len(self.outputs, self.inner()).saturating_mul(self.groups);
-        let views = match self.shuffled {
-            true => self
-                .groups
-                .saturating_mul(size_of::<ArrayViewMut2<'_, T>>()),
-            false => 0,
-        };
-        let views = views.saturating_mul(rayon::current_num_threads());
-        narrow
-            .saturating_add(views)
-            .saturating_mul(rayon::current_num_threads())
-            .saturating_add(columns)
-            .saturating_add(laid.saturating_mul(size_of::<[T::Sum; ROWS]>()))
-            .saturating_add(self.weight_bytes::<T>())
-    }
-
-    /// Weights of an output.
-    fn inner(&self) -> usize {
-        self.channels.saturating_mul(self.taps())
-    }
-
-    fn weight_bytes<T: Factor>(&self) -> usize {
-        let outputs = self.groups.saturating_mul(self.outputs);
-        widened_bytes::<T>(outputs.saturating_mul(self.inner()))
-    }
-
-    /// Output channels whose columns [`transpose`] has at once.
-    fn channel_block(&self, bytes: usize) -> usize {
-        let each = self
-            .taps()
-            .saturating_mul(self.windows())
-            .saturating_mul(bytes);
-        let most = (TRANSPOSED_BYTES / each.max(1)).max(1);
-        let fair = self
-            .outputs
-            .div_ceil(ENOUGH.div_ceil(self.groups.saturating_mul(self.batch)));
-        most.min(fair).max(1)
-    }
-
-    /// Windows whose columns [`transpose`] has at once: whole rows, at least two windows, and all of them unless it has
-    /// a single channel.
-    fn strip(&self, bytes: usize) -> usize {
-        let row = self.axes.last().map_or(1, |axis| axis.output).max(1);
-        let each = self.taps().saturating_mul(row).saturating_mul(bytes);
-        let rows = (TRANSPOSED_BYTES / each.max(1)).max(2usize.div_ceil(row));
-        rows.saturating_mul(row)
-    }
-
-    /// Bytes that [`transpose`] takes for itself.
-    pub(crate) fn transposed_scratch_bytes<T: Factor>(&self) -> usize {
-        if self.is_empty() {
-            return 0;
-        }
-        let bytes = size_of::<T::Sum>();
-        let input = [self.batch, self.groups, self.channels, self.windows()];
-        let input = input.into_iter().fold(1, usize::saturating_mul);
-        let columns = self
-            .channel_block(bytes)
-            .saturating_mul(self.taps())
-            .saturating_mul(self.windows().min(self.strip(bytes).saturating_mul(2)));
-        let each = columns.saturating_add(self.plane()).saturating_mul(bytes);
-        each.saturating_mul(rayon::current_num_threads())
-            .saturating_add(widened_bytes::<T>(input))
-            .saturating_add(self.weight_bytes::<T>())
-    }
-}
 
 /// Weights laid out for products, one group after the other.
 #[derive(Debug)]
@@ -306,7 +146,10 @@ pub(crate) fn convolve<T: Factor>(
                 offsets: &offsets,
                 planes,
             };
-            convolve_group::<T, _>(level, sizes, laid, bias, finish, at, y, columns);
+            gemm::with_sums::<T>(y, |y| {
+                let y = matrix_mut(y, sizes.outputs, sizes.windows());
+                multiply_group(level, sizes, laid, bias, finish, at, y, columns);
+            });
         });
     }
 }
@@ -383,7 +226,7 @@ pub(crate) fn convolve_columns<T: Factor, R: Right<T::Sum>>(
             groups.try_for_each(|(group, y)| {
                 let _entered = installed.enter()?;
                 let at = image * sizes.groups + group;
-                multiply_group::<T, R>(level, sizes, laid, bias, finish, at, y, &columns);
+                multiply_group(level, sizes, laid, bias, finish, at, y, &columns);
                 Some(())
             })
         };
@@ -394,7 +237,10 @@ pub(crate) fn convolve_columns<T: Factor, R: Right<T::Sum>>(
     }
     let run = |(at, y): (usize, &mut [T])| {
         let _entered = installed.enter()?;
-        convolve_group(level, sizes, laid, bias, finish, at, y, &columns);
+        gemm::with_sums::<T>(y, |y| {
+            let y = matrix_mut(y, sizes.outputs, sizes.windows());
+            multiply_group(level, sizes, laid, bias, finish, at, y, &columns);
+        });
         Some(())
     };
     let groups = y
@@ -405,23 +251,6 @@ pub(crate) fn convolve_columns<T: Factor, R: Right<T::Sum>>(
         1 => run((0, y)),
         _ => groups.try_for_each(run),
     };
-}
-
-/// Group `at` of all images.
-fn convolve_group<T: Factor, R: Right<T::Sum>>(
-    level: Level,
-    sizes: &Sizes,
-    laid: &Weights<T::Sum>,
-    bias: Option<&[T::Sum]>,
-    finish: Finish<'_, T::Sum>,
-    at: usize,
-    y: &mut [T],
-    columns: impl Fn(usize) -> R,
-) {
-    gemm::with_sums::<T>(y, |y| {
-        let y = matrix_mut(y, sizes.outputs, sizes.windows());
-        multiply_group::<T, R>(level, sizes, laid, bias, finish, at, y, columns);
-    });
 }
 
 /// The output of each group of an image, whose channels alternate between the groups; none if the run is to stop.
@@ -441,14 +270,14 @@ fn shuffled_groups<'y, S>(sizes: &Sizes, y: &'y mut [S]) -> Option<Vec<ArrayView
 }
 
 /// The sums of group `at` of all images, into their rows.
-fn multiply_group<T: Factor, R: Right<T::Sum>>(
+fn multiply_group<S: Sum, R: Right<S>>(
     level: Level,
     sizes: &Sizes,
-    laid: &Weights<T::Sum>,
-    bias: Option<&[T::Sum]>,
-    finish: Finish<'_, T::Sum>,
+    laid: &Weights<S>,
+    bias: Option<&[S]>,
+    finish: Finish<'_, S>,
     at: usize,
-    y: ArrayViewMut2<'_, T::Sum>,
+    y: ArrayViewMut2<'_, S>,
     columns: impl Fn(usize) -> R,
 ) {
     let (windows, inner) = (sizes.windows(), sizes.inner());

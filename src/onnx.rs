@@ -2,6 +2,7 @@
 
 pub(crate) mod attributes;
 pub(crate) mod external;
+mod raw;
 mod scan;
 mod segments;
 pub(crate) mod stored;

@@ -21,9 +21,27 @@ mod slices;
 #[path = "support/mod.rs"]
 mod support;
 
-use linn::{DType, Model, Options, Tensor, inputs};
+use std::num::NonZeroUsize;
+
+use linn::{DType, Model, Options, Simd, Tensor, Threads, inputs};
 use support::model::{Build, With, float, int, ints, node};
-use support::{Random, f32s, numbers};
+use support::{Random, f32s, numbers, tensor};
+
+/// Small numbers, whose sums are exact in any order.
+fn small(random: &mut Random, dtype: DType, dims: &[usize]) -> Tensor {
+    let count = dims.iter().product();
+    let numbers: Vec<f64> = (0..count).map(|_| random.range(-3, 3) as f64).collect();
+    tensor(dtype, dims, &numbers)
+}
+
+/// A model on an instruction set and as many threads.
+fn model_on(build: &Build, simd: Simd, threads: usize, optimize: bool) -> Model {
+    let mut options = Options::default();
+    let threads = NonZeroUsize::new(threads).expect("some");
+    options.threads = Threads::Count(threads);
+    (options.simd, options.optimize) = (simd, optimize);
+    Model::from_bytes_with(build.bytes(), &options).expect("it is valid")
+}
 
 /// Random numbers from -1 to 1, around `middle`.
 fn noise(random: &mut Random, dims: &[usize], middle: f64, scale: f64) -> Tensor {

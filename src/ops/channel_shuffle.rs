@@ -39,7 +39,7 @@ impl Operator for ChannelShuffle {
     }
 
     fn follow(&self, _index: usize, _inputs: &[Option<Fact>]) -> Option<Follow> {
-        Some(Follow::ChannelShuffle(self.groups))
+        Some(Follow::ChannelShuffle(self.shape.clone(), self.groups))
     }
 
     fn run(&self, inputs: Inputs<'_, '_>, outputs: &mut Outputs<'_, '_>) -> Result<(), OpError> {

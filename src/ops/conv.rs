@@ -21,7 +21,7 @@ use crate::error::{Class, OpError};
 use crate::gemm::{Activation, Factor, Finish};
 use crate::onnx::attributes::Attributes;
 use crate::parts;
-use crate::tensor::{DType, Tensor, dispatch};
+use crate::tensor::{DType, Shape, Tensor, dispatch};
 
 pub(super) const CONV: Op = Op {
     domain: "ai.onnx",
@@ -38,8 +38,8 @@ struct Conv {
     /// Whether input 3, of the shape of `Y`, is added.
     plus: bool,
     activation: Activation<f64>,
-    /// Whether the channels of `Y` alternate between the groups.
-    shuffled: bool,
+    /// The shape of `Y`, if its channels alternate between the groups.
+    shuffled: Option<Shape>,
     /// What is done to `X` before, of type f32, for windows of single elements.
     lead: Option<Arc<led::Lines>>,
     /// Constant weights as products want them: `Weights` of the type of sums.
@@ -54,7 +54,7 @@ impl Conv {
             convolution: Convolution::read(attributes)?,
             plus: false,
             activation: Activation::Identity,
-            shuffled: false,
+            shuffled: None,
             lead: None,
             laid: None,
             tiled: None,
@@ -62,7 +62,7 @@ impl Conv {
     }
 
     /// Whether output channels may alternate between the groups.
-    fn shuffles(&self, sizes: &Sizes) -> bool {
+    fn shuffles(sizes: &Sizes) -> bool {
         sizes.is_pointwise() && !sizes.is_depthwise() && sizes.channels > 0
     }
 
@@ -87,9 +87,11 @@ impl Conv {
         let (x, w) = (required(inputs, 0), required(inputs, 1));
         let shape = Known::of(inputs, &[]).shape(self)?;
         let mut sizes = self.convolution.sizes(x.shape(), w.shape())?;
-        sizes.shuffled = self.shuffled;
-        if self.shuffled && !self.shuffles(&sizes) {
-            let reason = format!("is {}, which was declared otherwise", Fact::from(x));
+        sizes.shuffled = self.shuffled.is_some();
+        if let Some(declared) = &self.shuffled
+            && (shape != *declared || !Conv::shuffles(&sizes))
+        {
+            let reason = format!("is {}, declared for an output {declared:?}", Fact::from(x));
             return Err(OpError::invalid("X", reason));
         }
         outputs.check_output(shape.elements().saturating_mul(size_of::<T>()))?;
@@ -169,7 +171,7 @@ impl Operator for Conv {
 
     fn on_integers(&self, operands: &[Operand], activation: Activation<f64>) -> Option<OnIntegers> {
         let [x, w, ..] = operands else { return None };
-        let more = self.plus || self.shuffled || self.lead.is_some();
+        let more = self.plus || self.shuffled.is_some() || self.lead.is_some();
         if more || self.activation != Activation::Identity {
             return None;
         }
@@ -183,23 +185,23 @@ impl Operator for Conv {
     }
 
     fn absorbs(&self) -> bool {
-        !self.shuffled
+        self.shuffled.is_none()
     }
 
     fn absorb(&self, follow: Follow, inputs: &[Option<Fact>]) -> Option<Absorbed> {
         let x = inputs[0].as_ref()?;
-        if x.dtype != DType::F32 || self.shuffled {
+        if x.dtype != DType::F32 || self.shuffled.is_some() {
             return None;
         }
         let mut operator = self.clone();
         let (mut constants, mut plus) = (Vec::new(), None);
         match follow {
-            Follow::ChannelShuffle(groups) => {
+            Follow::ChannelShuffle(shape, groups) => {
                 let sizes = self.sizes_of(inputs)?;
-                if self.plus || sizes.groups != groups || !self.shuffles(&sizes) {
+                if self.plus || sizes.groups != groups || !Conv::shuffles(&sizes) {
                     return None;
                 }
-                operator.shuffled = true;
+                operator.shuffled = Some(shape);
             }
             _ if self.activation != Activation::Identity || !follow.is_along(1) => return None,
             Follow::Affine {

@@ -22,8 +22,8 @@ pub(crate) enum Follow {
     Activation(Activation<f64>),
     /// The sum with the input of that number, which has the same shape.
     Plus(usize),
-    /// Channels that were in as many groups alternate between them.
-    ChannelShuffle(usize),
+    /// Of a value of that shape, channels that were in as many groups alternate between them.
+    ChannelShuffle(Shape, usize),
 }
 
 impl Follow {

@@ -1,29 +1,13 @@
 //! Products with constant matrices, which are laid out once and do what follows them.
 
-use std::num::NonZeroUsize;
-
-use linn::{DType, Form, Model, Options, Simd, Tensor, Threads, inputs};
+use linn::{DType, Form, Model, Simd, Tensor, inputs};
 
 use super::support::model::{Build, With, float, int, node};
-use super::support::{Random, Report, numbers, tensor};
-
-fn model(build: &Build, simd: Simd, threads: usize, optimize: bool) -> Model {
-    let mut options = Options::default();
-    let threads = NonZeroUsize::new(threads).expect("some");
-    options.threads = Threads::Count(threads);
-    (options.simd, options.optimize) = (simd, optimize);
-    Model::from_bytes_with(build.bytes(), &options).expect("it is valid")
-}
+use super::support::{Random, Report, numbers};
+use super::{model_on, small};
 
 fn run(model: &Model, x: &Tensor) -> Vec<f64> {
     numbers(&model.run(inputs! { "x" => x }).expect("it runs")["y"])
-}
-
-/// Small numbers, whose sums are exact in any order.
-fn small(random: &mut Random, dtype: DType, dims: &[usize]) -> Tensor {
-    let count = dims.iter().product();
-    let numbers: Vec<f64> = (0..count).map(|_| random.range(-3, 3) as f64).collect();
-    tensor(dtype, dims, &numbers)
 }
 
 /// What follows a product of `columns` in a random order, each at most once, from `product` to `y`.
@@ -110,12 +94,12 @@ fn random_products_and_what_follows_them() {
         };
         let (build, operators) = followed(build, &mut random, dtype, &y_dims);
         let x = small(&mut random, dtype, &x_dims);
-        let wanted = run(&model(&build, Simd::Auto, 1, false), &x);
+        let wanted = run(&model_on(&build, Simd::Auto, 1, false), &x);
         for (simd, threads) in Simd::available()
             .into_iter()
             .flat_map(|simd| [(simd, 1), (simd, 3)])
         {
-            let rewritten = model(&build, simd, threads, true);
+            let rewritten = model_on(&build, simd, threads, true);
             let nodes = rewritten.nodes_of(Form::Running);
             absorbed += nodes.map(|node| node.absorbed.len()).sum::<usize>();
             count += 1;
@@ -147,7 +131,7 @@ fn a_matrix_on_the_left_and_many_on_the_right() {
             .node(node("MatMul", &["a", "x"], &["y"]))
             .output("y");
         let x = small(&mut random, DType::F32, &x_dims);
-        let models = [false, true].map(|optimize| model(&build, Simd::Auto, 2, optimize));
+        let models = [false, true].map(|optimize| model_on(&build, Simd::Auto, 2, optimize));
         let [wanted, got] = models.each_ref().map(|model| run(model, &x));
         assert_eq!(wanted, got, "{x_dims:?}");
         // What is laid out takes the place of the matrix: 50 rows are filled up to 60.
@@ -168,7 +152,8 @@ fn what_was_declared_need_not_be_what_came() {
         .node(node("Add", &["product", "c"], &["sum"]))
         .node(node("Relu", &["sum"], &["y"]))
         .output("y");
-    let [plain, rewritten] = [false, true].map(|optimize| model(&build, Simd::Auto, 2, optimize));
+    let [plain, rewritten] =
+        [false, true].map(|optimize| model_on(&build, Simd::Auto, 2, optimize));
     assert_eq!(rewritten.nodes_of(Form::Running).count(), 1);
     for dims in [[1, 1, 6], [4, 1, 6], [1, 13, 6], [0, 2, 6], [3, 0, 6]] {
         let x = small(&mut random, DType::F32, &dims);

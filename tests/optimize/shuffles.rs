@@ -1,11 +1,10 @@
 //! Shuffles of channels, as exporters write them, and the convolutions before them that write channels in that order.
 
-use std::num::NonZeroUsize;
-
-use linn::{DType, Form, Model, Options, Simd, Tensor, Threads, inputs};
+use linn::{DType, Form, Model, Simd, inputs};
 
 use super::support::model::{Build, With, float, int, ints, node};
 use super::support::{Random, Report, i64s, numbers, tensor};
+use super::{model_on, small};
 
 /// What is shuffled.
 #[derive(Clone, Copy, Debug)]
@@ -32,13 +31,6 @@ impl Shuffled {
         let suits = self.kernel == 1 && self.groups == self.shuffled && self.channels > 1;
         suits && self.dtype == DType::F32 && !self.plus
     }
-}
-
-/// Small numbers, whose sums are exact in any order.
-fn small(random: &mut Random, dtype: DType, dims: &[usize]) -> Tensor {
-    let count = dims.iter().product();
-    let numbers: Vec<f64> = (0..count).map(|_| random.range(-3, 3) as f64).collect();
-    tensor(dtype, dims, &numbers)
 }
 
 /// Shuffled channels of `x` as `y`.
@@ -99,14 +91,6 @@ fn build(random: &mut Random, case: Shuffled, [batch, height, width]: [usize; 3]
         .output("y")
 }
 
-fn model(build: &Build, simd: Simd, threads: usize, optimize: bool) -> Model {
-    let mut options = Options::default();
-    let threads = NonZeroUsize::new(threads).expect("some");
-    options.threads = Threads::Count(threads);
-    (options.simd, options.optimize) = (simd, optimize);
-    Model::from_bytes_with(build.bytes(), &options).expect("it is valid")
-}
-
 #[test]
 fn convolutions_write_channels_in_the_order_of_a_shuffle() {
     let mut random = Random::new(61);
@@ -140,12 +124,12 @@ fn convolutions_write_channels_in_the_order_of_a_shuffle() {
             &[sizes[0], channels, sizes[1], sizes[2]],
         );
         let run = |model: &Model| numbers(&model.run(inputs! { "x" => &x }).expect("it runs")["y"]);
-        let wanted = run(&model(&build, Simd::best(), 1, false));
+        let wanted = run(&model_on(&build, Simd::best(), 1, false));
         for (simd, threads) in Simd::available()
             .into_iter()
             .zip([1, 3].into_iter().cycle())
         {
-            let model = model(&build, simd, threads, true);
+            let model = model_on(&build, simd, threads, true);
             let nodes = model.nodes_of(Form::Running).count();
             let fits = !case.is_absorbed() || nodes == 1;
             count += 1;
@@ -188,7 +172,7 @@ fn other_axes_are_no_channels() {
             .output("y");
         let x = small(&mut random, DType::F32, &[1, 8, 2, 6]);
         let run = |optimize| {
-            let model = model(&build, Simd::best(), 1, optimize);
+            let model = model_on(&build, Simd::best(), 1, optimize);
             assert!(model.nodes_of(Form::Running).count() > 1, "{split:?}");
             numbers(&model.run(inputs! { "x" => &x }).expect("it runs")["y"])
         };

@@ -203,6 +203,14 @@ mod tests {
     }
 
     #[test]
+    fn channels_with_weights_of_their_own_have_none() {
+        let mut sizes = sizes(1, 16, 64, 10, 2);
+        assert!(Filter::of(&sizes).is_some());
+        sizes.groups = 2;
+        assert_eq!(Filter::of(&sizes), None);
+    }
+
+    #[test]
     fn windows_of_a_row_would_take_too_many_weights() {
         let mut sizes = sizes(256, 256, 64, 5, 1);
         sizes.axes[0].kernel = 1;

@@ -286,7 +286,7 @@ impl Operator for Batch {
             Follow::Affine {
                 factors, summands, ..
             } => Batch::moved(inputs, factors, summands)?,
-            Follow::Plus(_) | Follow::ChannelShuffle(_) => return None,
+            Follow::Plus(_) | Follow::ChannelShuffle(..) => return None,
         };
         Some(Absorbed {
             operator: Arc::new(operator),
