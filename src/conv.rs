@@ -13,6 +13,7 @@
 
 mod columns;
 mod depthwise;
+pub(crate) mod expanded;
 pub(crate) mod led;
 pub(crate) mod quantized;
 mod sizes;

@@ -11,7 +11,10 @@
 )]
 
 mod dots;
+mod edge;
+mod few;
 mod finish;
+mod laid;
 mod panels;
 mod plain;
 mod product;
@@ -36,16 +39,18 @@ use crate::simd::LANES;
 use crate::stop;
 use crate::tensor::Element;
 pub(crate) use finish::{Activation, Finish};
-use panels::COLUMNS;
-pub(crate) use panels::{Left, ROWS, Right, lay_left, left_len, panel_columns};
+pub(crate) use laid::Laid;
+pub(crate) use panels::{
+    COLUMNS, Left, ROWS, Right, lay_left, lay_right, lay_right_on_all, left_len, panel_columns,
+};
 use product::DEPTH;
 pub(crate) use product::{
-    Laid, multiply as multiply_panels, rows_of as multiply_into_rows, scratch_bytes,
+    multiply as multiply_panels, pieces, rows_of as multiply_into_rows, scratch_bytes, threads_for,
 };
 pub(crate) use right_panels::RightPanels;
-use tile::Panels;
+use tile::Block;
 pub(crate) use tile::Start;
-pub(crate) use weighted::{Plane, Runs};
+pub(crate) use weighted::{Planes, Runs};
 
 /// An element type that products are summed up in.
 pub(crate) trait Sum: Element + Item + Pod + PartialOrd {
@@ -64,14 +69,13 @@ pub(crate) trait Sum: Element + Item + Pod + PartialOrd {
     /// `self + a * b`; integers wrap.
     fn plus_product(self, a: Self, b: Self) -> Self;
 
-    /// Multiplies two panels, into the columns of `rows` from `column` on, which are then finished.
-    fn panel<S: Vectors>(
+    /// Multiplies a left panel with some right ones, into their columns of `rows`, which are then finished.
+    fn block<S: Vectors>(
         s: S,
-        panels: Panels<'_, Self>,
+        block: Block<'_, Self>,
         start: Start<'_, Self>,
         finish: Option<Finish<'_, Self>>,
         rows: &mut [&mut [Self]],
-        column: usize,
     );
 
     /// The sums of the products of `a` and each column of `b`, which are not shorter. They are not whole where the run is to
@@ -91,20 +95,20 @@ pub(crate) trait Sum: Element + Item + Pod + PartialOrd {
         y: &mut [Self],
     );
 
-    /// The sums of a plane: `start` and three by three neighbours times `w`, which are then finished as row 0. Whether they are
-    /// done: not by all types, nor for all planes.
+    /// The sums of planes one after the other: `start` and three by three neighbours times `w`, which are then finished as rows.
+    /// How many are done: of some types none, and those alone whose vectors end on the tensor.
     fn of_neighbours<S: Vectors>(
         s: S,
-        plane: Plane<'_, Self>,
-        w: &[Self; 9],
-        start: Self,
+        planes: Planes<'_, Self>,
+        w: &[[Self; 9]],
+        start: Option<&[Self]>,
         finish: Finish<'_, Self>,
         y: &mut [Self],
-    ) -> bool;
+    ) -> usize;
 }
 
 macro_rules! sums {
-    ($($type:ty, $low:expr, $high:expr, $panel:path, $dots:path, $weighted:path, $neighbours:path, |$a:ident, $b:ident| $plus:expr, $product:expr;)*) => {
+    ($($type:ty, $low:expr, $high:expr, $block:path, $dots:path, $weighted:path, $neighbours:path, |$a:ident, $b:ident| $plus:expr, $product:expr;)*) => {
         $(impl Sum for $type {
             const ZERO: $type = 0 as $type;
             const ONE: $type = 1 as $type;
@@ -133,15 +137,14 @@ macro_rules! sums {
             }
 
             #[inline(always)]
-            fn panel<S: Vectors>(
+            fn block<S: Vectors>(
                 s: S,
-                panels: Panels<'_, Self>,
+                block: Block<'_, Self>,
                 start: Start<'_, Self>,
                 finish: Option<Finish<'_, Self>>,
                 rows: &mut [&mut [Self]],
-                column: usize,
             ) {
-                $panel(s, panels, start, finish, rows, column);
+                $block(s, block, start, finish, rows);
             }
 
             #[inline(always)]
@@ -169,13 +172,13 @@ macro_rules! sums {
             #[inline(always)]
             fn of_neighbours<S: Vectors>(
                 s: S,
-                plane: Plane<'_, Self>,
-                w: &[Self; 9],
-                start: Self,
+                planes: Planes<'_, Self>,
+                w: &[[Self; 9]],
+                start: Option<&[Self]>,
                 finish: Finish<'_, Self>,
                 y: &mut [Self],
-            ) -> bool {
-                $neighbours(s, plane, w, start, finish, y)
+            ) -> usize {
+                $neighbours(s, planes, w, start, finish, y)
             }
         })*
     };
@@ -183,10 +186,10 @@ macro_rules! sums {
 sums! {
     f32, f32::NEG_INFINITY, f32::INFINITY, tile::floats, dots::floats, weighted::floats, weighted::of_neighbours, |a, b| a + b, a * b;
     f64, f64::NEG_INFINITY, f64::INFINITY, tile::floats, dots::floats, weighted::floats, weighted::of_neighbours, |a, b| a + b, a * b;
-    i32, i32::MIN, i32::MAX, plain::panel, plain::dots, plain::weighted, plain::of_neighbours, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
-    i64, i64::MIN, i64::MAX, plain::panel, plain::dots, plain::weighted, plain::of_neighbours, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
-    u32, u32::MIN, u32::MAX, plain::panel, plain::dots, plain::weighted, plain::of_neighbours, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
-    u64, u64::MIN, u64::MAX, plain::panel, plain::dots, plain::weighted, plain::of_neighbours, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
+    i32, i32::MIN, i32::MAX, plain::block, plain::dots, plain::weighted, plain::of_neighbours, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
+    i64, i64::MIN, i64::MAX, plain::block, plain::dots, plain::weighted, plain::of_neighbours, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
+    u32, u32::MIN, u32::MAX, plain::block, plain::dots, plain::weighted, plain::of_neighbours, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
+    u64, u64::MIN, u64::MAX, plain::block, plain::dots, plain::weighted, plain::of_neighbours, |a, b| a.wrapping_add(b), a.wrapping_mul(b);
 }
 
 /// An element type that matrices are made of.

@@ -42,6 +42,7 @@ mod dynamic_quantize;
 mod einsum;
 mod elementwise;
 mod expand;
+mod expanded_conv;
 mod flatten;
 mod follow;
 mod functions;
@@ -114,6 +115,7 @@ use crate::tensor::{DType, Tensor, TensorView};
 use schema::Schema;
 
 pub(crate) use channel_shuffle::channel_shuffle;
+pub(crate) use expanded_conv::{Expanded, Expansion};
 pub use fact::Fact;
 pub(crate) use fact::{Dims, Known};
 pub(crate) use follow::{Absorbed, Follow, Lead, Prepared};
@@ -167,6 +169,16 @@ pub(crate) trait Operator: Debug + Send + Sync {
 
     /// This operator doing also what leads to its first input, and the bytes that takes.
     fn led(&self, _lead: Lead, _inputs: &[Option<Fact>]) -> Option<(Arc<dyn Operator>, usize)> {
+        None
+    }
+
+    /// What the node does, if it computes each element of its output of those in the same place of all channels.
+    fn expansion(&self, _inputs: &[Option<Fact>]) -> Option<Expansion> {
+        None
+    }
+
+    /// This operator with the one that computes its first input.
+    fn expanded(&self, _expansion: Expansion, _inputs: &[Option<Fact>]) -> Option<Expanded> {
         None
     }
 

@@ -2,9 +2,11 @@
 
 mod chain;
 mod channel_shuffle;
+mod expand;
 mod fuse;
 mod gelu;
 mod integers;
+mod into_readers;
 mod layer_normalization;
 mod lead;
 mod prepare;
@@ -17,11 +19,12 @@ use crate::stop;
 use crate::tensor::{DType, Tensor};
 
 /// What is done to a program, in this order.
-const PASSES: [fn(&mut Program, &Graph, &Known<'_>); 6] = [
+const PASSES: [fn(&mut Program, &Graph, &Known<'_>); 7] = [
     chain::replace,
     integers::integers,
     fuse::fuse,
     lead::lead,
+    expand::expand,
     Program::release_unread,
     prepare::prepare,
 ];

@@ -6,6 +6,8 @@ mod blocks;
 mod chains;
 #[path = "optimize/dense.rs"]
 mod dense;
+#[path = "optimize/expanded.rs"]
+mod expanded;
 #[path = "optimize/integers.rs"]
 mod integers;
 #[path = "optimize/lead.rs"]

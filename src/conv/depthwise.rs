@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::Sizes;
 use super::sorted::{BEYOND, Sorted};
 use crate::buffer::SORTED;
-use crate::gemm::{self, Factor, Finish, Plane, Runs, Sum, widened_bytes};
+use crate::gemm::{self, Factor, Finish, Planes, Runs, Sum, widened_bytes};
 use crate::installed::Installed;
 use crate::parts;
 use crate::simd::{Simd, dispatch};
@@ -39,11 +39,34 @@ pub(super) fn convolve<T: Factor>(
         _ => None,
     };
     let planes = x.as_deref().and_then(|x| planes(sizes, x));
-    weigh(sizes, w, planes, start, finish, read, write, y);
+    let (level, channels) = (Simd::installed(), sizes.groups * sizes.outputs);
+    let (w_planes, _) = w.as_chunks::<9>();
+    let several = |first: usize, y: &mut [T]| {
+        let (Some(planes), Ok(y)) = (planes, T::sums(y)) else {
+            return 0;
+        };
+        let (channel, of_input) = (first % channels, first % sizes.outputs);
+        // Those that read planes which follow each other, or one and the same.
+        let (pitch, most) = match sizes.outputs {
+            1 => (plane, channels - channel),
+            outputs => (0, outputs - of_input),
+        };
+        let w = &w_planes[channel..][..most.min(y.len() / windows)];
+        let bias = bias.map(|bias| &bias[channel..]);
+        let begin = first / sizes.outputs * plane;
+        let planes = Planes {
+            begin,
+            pitch,
+            ..planes
+        };
+        let finish = finish(first);
+        dispatch!(level, s => T::Sum::of_neighbours(s, planes, w, bias, finish, y))
+    };
+    weigh(sizes, w, start, finish, several, read, write, y);
 }
 
-/// The first plane of `x`, if neighbours can be read where they lie.
-fn planes<'a, S>(sizes: &Sizes, x: &'a [S]) -> Option<Plane<'a, S>> {
+/// The planes of `x`, if neighbours can be read where they lie.
+pub(super) fn planes<'a, S>(sizes: &Sizes, x: &'a [S]) -> Option<Planes<'a, S>> {
     let [rows, columns] = &*sizes.axes else {
         return None;
     };
@@ -52,9 +75,10 @@ fn planes<'a, S>(sizes: &Sizes, x: &'a [S]) -> Option<Plane<'a, S>> {
         && columns.output > 0
         && columns.stride * (columns.output - 1) < columns.input;
     let suits = three(rows) && three(columns) && rows.stride == columns.stride && on_plane;
-    suits.then_some(Plane {
+    suits.then_some(Planes {
         x,
         begin: 0,
+        pitch: 0,
         height: rows.input,
         width: columns.input,
         pad: rows.pad_begin,
@@ -64,15 +88,15 @@ fn planes<'a, S>(sizes: &Sizes, x: &'a [S]) -> Option<Plane<'a, S>> {
     })
 }
 
-/// The weighted sums of windows: `start` has the number that those of a channel begin at, `finish` what is done to an output
-/// plane of some number, `read` sorts an input plane, and `write` makes an output plane of its sums, which it asks for. `planes`
-/// is the first plane that is read, where it need not be sorted.
+/// The weighted sums of windows: `start` has the number that those of a channel begin at, and `finish` what is done to output
+/// planes from some number on, as rows. `several` does planes from some number on, if it can, and says how many; of each other one
+/// `read` sorts the input plane, and `write` makes the output plane of its sums, which it asks for.
 pub(super) fn weigh<'f, S: Sum, Y: Send>(
     sizes: &Sizes,
     w: &[S],
-    planes: Option<Plane<'_, S>>,
     start: impl Fn(usize) -> S + Sync,
     finish: impl Fn(usize) -> Finish<'f, S> + Sync,
+    several: impl Fn(usize, &mut [Y]) -> usize + Sync,
     read: impl Fn(&Sorted<'_>, usize, &mut [S]) + Sync,
     write: impl Fn(usize, &mut [Y], &mut dyn FnMut(&mut [S])) + Sync,
     y: &mut [Y],
@@ -94,42 +118,31 @@ pub(super) fn weigh<'f, S: Sum, Y: Send>(
         };
         parts::with_buffer::<S, SORTED>(sorted.elements() + BEYOND, |elements| {
             let mut input = None;
-            // Planes are small: it is worth not to divide for each.
-            let mut channel = first % channels;
-            let (mut from, mut of_input) = (first / sizes.outputs, first % sizes.outputs);
-            for (at, y) in y.chunks_mut(windows).enumerate() {
+            let mut at = 0;
+            while at * windows < y.len() {
                 if stop::is_set() {
                     return;
                 }
+                let (number, y) = (first + at, &mut y[at * windows..]);
+                let done = several(number, y);
+                if done > 0 {
+                    at += done;
+                    continue;
+                }
+                at += 1;
+                let (channel, from) = (number % channels, number / sizes.outputs);
+                // What is not on the input stays zero from plane to plane.
+                if input.is_none() && parts::fill(elements, &S::ZERO).is_err() {
+                    return;
+                }
                 let w = &w[channel * taps..][..taps];
-                let (start, finish) = (start(channel), finish(first + at));
-                write(first + at, y, &mut |sums| {
-                    if let (Some(plane), Some(w)) = (planes, w.first_chunk()) {
-                        let begin = from * sizes.plane();
-                        let plane = Plane { begin, ..plane };
-                        let done = dispatch!(level, s => S::of_neighbours(s, plane, w, start, finish, sums));
-                        if done {
-                            return;
-                        }
-                    }
-                    // What is not on the input stays zero from plane to plane.
-                    if input.is_none() && parts::fill(elements, &S::ZERO).is_err() {
-                        return;
-                    }
+                let (start, finish) = (start(channel), finish(number));
+                write(number, &mut y[..windows], &mut |sums| {
                     if input.replace(from) != Some(from) {
                         read(&sorted, from, elements);
                     }
                     dispatch!(level, s => S::weighted(s, elements, runs, w, start, finish, sums));
                 });
-                channel = if channel + 1 < channels {
-                    channel + 1
-                } else {
-                    0
-                };
-                of_input += 1;
-                if of_input == sizes.outputs {
-                    (from, of_input) = (from + 1, 0);
-                }
             }
         });
     };

@@ -3,7 +3,7 @@
 use fearless_simd::{Level, Simd, SimdBase, SimdFloat};
 
 use crate::allocate;
-use crate::gemm::{Activation, Finish, Right};
+use crate::gemm::{Activation, COLUMNS, Finish, Right};
 use crate::parts::Looks;
 use crate::simd::{LANES, dispatch};
 
@@ -47,13 +47,13 @@ pub(super) struct Led<'a> {
 }
 
 impl Right<f32> for Led<'_> {
-    fn lay(&self, first: usize, count: usize, width: usize, panel: &mut [f32]) {
-        dispatch!(self.level, s => lay(s, self, first, count, width, panel));
+    fn lay(&self, first: usize, count: usize, panel: &mut [f32]) {
+        dispatch!(self.level, s => lay(s, self, first, count, panel));
     }
 }
 
 #[inline(always)]
-fn lay<S: Simd>(s: S, led: &Led<'_>, first: usize, count: usize, width: usize, panel: &mut [f32]) {
+fn lay<S: Simd>(s: S, led: &Led<'_>, first: usize, count: usize, panel: &mut [f32]) {
     let len = <S::f32s as SimdBase<S>>::LEN;
     let finish = Finish {
         bounds: led.bounds,
@@ -62,16 +62,16 @@ fn lay<S: Simd>(s: S, led: &Led<'_>, first: usize, count: usize, width: usize, p
     let mut part = [0.0; LANES];
     let mut looks = Looks::default();
     for channel in 0..led.lines.len() {
-        if looks.is_set(width) {
+        if looks.is_set(COLUMNS) {
             return;
         }
         let (factor, summand) = led.lines[channel];
         let factor = <S::f32s as SimdBase<S>>::splat(s, factor);
         let summand = <S::f32s as SimdBase<S>>::splat(s, summand);
         let x = &led.x[channel * led.columns + first..][..count];
-        let y = &mut panel[channel * width..][..width];
+        let y = &mut panel[channel * COLUMNS..][..COLUMNS];
         let mut i = 0;
-        while i < width {
+        while i < COLUMNS {
             // What is behind the last element may be any number.
             let x = if i + len <= count {
                 &x[i..i + len]

@@ -249,7 +249,16 @@ fn in_floats_of<T: Byte, O: Output>(
             dispatch!(level, s => outputs(s, to, number % channels, sums, y));
         });
     };
-    depthwise::weigh(sizes, w, None, |_| 0.0, |_| Finish::NONE, read, write, y);
+    depthwise::weigh(
+        sizes,
+        w,
+        |_| 0.0,
+        |_| Finish::NONE,
+        |_, _| 0,
+        read,
+        write,
+        y,
+    );
 }
 
 /// An output plane of its sums.

@@ -4,7 +4,7 @@ use fearless_simd::{Level, Simd};
 use smallvec::SmallVec;
 
 use super::sorted::Sorted;
-use crate::gemm::{Right, Sum};
+use crate::gemm::{COLUMNS, Right, Sum};
 use crate::parts::Looks;
 use crate::simd::dispatch;
 
@@ -22,9 +22,10 @@ pub(super) struct Windows<'a, S> {
 /// tap, and the column they go to. Runs of windows are cut into them; the last one of a run may lie over the one before.
 type Blocks = SmallVec<[(usize, usize); 8]>;
 
-/// How the windows of a panel are copied: in blocks of 8, of 4 and of 1.
+/// How the windows of a panel are copied: in blocks of 16, of 8, of 4 and of 1.
 #[derive(Default)]
 struct Cut {
+    sixteens: Blocks,
     eights: Blocks,
     fours: Blocks,
     ones: Blocks,
@@ -34,6 +35,7 @@ impl Cut {
     /// Adds windows that follow each other, the first at `place`, to the columns from `column` on.
     fn add(&mut self, place: usize, column: usize, len: usize) {
         let (blocks, size) = match len {
+            16.. => (&mut self.sixteens, 16),
             8.. => (&mut self.eights, 8),
             4.. => (&mut self.fours, 4),
             _ => (&mut self.ones, 1),
@@ -48,7 +50,7 @@ impl Cut {
 }
 
 impl<S: Sum> Right<S> for Windows<'_, S> {
-    fn lay(&self, first: usize, count: usize, width: usize, panel: &mut [S]) {
+    fn lay(&self, first: usize, count: usize, panel: &mut [S]) {
         let mut cut = Cut::default();
         let mut column = 0;
         while column < count {
@@ -58,7 +60,11 @@ impl<S: Sum> Right<S> for Windows<'_, S> {
             column += len;
         }
         let each = self.sorted.elements();
-        dispatch!(self.level, s => lay(s, self.planes, each, self.offsets, &cut, count, width, panel));
+        if let ([(place, 0)], COLUMNS) = (&cut.sixteens[..], count) {
+            let planes = &self.planes[*place..];
+            return dispatch!(self.level, s => lay_run(s, planes, each, self.offsets, panel));
+        }
+        dispatch!(self.level, s => lay(s, self.planes, each, self.offsets, &cut, count, panel));
     }
 }
 
@@ -70,7 +76,6 @@ fn lay<V: Simd, S: Sum>(
     offsets: &[usize],
     cut: &Cut,
     count: usize,
-    width: usize,
     panel: &mut [S],
 ) {
     let mut line = 0;
@@ -78,18 +83,40 @@ fn lay<V: Simd, S: Sum>(
     let mut looks = Looks::default();
     while line < panel.len() {
         for tap in 0..offsets.len() {
-            if looks.is_set(width) {
+            if looks.is_set(COLUMNS) {
                 return;
             }
-            let y = &mut panel[line..line + width];
-            for column in count..width {
+            let y = &mut panel[line..line + COLUMNS];
+            for column in count..COLUMNS {
                 y[column] = S::ZERO;
             }
             let x = &planes[plane + offsets[tap]..];
+            copy::<S, 16>(x, &cut.sixteens, y);
             copy::<S, 8>(x, &cut.eights, y);
             copy::<S, 4>(x, &cut.fours, y);
             copy::<S, 1>(x, &cut.ones, y);
-            line += width;
+            line += COLUMNS;
+        }
+        plane += each;
+    }
+}
+
+/// As [`lay`], where windows follow each other from the first plane's first element on.
+#[inline(always)]
+fn lay_run<V: Simd, S: Sum>(_: V, planes: &[S], each: usize, offsets: &[usize], panel: &mut [S]) {
+    let (steps, _) = panel.as_chunks_mut::<COLUMNS>();
+    let (mut step, mut plane) = (0, 0);
+    let mut looks = Looks::default();
+    while step < steps.len() {
+        for tap in 0..offsets.len() {
+            if looks.is_set(COLUMNS) {
+                return;
+            }
+            let x = &planes[plane + offsets[tap]..][..COLUMNS];
+            for i in 0..COLUMNS {
+                steps[step][i] = x[i];
+            }
+            step += 1;
         }
         plane += each;
     }

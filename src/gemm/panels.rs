@@ -3,26 +3,24 @@
 
 use fearless_simd::{Level, Simd};
 use ndarray::ArrayView2;
+use rayon::prelude::*;
 
+use crate::installed::Installed;
 use crate::parts::Looks;
 use crate::simd::{LANES, dispatch};
+use crate::stop;
 
 /// Rows of a panel of a left matrix.
 pub(crate) const ROWS: usize = 12;
 /// Rows of a left matrix that are read at once.
 const LINES: usize = 4;
-/// Columns of a panel of a right matrix; the last one has fewer, a multiple of [`LANES`].
-pub(crate) const COLUMNS: usize = 32;
-
-/// The columns of the panel that begins at column `first` of `columns`, with those that fill it up.
-#[inline(always)]
-pub(super) fn width(first: usize, columns: usize) -> usize {
-    (columns - first).next_multiple_of(LANES).min(COLUMNS)
-}
+/// Columns of a panel of a right matrix; the last one is filled up. A tile of f32 is as wide, or reads half of a line of the
+/// cache: all of what it reads follows each other, so that nothing pushes it out of the first cache.
+pub(crate) const COLUMNS: usize = LANES;
 
 /// Elements of the panels of `columns` columns, for each row of the matrix.
 pub(crate) fn panel_columns(columns: usize) -> usize {
-    columns.next_multiple_of(LANES)
+    columns.next_multiple_of(COLUMNS)
 }
 
 /// A left matrix in panels: each has all columns, one after the other.
@@ -43,7 +41,7 @@ impl<'a, T> Left<'a, T> {
     }
 
     /// The panels of the rows from `row` on, a multiple of those of a panel.
-    pub(super) fn at_row(self, row: usize) -> Left<'a, T> {
+    pub(crate) fn at_row(self, row: usize) -> Left<'a, T> {
         let panels = &self.panels[row / ROWS * self.inner..];
         Left { panels, ..self }
     }
@@ -116,9 +114,9 @@ fn lay_lines<S: Simd, T: Copy>(_: S, lines: [&[T]; LINES], r: usize, panel: &mut
 
 /// A right matrix, whose panels are laid out as they are needed.
 pub(crate) trait Right<T>: Sync {
-    /// Lays out the panel of the columns from `first` on: for each row `width` elements, of which the first `count` are
+    /// Lays out the panel of the columns from `first` on: for each row [`COLUMNS`] elements, of which the first `count` are
     /// the matrix's.
-    fn lay(&self, first: usize, count: usize, width: usize, panel: &mut [T]);
+    fn lay(&self, first: usize, count: usize, panel: &mut [T]);
 
     /// The elements, if they lie in memory row by row, and how many there are from row to row.
     fn in_rows(&self) -> Option<(&[T], usize)> {
@@ -132,19 +130,17 @@ impl<T: Copy + Default + Sync> Right<T> for ArrayView2<'_, T> {
         self.to_slice().map(|elements| (elements, self.ncols()))
     }
 
-    fn lay(&self, first: usize, count: usize, width: usize, panel: &mut [T]) {
+    fn lay(&self, first: usize, count: usize, panel: &mut [T]) {
+        let (steps, _) = panel.as_chunks_mut::<COLUMNS>();
         if let Some((elements, pitch)) = self.in_rows() {
             let elements = elements.get(first..).unwrap_or(&[]);
-            return match width {
-                COLUMNS => lay_rows::<T, COLUMNS>(elements, pitch, count, panel),
-                _ => lay_rows::<T, LANES>(elements, pitch, count, panel),
-            };
+            return lay_rows(elements, pitch, count, steps);
         }
         let mut looks = Looks::default();
         match *self.strides() {
             [_, 1] => {
-                for (step, row) in panel.chunks_exact_mut(width).zip(self.rows()) {
-                    if looks.is_set(width) {
+                for (step, row) in steps.iter_mut().zip(self.rows()) {
+                    if looks.is_set(COLUMNS) {
                         return;
                     }
                     let row = row.to_slice().expect("elements of a row are neighbours");
@@ -157,32 +153,62 @@ impl<T: Copy + Default + Sync> Right<T> for ArrayView2<'_, T> {
                     if looks.is_set(self.nrows()) {
                         return;
                     }
-                    let steps = panel.iter_mut().skip(column).step_by(width);
-                    for (y, &x) in steps.zip(self.column(first + column)) {
-                        *y = x;
+                    for (step, &x) in steps.iter_mut().zip(self.column(first + column)) {
+                        step[column] = x;
                     }
                 }
-                for column in count..width {
-                    for y in panel.iter_mut().skip(column).step_by(width) {
-                        *y = T::default();
-                    }
+                for step in steps {
+                    step[count..].fill(T::default());
                 }
             }
         }
     }
 }
 
-/// Lays out `WIDTH` elements of each row, of which the first `count` are the panel's; rows begin `pitch` apart.
-fn lay_rows<T: Copy + Default, const WIDTH: usize>(
+/// Lays out the panels of `columns` columns from `first` on, each of `inner` steps.
+pub(crate) fn lay_right<T>(
+    right: &impl Right<T>,
+    first: usize,
+    columns: usize,
+    inner: usize,
+    panels: &mut [T],
+) {
+    let mut at = 0;
+    while at < columns && !stop::is_set() {
+        let count = COLUMNS.min(columns - at);
+        let panel = &mut panels[at * inner..][..COLUMNS * inner];
+        right.lay(first + at, count, panel);
+        at += COLUMNS;
+    }
+}
+
+/// As [`lay_right`], of the first columns, on all threads.
+pub(crate) fn lay_right_on_all<T: Send>(
+    right: &impl Right<T>,
+    columns: usize,
+    inner: usize,
+    panels: &mut [T],
+) {
+    let installed = Installed::hand_over();
+    let panels = panels.par_chunks_mut((inner * COLUMNS).max(1));
+    panels.enumerate().for_each(|(number, panel)| {
+        if let Some(_entered) = installed.enter() {
+            let first = number * COLUMNS;
+            right.lay(first, COLUMNS.min(columns - first), panel);
+        }
+    });
+}
+
+/// Lays out [`COLUMNS`] elements of each row, of which the first `count` are the panel's; rows begin `pitch` apart.
+fn lay_rows<T: Copy + Default>(
     elements: &[T],
     pitch: usize,
     count: usize,
-    panel: &mut [T],
+    steps: &mut [[T; COLUMNS]],
 ) {
     let mut looks = Looks::default();
-    let (steps, _) = panel.as_chunks_mut::<WIDTH>();
     for (k, step) in steps.iter_mut().enumerate() {
-        if looks.is_set(WIDTH) {
+        if looks.is_set(COLUMNS) {
             return;
         }
         let row = &elements[k * pitch..];

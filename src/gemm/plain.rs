@@ -5,44 +5,61 @@ use fearless_simd::Simd;
 use super::Sum;
 use super::finish::Finish;
 use super::panels::COLUMNS;
-use super::tile::{Panels, Start};
-use super::weighted::{Plane, Runs};
+use super::tile::{Block, Panels, Start};
+use super::weighted::{Planes, Runs};
 use crate::parts::{Looks, PART};
 
-/// Multiplies two panels, into the columns of `rows` from `column` on, which are then finished.
+/// [`Sum::block`] of integers.
 #[inline(always)]
-pub(super) fn panel<S: Simd, T: Sum>(
+pub(super) fn block<S: Simd, T: Sum>(
     _: S,
-    panels: Panels<'_, T>,
+    block: Block<'_, T>,
     start: Start<'_, T>,
     finish: Option<Finish<'_, T>>,
     rows: &mut [&mut [T]],
-    column: usize,
+) {
+    let mut first = block.first;
+    while first < block.end {
+        let panels = block.panels(first);
+        for r in 0..rows.len() {
+            panel(panels, r, start, finish, rows[r], first);
+        }
+        first += COLUMNS;
+    }
+}
+
+/// Row `r` of the product of two panels, into the columns of `y` from `first` on.
+#[inline(always)]
+fn panel<T: Sum>(
+    panels: Panels<'_, T>,
+    r: usize,
+    start: Start<'_, T>,
+    finish: Option<Finish<'_, T>>,
+    y: &mut [T],
+    first: usize,
 ) {
     let Panels { columns, width, .. } = panels;
-    for r in 0..rows.len() {
-        let y = &mut rows[r][column..column + columns];
-        let mut sums = [T::ZERO; COLUMNS];
-        match start {
-            Start::Zero => {}
-            Start::Rows(numbers) => sums.fill(numbers[r]),
-            Start::Columns(numbers) => {
-                sums[..columns].copy_from_slice(&numbers[column..column + columns]);
-            }
-            Start::Output => sums[..columns].copy_from_slice(y),
+    let y = &mut y[first..first + columns];
+    let mut sums = [T::ZERO; COLUMNS];
+    match start {
+        Start::Zero => {}
+        Start::Rows(numbers) => sums.fill(numbers[r]),
+        Start::Columns(numbers) => {
+            sums[..columns].copy_from_slice(&numbers[first..first + columns]);
         }
-        let sums = &mut sums[..columns];
-        for k in 0..panels.left.len() {
-            let left = panels.left[k][r];
-            let right = &panels.right[k * width..][..columns];
-            for c in 0..columns {
-                sums[c] = sums[c].plus_product(left, right[c]);
-            }
+        Start::Output => sums[..columns].copy_from_slice(y),
+    }
+    let sums = &mut sums[..columns];
+    for k in 0..panels.left.len() {
+        let left = panels.left[k][r];
+        let right = &panels.right[k * width..][..columns];
+        for c in 0..columns {
+            sums[c] = sums[c].plus_product(left, right[c]);
         }
-        y.copy_from_slice(sums);
-        if let Some(finish) = finish {
-            finish.apply(r, column, y);
-        }
+    }
+    y.copy_from_slice(sums);
+    if let Some(finish) = finish {
+        finish.apply(r, first, y);
     }
 }
 
@@ -85,13 +102,13 @@ pub(super) fn weighted<S: Simd, T: Sum>(
 #[inline(always)]
 pub(super) fn of_neighbours<S: Simd, T: Sum>(
     _: S,
-    _: Plane<'_, T>,
-    _: &[T; 9],
-    _: T,
+    _: Planes<'_, T>,
+    _: &[[T; 9]],
+    _: Option<&[T]>,
     _: Finish<'_, T>,
     _: &mut [T],
-) -> bool {
-    false
+) -> usize {
+    0
 }
 
 /// [`Sum::dots`] of integers.

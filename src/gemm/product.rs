@@ -2,31 +2,29 @@
 //!
 //! The sum for an element of the output is always taken in the same order, whatever is done in parallel.
 
-use std::ops::Range;
-
 use fearless_simd::{Level, Simd as Vectors};
 use ndarray::{ArrayViewMut2, Axis};
 use rayon::prelude::*;
 
 use super::Sum;
 use super::finish::Finish;
-use super::panels::{COLUMNS, Left, ROWS, Right, panel_columns, width};
-use super::tile::{Panels, Start};
+use super::laid::Laid;
+use super::panels::{COLUMNS, Left, ROWS, Right, lay_right, lay_right_on_all, panel_columns};
+use super::tile::{Block, Start};
 use crate::allocate;
 use crate::buffer::{ALIGNMENT, RIGHT};
 use crate::installed::Installed;
 use crate::parts::{self, Looks};
 use crate::simd::{LANES, dispatch, prefetch};
-use crate::stop;
 
 /// Multiplications that are worth a task of their own.
 const GRAIN: usize = 1 << 20;
 
 /// Steps of the inner dimension that are multiplied at once: a right panel of as many stays near while the left ones pass by.
-pub(super) const DEPTH: usize = 384;
+pub(super) const DEPTH: usize = 512;
 
 /// Bytes of right panels that stay near together while a left one goes by.
-const NEAR_BYTES: usize = 1 << 16;
+const NEAR_BYTES: usize = 1 << 17;
 
 /// So few right panels stay near in any case, so that a large left matrix goes by once.
 const FEW_PANELS: usize = 2;
@@ -68,8 +66,8 @@ pub(crate) fn multiply<T: Sum>(
     if threads < 2 {
         return sweep(level, left, right, 0, start, finish, c);
     }
-    let installed = Installed::hand_over();
     if are_columns_dealt_out(rows, columns, threads) {
+        let installed = Installed::hand_over();
         let pieces = pieces(c, Axis(1), COLUMNS, threads);
         return pieces.into_par_iter().for_each(|(first, c)| {
             if let Some(_entered) = installed.enter() {
@@ -82,6 +80,7 @@ pub(crate) fn multiply<T: Sum>(
         .in_rows()
         .is_some_and(|(_, pitch)| bands <= pass_by(pitch) * threads)
     {
+        let installed = Installed::hand_over();
         let bands = pieces(c, Axis(0), ROWS, threads).into_par_iter();
         return bands.for_each(|(row, c)| {
             if let Some(_entered) = installed.enter() {
@@ -91,16 +90,7 @@ pub(crate) fn multiply<T: Sum>(
         });
     }
     parts::with_buffer::<T, RIGHT>(left.inner * panel_columns(columns), |laid| {
-        laid.par_chunks_mut((left.inner * COLUMNS).max(1))
-            .enumerate()
-            .for_each(|(number, panel)| {
-                let Some(_entered) = installed.enter() else {
-                    return;
-                };
-                let first = number * COLUMNS;
-                let count = COLUMNS.min(columns - first);
-                right.lay(first, count, width(first, columns), panel);
-            });
+        lay_right_on_all(right, columns, left.inner, laid);
         in_bands(level, left, laid, start, finish, c, threads);
     });
 }
@@ -120,7 +110,7 @@ pub(super) fn multiply_laid<T: Sum>(
     }
     let threads = threads_for(rows, left.inner, columns);
     if threads < 2 {
-        let laid = Laid::Panels(panels, COLUMNS);
+        let laid = Laid::Panels(panels);
         return block(level, left, laid, start, finish, c);
     }
     if !are_columns_dealt_out(rows, columns, threads) {
@@ -130,7 +120,7 @@ pub(super) fn multiply_laid<T: Sum>(
     let pieces = pieces(c, Axis(1), COLUMNS, threads);
     pieces.into_par_iter().for_each(|(first, c)| {
         if let Some(_entered) = installed.enter() {
-            let laid = Laid::Panels(&panels[first * left.inner..], COLUMNS);
+            let laid = Laid::Panels(&panels[first * left.inner..]);
             let (start, finish) = (start.part(0, first), finish.part(0, first));
             block(level, left, laid, start, finish, c);
         }
@@ -138,7 +128,7 @@ pub(super) fn multiply_laid<T: Sum>(
 }
 
 /// How many threads a product is worth.
-pub(super) fn threads_for(rows: usize, inner: usize, columns: usize) -> usize {
+pub(crate) fn threads_for(rows: usize, inner: usize, columns: usize) -> usize {
     // Of few columns it is the left matrix that takes the time.
     let work = rows
         .saturating_mul(columns.max(LANES))
@@ -168,7 +158,7 @@ fn in_bands<T: Sum>(
     bands.for_each(|(row, c)| {
         if let Some(_entered) = installed.enter() {
             let (left, start) = (left.at_row(row), start.part(row, 0));
-            let laid = Laid::Panels(panels, COLUMNS);
+            let laid = Laid::Panels(panels);
             block(level, left, laid, start, finish.part(row, 0), c);
         }
     });
@@ -193,7 +183,7 @@ fn unevenness(len: usize, unit: usize, threads: usize) -> f64 {
 
 /// Cuts a matrix along an axis into pieces of whole `unit`s, with as many units in each or one more, and where they begin. There
 /// are some pieces more than threads, since those are not always at hand.
-pub(super) fn pieces<T>(
+pub(crate) fn pieces<T>(
     c: ArrayViewMut2<'_, T>,
     axis: Axis,
     unit: usize,
@@ -241,18 +231,11 @@ fn sweep<T: Sum>(
     parts::with_buffer::<T, RIGHT>(left.inner * panel_columns(most), |laid| {
         let mut done = 0;
         for c in c.axis_chunks_iter_mut(Axis(1), columns) {
-            let mut at = 0;
-            while at < c.ncols() && !stop::is_set() {
-                let width = width(at, c.ncols());
-                let count = width.min(c.ncols() - at);
-                let panel = &mut laid[at * left.inner..][..width * left.inner];
-                right.lay(first + done + at, count, width, panel);
-                at += width;
-            }
+            lay_right(right, first + done, c.ncols(), left.inner, laid);
             let at = first + done;
             let (start, finish) = (start.part(0, at), finish.part(0, at));
             done += c.ncols();
-            block(level, left, Laid::Panels(laid, COLUMNS), start, finish, c);
+            block(level, left, Laid::Panels(laid), start, finish, c);
         }
     });
 }
@@ -261,48 +244,6 @@ fn sweep<T: Sum>(
 /// than it saves. Rows that are a multiple of some lines of the cache apart would push each other out of it.
 fn pass_by(pitch: usize) -> usize {
     if pitch.is_multiple_of(256) { 1 } else { 4 }
-}
-
-/// A right matrix as tiles read it.
-#[derive(Clone, Copy)]
-pub(crate) enum Laid<'a, T> {
-    /// In panels, each of as many columns, or what is left of them.
-    Panels(&'a [T], usize),
-    /// In rows, each so many elements behind the one before.
-    Rows(&'a [T], usize),
-}
-
-impl<'a, T> Laid<'a, T> {
-    /// The elements from column `first` of `columns` and row `from` of `inner` on, and how many there are from row to row.
-    #[inline(always)]
-    fn part(self, first: usize, columns: usize, from: usize, inner: usize) -> (&'a [T], usize) {
-        match self {
-            Laid::Panels(elements, panel) => {
-                let begin = first / panel * panel;
-                let width = panel_columns(columns - begin).min(panel);
-                let panels = &elements[begin * inner..];
-                (&panels[from * width + first - begin..], width)
-            }
-            Laid::Rows(elements, pitch) => (&elements[from * pitch + first..], pitch),
-        }
-    }
-
-    /// The elements of the panels of some columns, whole ones but the last, of some rows of `inner`; none if what lies between
-    /// them is not theirs.
-    #[inline(always)]
-    fn panels(self, columns: Range<usize>, rows: Range<usize>, inner: usize) -> &'a [T] {
-        match self {
-            Laid::Panels(elements, COLUMNS) if rows.len() == inner || columns.len() <= COLUMNS => {
-                let width = panel_columns(columns.len());
-                let begin = columns.start * inner + rows.start * width;
-                match elements.get(begin..begin + rows.len() * width) {
-                    Some(elements) => elements,
-                    None => &[],
-                }
-            }
-            _ => &[],
-        }
-    }
 }
 
 /// Multiplies with a right matrix that is laid out, on this thread.
@@ -396,26 +337,21 @@ fn tiles<S: Vectors, T: Sum>(
                 let at = row / ROWS * left.inner;
                 let panel = &left.panels[at + from..at + to];
                 let next = at + left.inner;
-                let ahead = left.panels.get(next + from..next + to).unwrap_or(panel);
-                let mut first = left_of;
-                while first < right_of {
-                    let next = (first + COLUMNS).min(right_of);
-                    let (right, width) = laid.part(first, columns, from, left.inner);
-                    let panels = Panels {
-                        left: panel,
-                        ahead,
-                        right,
-                        width,
-                        columns: next - first,
-                    };
-                    let finish = match finish {
-                        Some(finish) => Some(finish.part(row, 0)),
-                        None => None,
-                    };
-                    let rows = &mut rows[row..end];
-                    T::panel(s, panels, start.part(row, 0), finish, rows, first);
-                    first = next;
-                }
+                let ahead = left.panels.get(next + from..next + to).unwrap_or(&[]);
+                let block = Block {
+                    left: panel,
+                    ahead,
+                    laid,
+                    first: left_of,
+                    end: right_of,
+                    from,
+                    inner: left.inner,
+                };
+                let finish = match finish {
+                    Some(finish) => Some(finish.part(row, 0)),
+                    None => None,
+                };
+                T::block(s, block, start.part(row, 0), finish, &mut rows[row..end]);
                 row = end;
             }
             left_of = right_of;

@@ -13,11 +13,9 @@ pub(crate) use pairs::{Bytes, lay_left, steps, widened};
 pub(crate) use product::{GRAIN, block as multiply_laid, lay_right, multiply, scratch_bytes};
 pub(crate) use requantize::{Lines, Output, Requantize, finish};
 
+pub(crate) use super::panels::COLUMNS;
 use super::panels::ROWS;
 use crate::tensor::Element;
-
-/// Columns of a panel of a right matrix.
-pub(crate) const COLUMNS: usize = 16;
 
 /// An integer of 8 bits.
 pub(crate) trait Byte: Element + Copy + Default + Into<i32> {}

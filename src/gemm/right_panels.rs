@@ -5,7 +5,7 @@ use ndarray::{ArrayView2, Axis, Slice};
 use rayon::prelude::*;
 
 use super::finish::Finish;
-use super::panels::{COLUMNS, Left, ROWS, Right, lay_left, left_len, panel_columns, width};
+use super::panels::{Left, ROWS, lay_left, lay_right_on_all, left_len, panel_columns};
 use super::product::{multiply_laid, threads_for};
 use super::tile::Start;
 use super::{LEFT_BYTES, Sum, matrix_mut};
@@ -39,15 +39,7 @@ impl<T: Sum> RightPanels<T> {
         let room = ALIGNMENT / size_of::<T>();
         let mut elements = Lasting::<T>::zeroed(len + room, true)?;
         let begin = elements.as_ptr().align_offset(ALIGNMENT).min(room);
-        let installed = Installed::hand_over();
-        let panels = elements[begin..begin + len].par_chunks_mut((inner * COLUMNS).max(1));
-        panels.enumerate().for_each(|(number, panel)| {
-            if let Some(_entered) = installed.enter() {
-                let first = number * COLUMNS;
-                let count = COLUMNS.min(columns - first);
-                b.lay(first, count, width(first, columns), panel);
-            }
-        });
+        lay_right_on_all(b, columns, inner, &mut elements[begin..begin + len]);
         stop::check()?;
         Ok(RightPanels {
             elements,

@@ -3,7 +3,9 @@
 use fearless_simd::{Simd, SimdBase, SimdFloat, SimdFloatElement};
 
 use super::Sum;
+use super::edge::edge;
 use super::finish::Finish;
+use super::laid::Laid;
 use super::panels::{COLUMNS, ROWS};
 use crate::simd::prefetch;
 
@@ -23,7 +25,7 @@ pub(crate) enum Start<'a, T> {
 impl<'a, T> Start<'a, T> {
     /// For the part of the matrix from `row` and `column` on.
     #[inline(always)]
-    pub(super) fn part(self, row: usize, column: usize) -> Start<'a, T> {
+    pub(crate) fn part(self, row: usize, column: usize) -> Start<'a, T> {
         match self {
             Start::Rows(numbers) => Start::Rows(&numbers[row..]),
             Start::Columns(numbers) => Start::Columns(&numbers[column..]),
@@ -32,12 +34,42 @@ impl<'a, T> Start<'a, T> {
     }
 }
 
-/// A panel of the left matrix and one of the right, along the same part of the inner dimension.
+/// A panel of the left matrix and some of the right, along the same part of the inner dimension.
+#[derive(Clone, Copy)]
+pub(crate) struct Block<'a, T> {
+    pub(super) left: &'a [[T; ROWS]],
+    /// What is to be asked for meanwhile, as long as `left` if there is something.
+    pub(super) ahead: &'a [[T; ROWS]],
+    pub(super) laid: Laid<'a, T>,
+    /// The first column, and the one behind the last.
+    pub(super) first: usize,
+    pub(super) end: usize,
+    /// The first step, and how many there are in all.
+    pub(super) from: usize,
+    pub(super) inner: usize,
+}
+
+impl<'a, T> Block<'a, T> {
+    /// The left panel and the right one that begins at column `first`.
+    #[inline(always)]
+    pub(super) fn panels(self, first: usize) -> Panels<'a, T> {
+        let (right, width) = self.laid.part(first, self.from, self.inner);
+        Panels {
+            left: self.left,
+            // Once is enough.
+            ahead: if first == self.first { self.ahead } else { &[] },
+            right,
+            width,
+            columns: (self.end - first).min(COLUMNS),
+        }
+    }
+}
+
+/// A panel of the left matrix and one of the right.
 #[derive(Clone, Copy)]
 pub(crate) struct Panels<'a, T> {
     pub(super) left: &'a [[T; ROWS]],
-    /// What is multiplied next with the same columns, as long as `left`.
-    pub(super) ahead: &'a [[T; ROWS]],
+    ahead: &'a [[T; ROWS]],
     /// `width` elements from step to step, of which the first `columns` are the matrix's.
     pub(super) right: &'a [T],
     pub(super) width: usize,
@@ -47,177 +79,73 @@ pub(crate) struct Panels<'a, T> {
 /// One vector.
 type Vector<S, T> = <T as SimdFloatElement>::Native<S>;
 
-/// Multiplies two panels of floats, into the columns of `rows` from `column` on, which are then finished.
+/// Whether there are registers for a tile of all rows of a panel. The sums of a tile and what they are made of are in
+/// registers: there are 32 where vectors have 64 bytes, and at least 16 elsewhere.
+pub(super) const fn is_wide<V>() -> bool {
+    size_of::<V>() == 64
+}
+
+/// [`Sum::block`] of floats.
 #[inline(always)]
 pub(super) fn floats<S: Simd, T: Sum + SimdFloatElement>(
     s: S,
-    panels: Panels<'_, T>,
+    block: Block<'_, T>,
     start: Start<'_, T>,
     finish: Option<Finish<'_, T>>,
     rows: &mut [&mut [T]],
-    column: usize,
 ) {
     let len = <Vector<S, T> as SimdBase<S>>::LEN;
-    // The sums of a tile and what they are made of are in registers: there are 32 where vectors have 64 bytes, and at least
-    // 16 elsewhere.
-    let wide = const { size_of::<Vector<S, T>>() == 64 };
-    let whole = match panels.columns % len {
-        1..=FEW if !wide => panels.columns / len * len,
-        _ => panels.columns,
-    };
-    // A single vector of columns leaves registers for all rows.
-    let single = !wide && rows.len() == ROWS && whole.div_ceil(len) % 2 == 1;
-    let paired = if single {
-        (whole - 1) / len * len
-    } else {
-        whole
-    };
-    let mut row = 0;
-    while row < rows.len() && paired > 0 {
-        let left = rows.len() - row;
-        // A tile takes as long for two rows as for all: eight are two tiles of four.
-        let most = match left {
-            _ if wide => ROWS,
-            ..=4 | 8 => 4,
-            _ => ROWS / 2,
-        };
+    let wide = const { is_wide::<Vector<S, T>>() };
+    let mut first = block.first;
+    // Most tiles are whole, and of short panels what is done between tiles takes long: they have a loop of their own.
+    while rows.len() == ROWS && first + COLUMNS <= block.end {
+        let panels = block.panels(first);
         let mut at = 0;
-        while at < paired {
-            let two = paired - at > len;
-            let (start, rows, to) = (start.part(row, 0), &mut rows[row..], column + at);
-            let finish = match finish {
-                Some(finish) => Some(finish.part(row, 0)),
-                None => None,
-            };
-            match (wide, two, left) {
-                (_, true, ..=4) | (false, true, 8) => {
-                    tile::<S, T, 4, 2>(s, panels, row, at, start, finish, rows, to)
+        while at < COLUMNS {
+            let mut row = 0;
+            while row < ROWS {
+                let (start, rows, to) = (start.part(row, 0), &mut rows[row..], first + at);
+                let finish = match finish {
+                    Some(finish) => Some(finish.part(row, 0)),
+                    None => None,
+                };
+                match (wide, len == COLUMNS) {
+                    (true, true) => {
+                        tile::<S, T, ROWS, 1>(s, panels, row, at, start, finish, rows, to);
+                    }
+                    (true, false) => {
+                        tile::<S, T, ROWS, 2>(s, panels, row, at, start, finish, rows, to);
+                    }
+                    (false, _) => {
+                        tile::<S, T, { ROWS / 2 }, 2>(s, panels, row, at, start, finish, rows, to);
+                    }
                 }
-                (true, true, ..=8) => {
-                    tile::<S, T, 8, 2>(s, panels, row, at, start, finish, rows, to)
-                }
-                (true, true, _) => {
-                    tile::<S, T, ROWS, 2>(s, panels, row, at, start, finish, rows, to)
-                }
-                (true, false, _) => {
-                    tile::<S, T, ROWS, 1>(s, panels, row, at, start, finish, rows, to)
-                }
-                (false, false, ..=4 | 8) => {
-                    tile::<S, T, 4, 1>(s, panels, row, at, start, finish, rows, to)
-                }
-                (false, true, _) => {
-                    tile::<S, T, { ROWS / 2 }, 2>(s, panels, row, at, start, finish, rows, to)
-                }
-                (false, false, _) => {
-                    tile::<S, T, { ROWS / 2 }, 1>(s, panels, row, at, start, finish, rows, to)
-                }
+                row += if wide { ROWS } else { ROWS / 2 };
             }
-            at += if two { 2 * len } else { len };
+            at += 2 * len;
         }
-        row += most;
+        first += COLUMNS;
     }
-    if single {
-        tile::<S, T, ROWS, 1>(s, panels, 0, paired, start, finish, rows, column + paired);
-    }
-    if whole < panels.columns && !rows.is_empty() {
-        match panels.columns - whole {
-            1 => few::<S, T, 1, 4>(s, panels, whole, start, finish, rows, column + whole),
-            _ => few::<S, T, FEW, 1>(s, panels, whole, start, finish, rows, column + whole),
-        }
-    }
-}
-
-/// So many columns are few: a vector of them would be mostly empty.
-const FEW: usize = 4;
-
-/// Multiplies the left panel with at most `COUNT` columns of the right one from `at` on, into `rows` from column `to` on.
-/// Here vectors hold rows, and every `CHAINS`-th step is summed up on its own, so that one need not wait for the one before.
-#[inline(always)]
-fn few<S: Simd, T: Sum + SimdFloatElement, const COUNT: usize, const CHAINS: usize>(
-    s: S,
-    panels: Panels<'_, T>,
-    at: usize,
-    start: Start<'_, T>,
-    finish: Option<Finish<'_, T>>,
-    rows: &mut [&mut [T]],
-    to: usize,
-) {
-    let len = <Vector<S, T> as SimdBase<S>>::LEN.min(ROWS);
-    let vectors = const { ROWS.div_ceil(<Vector<S, T> as SimdBase<S>>::LEN) };
-    let zero = <Vector<S, T> as SimdBase<S>>::splat(s, T::ZERO);
-    let mut chains = [[[zero; ROWS]; COUNT]; CHAINS];
-    let whole = panels.left.len() / CHAINS * CHAINS;
-    let mut k = 0;
-    while k < whole {
-        for chain in 0..CHAINS {
-            step::<S, T, COUNT>(s, panels, k + chain, at, &mut chains[chain]);
-        }
-        k += CHAINS;
-    }
-    while k < panels.left.len() {
-        step::<S, T, COUNT>(s, panels, k, at, &mut chains[0]);
-        k += 1;
-    }
-    let mut sums = chains[0];
-    for chain in 1..CHAINS {
-        for c in 0..COUNT {
-            for v in 0..vectors {
-                sums[c][v] += chains[chain][c][v];
-            }
-        }
-    }
-    let mut columns = [[T::ZERO; ROWS]; COUNT];
-    for c in 0..COUNT {
-        for v in 0..vectors {
-            let first = (v * len).min(ROWS - len);
-            sums[c][v].store_slice(&mut columns[c][first..first + len]);
-        }
-    }
-    let count = panels.columns - at;
-    for r in 0..rows.len() {
-        let y = &mut rows[r][to..to + count];
-        for c in 0..count {
-            y[c] = match start {
-                Start::Zero => columns[c][r],
-                Start::Rows(numbers) => numbers[r].plus(columns[c][r]),
-                Start::Columns(numbers) => numbers[to + c].plus(columns[c][r]),
-                Start::Output => y[c].plus(columns[c][r]),
-            };
-        }
-        if let Some(finish) = finish {
-            finish.apply(r, to, y);
-        }
-    }
-}
-
-/// Adds the products of step `k` of the columns from `at` on.
-#[inline(always)]
-fn step<S: Simd, T: Sum + SimdFloatElement, const COUNT: usize>(
-    s: S,
-    panels: Panels<'_, T>,
-    k: usize,
-    at: usize,
-    sums: &mut [[Vector<S, T>; ROWS]; COUNT],
-) {
-    let len = <Vector<S, T> as SimdBase<S>>::LEN.min(ROWS);
-    let vectors = const { ROWS.div_ceil(<Vector<S, T> as SimdBase<S>>::LEN) };
-    let left = &panels.left[k];
-    let right = &panels.right[k * panels.width + at..][..COUNT];
-    for c in 0..COUNT {
-        let b = <Vector<S, T> as SimdBase<S>>::splat(s, right[c]);
-        for v in 0..vectors {
-            // The last vector lies over the one before.
-            let first = (v * len).min(ROWS - len);
-            let a = <Vector<S, T> as SimdBase<S>>::from_slice(s, &left[first..first + len]);
-            sums[c][v] = a.mul_add(b, sums[c][v]);
-        }
+    while first < block.end {
+        let panels = block.panels(first);
+        // Compiled by itself: in one function with the loop above both of them lack registers.
+        s.vectorize(
+            #[inline(always)]
+            || edge(s, panels, start, finish, &mut *rows, first),
+        );
+        first += COLUMNS;
     }
 }
 
 /// Multiplies the rows of the left panel from `row` on with the columns of the right one from `at` on, into `rows` from
 /// column `to` on.
 #[inline(always)]
-fn tile<S: Simd, T: Sum + SimdFloatElement, const HEIGHT: usize, const VECTORS: usize>(
+pub(super) fn tile<
+    S: Simd,
+    T: Sum + SimdFloatElement,
+    const HEIGHT: usize,
+    const VECTORS: usize,
+>(
     s: S,
     panels: Panels<'_, T>,
     row: usize,
@@ -228,21 +156,16 @@ fn tile<S: Simd, T: Sum + SimdFloatElement, const HEIGHT: usize, const VECTORS: 
     to: usize,
 ) {
     let len = <Vector<S, T> as SimdBase<S>>::LEN;
-    let zero = <Vector<S, T> as SimdBase<S>>::splat(s, T::ZERO);
-    let (height, width) = (HEIGHT.min(rows.len()), VECTORS * len);
-    let columns = (panels.columns - at).min(width);
-    let whole = height == HEIGHT && columns == width;
-    let mut sums = [[zero; VECTORS]; HEIGHT];
+    let width = VECTORS * len;
+    let mut sums = [[<Vector<S, T> as SimdBase<S>>::splat(s, T::ZERO); VECTORS]; HEIGHT];
     match start {
         Start::Zero => {}
         Start::Rows(numbers) => {
             for r in 0..HEIGHT {
-                // Rows that fill the panel up are not written.
-                let number = numbers[r.min(height - 1)];
-                sums[r] = [<Vector<S, T> as SimdBase<S>>::splat(s, number); VECTORS];
+                sums[r] = [<Vector<S, T> as SimdBase<S>>::splat(s, numbers[r]); VECTORS];
             }
         }
-        Start::Columns(numbers) if columns == width => {
+        Start::Columns(numbers) => {
             let numbers = &numbers[to..to + width];
             for r in 0..HEIGHT {
                 for v in 0..VECTORS {
@@ -251,17 +174,7 @@ fn tile<S: Simd, T: Sum + SimdFloatElement, const HEIGHT: usize, const VECTORS: 
                 }
             }
         }
-        Start::Columns(numbers) => {
-            let mut line = [T::ZERO; COLUMNS];
-            line[..columns].copy_from_slice(&numbers[to..to + columns]);
-            for r in 0..HEIGHT {
-                for v in 0..VECTORS {
-                    let numbers = &line[v * len..(v + 1) * len];
-                    sums[r][v] = <Vector<S, T> as SimdBase<S>>::from_slice(s, numbers);
-                }
-            }
-        }
-        Start::Output if whole => {
+        Start::Output => {
             for r in 0..HEIGHT {
                 let y = &rows[r][to..to + width];
                 for v in 0..VECTORS {
@@ -270,63 +183,55 @@ fn tile<S: Simd, T: Sum + SimdFloatElement, const HEIGHT: usize, const VECTORS: 
                 }
             }
         }
-        Start::Output => {
-            let mut edge = [[T::ZERO; COLUMNS]; HEIGHT];
-            for r in 0..height {
-                edge[r][..columns].copy_from_slice(&rows[r][to..to + columns]);
-            }
-            for r in 0..HEIGHT {
-                for v in 0..VECTORS {
-                    let y = &edge[r][v * len..(v + 1) * len];
-                    sums[r][v] = <Vector<S, T> as SimdBase<S>>::from_slice(s, y);
-                }
-            }
-        }
     }
+    let left = panels.left;
     let mut line = at;
-    // Tiles of all rows of a panel together ask for all of the next one.
-    let (ahead, _) = panels.ahead.as_flattened()[row * panels.left.len()..].as_chunks::<HEIGHT>();
-    let ahead = &ahead[..panels.left.len()];
-    for k in 0..panels.left.len() {
-        prefetch(&ahead[k]);
-        let left = &panels.left[k][row..row + HEIGHT];
-        let steps = &panels.right[line..line + width];
-        let mut b = [zero; VECTORS];
-        for v in 0..VECTORS {
-            let step = &steps[v * len..(v + 1) * len];
-            b[v] = <Vector<S, T> as SimdBase<S>>::from_slice(s, step);
-        }
-        for r in 0..HEIGHT {
-            let a = <Vector<S, T> as SimdBase<S>>::splat(s, left[r]);
-            for v in 0..VECTORS {
-                sums[r][v] = a.mul_add(b[v], sums[r][v]);
-            }
-        }
-        line += panels.width;
-    }
-    if whole {
-        if let Some(finish) = finish {
-            finish.apply_to(s, to, &mut sums);
-        }
-        for r in 0..HEIGHT {
-            let y = &mut rows[r][to..to + width];
-            for v in 0..VECTORS {
-                sums[r][v].store_slice(&mut y[v * len..(v + 1) * len]);
-            }
+    // The first columns ask for what is ahead.
+    if at == 0 && panels.ahead.len() >= left.len() {
+        let ahead = &panels.ahead[..left.len()];
+        for k in 0..left.len() {
+            prefetch(&ahead[k][row]);
+            let right = &panels.right[line..line + width];
+            sums = step::<S, T, HEIGHT, VECTORS>(s, &left[k][row..], right, sums);
+            line += panels.width;
         }
     } else {
-        let mut edge = [[T::ZERO; COLUMNS]; HEIGHT];
-        for r in 0..HEIGHT {
-            for v in 0..VECTORS {
-                sums[r][v].store_slice(&mut edge[r][v * len..(v + 1) * len]);
-            }
-        }
-        for r in 0..height {
-            let y = &mut rows[r][to..to + columns];
-            y.copy_from_slice(&edge[r][..columns]);
-            if let Some(finish) = finish {
-                finish.apply(r, to, y);
-            }
+        for k in 0..left.len() {
+            let right = &panels.right[line..line + width];
+            sums = step::<S, T, HEIGHT, VECTORS>(s, &left[k][row..], right, sums);
+            line += panels.width;
         }
     }
+    if let Some(finish) = finish {
+        finish.apply_to(s, to, &mut sums);
+    }
+    for r in 0..HEIGHT {
+        let y = &mut rows[r][to..to + width];
+        for v in 0..VECTORS {
+            sums[r][v].store_slice(&mut y[v * len..(v + 1) * len]);
+        }
+    }
+}
+
+/// Adds the products of a step.
+#[inline(always)]
+fn step<S: Simd, T: Sum + SimdFloatElement, const HEIGHT: usize, const VECTORS: usize>(
+    s: S,
+    left: &[T],
+    right: &[T],
+    mut sums: [[Vector<S, T>; VECTORS]; HEIGHT],
+) -> [[Vector<S, T>; VECTORS]; HEIGHT] {
+    let len = <Vector<S, T> as SimdBase<S>>::LEN;
+    let left = &left[..HEIGHT];
+    let mut b = [<Vector<S, T> as SimdBase<S>>::splat(s, T::ZERO); VECTORS];
+    for v in 0..VECTORS {
+        b[v] = <Vector<S, T> as SimdBase<S>>::from_slice(s, &right[v * len..(v + 1) * len]);
+    }
+    for r in 0..HEIGHT {
+        let a = <Vector<S, T> as SimdBase<S>>::splat(s, left[r]);
+        for v in 0..VECTORS {
+            sums[r][v] = a.mul_add(b[v], sums[r][v]);
+        }
+    }
+    sums
 }

@@ -9,7 +9,7 @@ use super::Sum;
 use super::finish::Finish;
 use crate::parts::Looks;
 use crate::simd::LANES;
-pub(crate) use plane::Plane;
+pub(crate) use plane::Planes;
 pub(super) use plane::floats as of_neighbours;
 
 /// Rows of sums that follow each other: element `i` of row `r` is a sum over taps of the elements at

@@ -257,7 +257,15 @@ pub(super) fn macs(
     let weight = |index: usize| elements(input(index)?.skip(1));
     match operator {
         // Each output element is a sum over the weights of its channel.
-        "Conv" | "ConvInteger" | "DeformConv" => elements(output()?)?.checked_mul(weight(1)?),
+        "Conv" => {
+            let own = elements(output()?)?.checked_mul(weight(1)?)?;
+            // So is each element of channels that it computes itself.
+            match input(4) {
+                Some(mut w) => own.checked_add(elements(input(0)?)?.checked_mul(w.next()??)?),
+                None => Some(own),
+            }
+        }
+        "ConvInteger" | "DeformConv" => elements(output()?)?.checked_mul(weight(1)?),
         "QLinearConv" => elements(output()?)?.checked_mul(weight(3)?),
         // Each input element is multiplied with all the weights of its channel.
         "ConvTranspose" => elements(input(0)?)?.checked_mul(weight(1)?),

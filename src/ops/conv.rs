@@ -9,12 +9,13 @@ use half::{bf16, f16};
 
 use super::conv_integer::QLinearConv;
 use super::convolution::{Convolution, check_each};
+use super::expanded_conv::expand;
 use super::follow::added;
 use super::number::Float;
 use super::on_integers::sums_fit;
 use super::{
-    Absorbed, Fact, Follow, Inputs, Known, Lead, OnIntegers, Op, Operand, Operator, Outputs,
-    Prepared, elements, elementwise, required,
+    Absorbed, Expanded, Expansion, Fact, Follow, Inputs, Known, Lead, OnIntegers, Op, Operand,
+    Operator, Outputs, Prepared, elements, elementwise, required,
 };
 use crate::conv::{Sizes, Weights, convolve, convolve_led, led, winograd};
 use crate::error::{Class, OpError};
@@ -66,11 +67,21 @@ impl Conv {
         sizes.is_pointwise() && !sizes.is_depthwise() && sizes.channels > 0
     }
 
-    /// The sizes, if both operands are known to have these.
+    /// The sizes, if both operands are known to have these; of one image, if it is not known how many there are.
     fn sizes_of(&self, inputs: &[Option<Fact>]) -> Option<Sizes> {
         let [x, w, ..] = inputs else { return None };
-        let [x, w] = [x.as_ref()?, w.as_ref()?].map(|fact| fact.shape().ok().flatten());
+        let mut x = x.clone()?;
+        let batch = x.dims.as_mut()?.first_mut()?;
+        *batch = batch.or(Some(1));
+        let [x, w] = [&x, w.as_ref()?].map(|fact| fact.shape().ok().flatten());
         self.convolution.sizes(&x?, &w?).ok()
+    }
+
+    /// As [`Conv::sizes_of`], of f32, if nothing but an activation was absorbed.
+    fn plain_sizes(&self, inputs: &[Option<Fact>]) -> Option<Sizes> {
+        let more = self.plus || self.shuffled.is_some() || self.lead.is_some();
+        let suits = !more && inputs[0].as_ref()?.dtype == DType::F32;
+        self.sizes_of(inputs).filter(|_| suits)
     }
 
     /// Lends `run` what it needs to compute the output, from which it takes memory beside it.
@@ -238,6 +249,22 @@ impl Operator for Conv {
         let mut operator = self.clone();
         operator.lead = Some(Arc::new(lines));
         Some((Arc::new(operator), bytes))
+    }
+
+    fn expansion(&self, inputs: &[Option<Fact>]) -> Option<Expansion> {
+        let sizes = self.plain_sizes(inputs)?;
+        // Of others the weights would be laid out in each run.
+        inputs[1].as_ref()?.value.as_ref()?;
+        Some(Expansion {
+            convolution: self.convolution.clone(),
+            activation: self.activation,
+            sizes,
+        })
+    }
+
+    fn expanded(&self, expansion: Expansion, inputs: &[Option<Fact>]) -> Option<Expanded> {
+        let sizes = self.plain_sizes(inputs)?;
+        expand(expansion, &self.convolution, &sizes, self.activation)
     }
 
     fn prepare(&self, inputs: &[Option<Fact>], room: usize) -> Option<Prepared> {

@@ -10,7 +10,7 @@ use super::weighted::Float;
 use super::{Dims, Fact, Inputs, Known, Op, Operator, Outputs, elements, fact, required};
 use crate::conv::{Sizes, convolve_columns, lay, product};
 use crate::error::OpError;
-use crate::gemm::{Factor, Finish, Right, Sum};
+use crate::gemm::{COLUMNS, Factor, Finish, Right, Sum};
 use crate::onnx::attributes::Attributes;
 use crate::stop;
 use crate::tensor::{TensorView, dispatch};
@@ -135,11 +135,11 @@ impl<T: Factor> Right<T::Sum> for Sampled<'_, '_, T>
 where
     T::Sum: Float + Into<f64>,
 {
-    fn lay(&self, first: usize, count: usize, width: usize, panel: &mut [T::Sum]) {
-        for line in panel.chunks_exact_mut(width) {
+    fn lay(&self, first: usize, count: usize, panel: &mut [T::Sum]) {
+        for line in panel.chunks_exact_mut(COLUMNS) {
             line[count..].fill(T::Sum::ZERO);
         }
-        self.sampler.gather(self.at, first, count, width, panel);
+        self.sampler.gather(self.at, first, count, COLUMNS, panel);
     }
 }
 

@@ -166,8 +166,8 @@ fn line<T: Byte>(low: &[T], high: &[T], zero: i32, second: bool, y: &mut [i32]) 
 }
 
 impl<T: Byte> Right<i32> for Bytes<'_, T> {
-    fn lay(&self, first: usize, count: usize, width: usize, panel: &mut [i32]) {
-        dispatch!(self.level, s => self.write(s, first, count, width, panel));
+    fn lay(&self, first: usize, count: usize, panel: &mut [i32]) {
+        dispatch!(self.level, s => self.write(s, first, count, super::COLUMNS, panel));
     }
 }
 

@@ -55,7 +55,7 @@ pub(crate) fn lay_right(
     for (number, panel) in laid.chunks_mut((steps * COLUMNS).max(1)).enumerate() {
         stop::check()?;
         let first = number * COLUMNS;
-        right.lay(first, COLUMNS.min(columns - first), COLUMNS, panel);
+        right.lay(first, COLUMNS.min(columns - first), panel);
     }
     Ok(laid)
 }
@@ -109,7 +109,7 @@ pub(crate) fn multiply<O: Output>(
             .for_each(|(number, panel)| {
                 if let Some(_entered) = installed.enter() {
                     let first = number * COLUMNS;
-                    right.lay(first, COLUMNS.min(columns - first), COLUMNS, panel);
+                    right.lay(first, COLUMNS.min(columns - first), panel);
                 }
             });
         in_rows(laid);
@@ -145,7 +145,7 @@ fn sweep<O: Output>(
             while at < c.ncols() && !stop::is_set() {
                 let count = COLUMNS.min(c.ncols() - at);
                 let panel = &mut laid[at * left.inner..][..panel];
-                right.lay(first + done + at, count, COLUMNS, panel);
+                right.lay(first + done + at, count, panel);
                 at += COLUMNS;
             }
             block(level, left, laid, COLUMNS, finish.part(0, done), c);

@@ -1,4 +1,4 @@
-//! Sums of three by three neighbours of a plane that lies in a tensor as it is.
+//! Sums of three by three neighbours of planes that lie in a tensor as they are.
 
 use fearless_simd::{Select, Simd, SimdBase, SimdFloat, SimdFloatElement};
 
@@ -9,12 +9,13 @@ use crate::simd::LANES;
 /// Rows of sums at once: they, a row of weights and neighbours are in registers.
 const ROWS: usize = 4;
 
-/// A plane with one column of padding on the left, and its windows.
+/// Planes with one column of padding on the left, and their windows.
 #[derive(Clone, Copy)]
-pub(crate) struct Plane<'a, T> {
-    /// The tensor, and where the plane begins in it.
+pub(crate) struct Planes<'a, T> {
+    /// The tensor, where the first plane begins in it, and the elements from one plane to the next.
     pub(crate) x: &'a [T],
     pub(crate) begin: usize,
+    pub(crate) pitch: usize,
     pub(crate) height: usize,
     pub(crate) width: usize,
     /// Rows of padding before the first one.
@@ -26,55 +27,108 @@ pub(crate) struct Plane<'a, T> {
     pub(crate) columns: usize,
 }
 
+impl<T: Sum> Planes<'_, T> {
+    /// Whether all planes are done that lie within a tensor, with as much around them as vectors read.
+    pub(crate) fn suit(&self) -> bool {
+        let read = self.stride * self.columns.max(LANES) + 2;
+        matches!(self.stride, 1 | 2) && self.rows >= ROWS && read <= T::ZEROS.len()
+    }
+}
+
 /// One vector, and those of three neighbours in a row, or of their weights.
 type Vector<S, T> = <T as SimdFloatElement>::Native<S>;
 type Three<S, T> = [Vector<S, T>; 3];
 type Mask<S, T> = <Vector<S, T> as SimdBase<S>>::Mask;
 
-/// The sums of `start` and neighbours times `w`, finished as row 0. Whether they are done: not where there are too few rows, nor
-/// where vectors would end behind the tensor.
+/// The sums of planes: `start` and neighbours times `w`, nine for each, which are then finished as rows. How many are done: those
+/// before the first one whose vectors would begin before the tensor or end behind it, and none of too few rows.
 #[inline(always)]
 pub(crate) fn floats<S: Simd, T: Sum + SimdFloatElement>(
     s: S,
-    plane: Plane<'_, T>,
-    w: &[T; 9],
-    start: T,
+    planes: Planes<'_, T>,
+    w: &[[T; 9]],
+    start: Option<&[T]>,
     finish: Finish<'_, T>,
     y: &mut [T],
-) -> bool {
-    match plane.stride {
-        1 => rows::<S, T, 1, 6>(s, plane, w, start, finish, y),
-        2 => rows::<S, T, 2, 9>(s, plane, w, start, finish, y),
-        _ => false,
+) -> usize {
+    match planes.stride {
+        1 => each::<S, T, 1, 6>(s, planes, w, start, finish, y),
+        2 => each::<S, T, 2, 9>(s, planes, w, start, finish, y),
+        _ => 0,
     }
 }
 
 /// `READ` rows are read for [`ROWS`] rows of sums, whose windows are `STRIDE` apart.
 #[inline(always)]
-fn rows<S: Simd, T: Sum + SimdFloatElement, const STRIDE: usize, const READ: usize>(
+fn each<S: Simd, T: Sum + SimdFloatElement, const STRIDE: usize, const READ: usize>(
     s: S,
-    plane: Plane<'_, T>,
+    planes: Planes<'_, T>,
+    w: &[[T; 9]],
+    start: Option<&[T]>,
+    finish: Finish<'_, T>,
+    y: &mut [T],
+) -> usize {
+    let len = <Vector<S, T> as SimdBase<S>>::LEN;
+    let Planes { rows, columns, .. } = planes;
+    // What vectors read of a row, from the column of padding on.
+    let read = STRIDE * columns.max(len) + 2;
+    if rows < ROWS || read > T::ZEROS.len() {
+        return 0;
+    }
+    let end = columns.saturating_sub(len);
+    // The columns whose right neighbour is on the plane.
+    let right = (planes.width - 1).div_ceil(STRIDE) - end;
+    let masks = [
+        mask::<S, T>(s, LANES - 1),
+        mask::<S, T>(s, LANES),
+        mask::<S, T>(s, 2 * LANES - right.min(LANES)),
+    ];
+    let mut looks = Looks::default();
+    for number in 0..w.len() {
+        let begin = planes.begin + number * planes.pitch;
+        let last = begin + planes.height.saturating_sub(1) * planes.width + read;
+        let finish = finish.part(number, 0);
+        let added = (rows - 1) * columns + columns.max(len);
+        let short = finish.plus.is_some_and(|plus| plus.len() < added);
+        if begin == 0 || last > planes.x.len() || short {
+            return number;
+        }
+        let planes = Planes { begin, ..planes };
+        let finish = Finish {
+            pitch: columns,
+            ..finish
+        };
+        let start = match start {
+            Some(start) => start[number],
+            None => T::ZERO,
+        };
+        // What is written behind a plane, the next one writes over.
+        let y = &mut y[number * rows * columns..];
+        if !plane::<S, T, STRIDE, READ>(s, planes, &w[number], start, finish, masks, &mut looks, y)
+        {
+            break;
+        }
+    }
+    w.len()
+}
+
+/// The sums of the first plane. Whether the run goes on.
+#[inline(always)]
+fn plane<S: Simd, T: Sum + SimdFloatElement, const STRIDE: usize, const READ: usize>(
+    s: S,
+    planes: Planes<'_, T>,
     w: &[T; 9],
     start: T,
     finish: Finish<'_, T>,
+    [left, all, right]: [Mask<S, T>; 3],
+    looks: &mut Looks,
     y: &mut [T],
 ) -> bool {
     let len = <Vector<S, T> as SimdBase<S>>::LEN;
-    let Plane {
-        x, begin, columns, ..
-    } = plane;
-    // What vectors read of a row, from the column of padding on.
+    let Planes {
+        x, rows, columns, ..
+    } = planes;
     let read = STRIDE * columns.max(len) + 2;
-    let last = begin + plane.height.saturating_sub(1) * plane.width + read;
-    let added = plane.rows.saturating_sub(1) * columns + columns.max(len);
-    let short = finish.plus.is_some_and(|plus| plus.len() < added);
-    if plane.rows < ROWS || begin == 0 || last > x.len() || short || read > T::ZEROS.len() {
-        return false;
-    }
-    let finish = Finish {
-        pitch: columns,
-        ..finish
-    };
     let zero = <Vector<S, T> as SimdBase<S>>::splat(s, T::ZERO);
     let mut weights = [[zero; 3]; 3];
     for tap in 0..9 {
@@ -82,25 +136,19 @@ fn rows<S: Simd, T: Sum + SimdFloatElement, const STRIDE: usize, const READ: usi
     }
     let start = <Vector<S, T> as SimdBase<S>>::splat(s, start);
     let end = columns.saturating_sub(len);
-    let left = mask::<S, T>(s, LANES - 1);
-    let all = mask::<S, T>(s, LANES);
-    // The columns whose right neighbour is on the plane.
-    let right = (plane.width - 1).div_ceil(STRIDE) - end;
-    let right = mask::<S, T>(s, 2 * LANES - right.min(LANES));
-    let mut looks = Looks::default();
     let mut row = 0;
-    while row < plane.rows {
+    while row < rows {
         // The last rows and vectors lie over those before.
-        let first = row.min(plane.rows - ROWS);
+        let first = row.min(rows - ROWS);
         let mut lines = [&T::ZEROS[..read]; READ];
         for i in 0..READ {
-            let at = (STRIDE * first + i).wrapping_sub(plane.pad);
-            if at < plane.height {
-                lines[i] = &x[begin + at * plane.width - 1..][..read];
+            let at = (STRIDE * first + i).wrapping_sub(planes.pad);
+            if at < planes.height {
+                lines[i] = &x[planes.begin + at * planes.width - 1..][..read];
             }
         }
         if looks.is_set(10 * ROWS * columns.max(len)) {
-            return true;
+            return false;
         }
         let mut column = 0;
         while column < columns {
