@@ -50,7 +50,7 @@ pub(crate) use product::{
 pub(crate) use right_panels::RightPanels;
 use tile::Block;
 pub(crate) use tile::Start;
-pub(crate) use weighted::{Planes, Runs};
+pub(crate) use weighted::{PLANE_ROWS, Planes, Runs};
 
 /// An element type that products are summed up in.
 pub(crate) trait Sum: Element + Item + Pod + PartialOrd {
@@ -96,7 +96,7 @@ pub(crate) trait Sum: Element + Item + Pod + PartialOrd {
     );
 
     /// The sums of planes one after the other: `start` and three by three neighbours times `w`, which are then finished as rows.
-    /// How many are done: of some types none, and those alone whose vectors end on the tensor.
+    /// How many are done: of some types none, and of others those before the first one whose vectors do not lie on the tensor.
     fn of_neighbours<S: Vectors>(
         s: S,
         planes: Planes<'_, Self>,

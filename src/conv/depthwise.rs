@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::Sizes;
 use super::sorted::{BEYOND, Sorted};
 use crate::buffer::SORTED;
-use crate::gemm::{self, Factor, Finish, Planes, Runs, Sum, widened_bytes};
+use crate::gemm::{self, Factor, Finish, PLANE_ROWS, Planes, Runs, Sum, widened_bytes};
 use crate::installed::Installed;
 use crate::parts;
 use crate::simd::{Simd, dispatch};
@@ -65,7 +65,7 @@ pub(super) fn convolve<T: Factor>(
     weigh(sizes, w, start, finish, several, read, write, y);
 }
 
-/// The planes of `x`, if neighbours can be read where they lie.
+/// The planes of `x`, if neighbours can be read where they lie, for some rows of windows at once.
 pub(super) fn planes<'a, S>(sizes: &Sizes, x: &'a [S]) -> Option<Planes<'a, S>> {
     let [rows, columns] = &*sizes.axes else {
         return None;
@@ -74,7 +74,8 @@ pub(super) fn planes<'a, S>(sizes: &Sizes, x: &'a [S]) -> Option<Planes<'a, S>> 
     let on_plane = columns.pad_begin == 1
         && columns.output > 0
         && columns.stride * (columns.output - 1) < columns.input;
-    let suits = three(rows) && three(columns) && rows.stride == columns.stride && on_plane;
+    let near = matches!(rows.stride, 1 | 2) && rows.output >= PLANE_ROWS;
+    let suits = three(rows) && three(columns) && rows.stride == columns.stride && on_plane && near;
     suits.then_some(Planes {
         x,
         begin: 0,

@@ -13,8 +13,8 @@ use super::{Sizes, Weights, depthwise};
 use crate::allocate;
 use crate::buffer::{RIGHT, SUMS};
 use crate::gemm::{
-    COLUMNS, Finish, Laid, Planes, ROWS, Start, Sum, lay_right, lay_right_on_all, matrix,
-    matrix_mut, multiply_into_rows, panel_columns, pieces, threads_for,
+    COLUMNS, Finish, Laid, PLANE_ROWS, Planes, ROWS, Start, Sum, lay_right, lay_right_on_all,
+    matrix, matrix_mut, multiply_into_rows, panel_columns, pieces, threads_for,
 };
 use crate::installed::Installed;
 use crate::parts;
@@ -23,9 +23,6 @@ use crate::stop;
 
 /// Bytes of what is worked on at once, which stays in the second cache: rows of the input and of some computed channels.
 const NEAR_BYTES: usize = 400 << 10;
-
-/// The fewest rows of windows that are done at once.
-const FEWEST: usize = 4;
 
 /// Elements before and behind the computed rows, since windows at the ends read beyond them.
 const BEYOND: usize = 64;
@@ -48,14 +45,23 @@ pub(crate) fn suits(expansion: &Sizes, sizes: &Sizes) -> bool {
     let empty = expansion.is_empty() || sizes.is_empty();
     let each = sizes.is_depthwise() && sizes.outputs == 1 && sizes.groups == expansion.outputs;
     let planes = depthwise::planes::<f32>(sizes, &[]);
-    // Each window reads a row of the input.
-    let near = |planes: Planes<'_, f32>| planes.pad < 3 && planes.suit();
+    // Bands have rows of the input: no window lies on padding alone.
+    let read = |planes: Planes<'_, f32>| {
+        planes.pad < 3 && planes.stride * (planes.rows - 1) < planes.height + planes.pad
+    };
+    let near = |planes: Planes<'_, f32>| read(planes) && planes.suit();
     pointwise && each && !empty && planes.is_some_and(near)
 }
 
-/// Whether there are so many images that each thread has its own.
-fn are_apart(sizes: &Sizes) -> bool {
-    sizes.batch >= ENOUGH * rayon::current_num_threads()
+/// How many threads an image is worth.
+fn threads_for_image(expansion: &Sizes, sizes: &Sizes) -> usize {
+    threads_for(sizes.groups, expansion.channels, sizes.plane())
+}
+
+/// Whether each thread has images of its own: there are many, or they are small.
+fn are_apart(expansion: &Sizes, sizes: &Sizes) -> bool {
+    let many = sizes.batch >= ENOUGH * rayon::current_num_threads();
+    many || sizes.batch > 1 && threads_for_image(expansion, sizes) < 2
 }
 
 /// Bytes that [`convolve`] takes for itself.
@@ -63,10 +69,13 @@ pub(crate) fn scratch_bytes(expansion: &Sizes, sizes: &Sizes) -> usize {
     let threads = rayon::current_num_threads();
     let rows = Bands::new(expansion, sizes).scratch_elements();
     let panels = panel_columns(sizes.plane()).saturating_mul(expansion.channels);
-    let panels = panels.saturating_mul(if are_apart(sizes) { threads } else { 1 });
+    let apart = are_apart(expansion, sizes);
+    let panels = panels.saturating_mul(if apart { threads } else { 1 });
+    let tasks = Bands::new(expansion, sizes).count * ENOUGH * threads;
     rows.saturating_mul(threads)
         .saturating_add(panels)
         .saturating_mul(size_of::<f32>())
+        .saturating_add(tasks.saturating_mul(size_of::<Task<'_>>()))
 }
 
 /// `y: [batch, channels, rows, columns]` of what `expansion` makes of `x`, and weights `w: [channels, 1, 3, 3]`, then held between
@@ -99,7 +108,7 @@ pub(crate) fn convolve(
         let x = matrix(x, inner, plane, false);
         work.image(&x, matrix_mut(y, channels, windows), threads);
     };
-    if are_apart(sizes) {
+    if are_apart(expansion.sizes, sizes) {
         let installed = Installed::hand_over();
         let images = y.par_chunks_exact_mut(channels * windows).enumerate();
         let _ = images.try_for_each(|(number, y)| {
@@ -109,7 +118,7 @@ pub(crate) fn convolve(
         });
         return;
     }
-    let threads = threads_for(channels, inner, plane);
+    let threads = threads_for_image(expansion.sizes, sizes);
     for (number, y) in y.chunks_exact_mut(channels * windows).enumerate() {
         if stop::is_set() {
             return;
@@ -121,10 +130,13 @@ pub(crate) fn convolve(
 /// The rows of an image in bands, one of which is worked on at a time.
 struct Bands<'a> {
     sizes: &'a Sizes,
-    /// All planes that windows read; they begin anywhere.
+    /// The first plane that windows read; where that lies is found later.
     planes: Planes<'static, f32>,
     count: usize,
 }
+
+/// A band, the first of some channels, and the windows of these.
+type Task<'a> = (usize, usize, ArrayViewMut2<'a, f32>);
 
 /// Some rows of windows.
 struct Band {
@@ -141,11 +153,11 @@ impl<'a> Bands<'a> {
         let planes = depthwise::planes(sizes, &[]).expect("the sizes suit");
         let row = (expansion.channels + ROWS) * planes.width * size_of::<f32>();
         let read = (NEAR_BYTES / row.max(1)).saturating_sub(2);
-        let most = (read / planes.stride).max(FEWEST);
+        let most = (read / planes.stride).max(PLANE_ROWS);
         let count = planes.rows.div_ceil(most);
         Bands {
             sizes,
-            count: count.min(planes.rows / FEWEST).max(1),
+            count: count.min(planes.rows / PLANE_ROWS).max(1),
             planes,
         }
     }
@@ -199,15 +211,16 @@ impl Work<'_> {
     /// `y` of the image `x`, each with a row for each channel.
     fn image(&self, x: &ArrayView2<'_, f32>, y: ArrayViewMut2<'_, f32>, threads: usize) {
         let (inner, columns) = x.dim();
-        let mut tasks = allocate::with_capacity(self.bands.count);
+        let mut tasks: Vec<Task<'_>> = Vec::new();
         let mut rest = y;
         for number in 0..self.bands.count {
             let band = self.bands.band(number);
             let (y, behind) = rest.split_at(Axis(1), band.windows.len());
             rest = behind;
             if threads > 1 {
-                let pieces = pieces(y, Axis(0), ROWS, threads).into_iter();
-                tasks.extend(pieces.map(|(first, y)| (number, first, y)));
+                let pieces = pieces(y, Axis(0), ROWS, threads);
+                allocate::reserve(&mut tasks, pieces.len());
+                tasks.extend(pieces.into_iter().map(|(first, y)| (number, first, y)));
                 continue;
             }
             let elements = band.elements.clone();

@@ -22,10 +22,9 @@ pub(super) struct Windows<'a, S> {
 /// tap, and the column they go to. Runs of windows are cut into them; the last one of a run may lie over the one before.
 type Blocks = SmallVec<[(usize, usize); 8]>;
 
-/// How the windows of a panel are copied: in blocks of 16, of 8, of 4 and of 1.
+/// How the windows of a panel are copied: in blocks of 8, of 4 and of 1.
 #[derive(Default)]
 struct Cut {
-    sixteens: Blocks,
     eights: Blocks,
     fours: Blocks,
     ones: Blocks,
@@ -35,7 +34,6 @@ impl Cut {
     /// Adds windows that follow each other, the first at `place`, to the columns from `column` on.
     fn add(&mut self, place: usize, column: usize, len: usize) {
         let (blocks, size) = match len {
-            16.. => (&mut self.sixteens, 16),
             8.. => (&mut self.eights, 8),
             4.. => (&mut self.fours, 4),
             _ => (&mut self.ones, 1),
@@ -51,6 +49,12 @@ impl Cut {
 
 impl<S: Sum> Right<S> for Windows<'_, S> {
     fn lay(&self, first: usize, count: usize, panel: &mut [S]) {
+        let each = self.sorted.elements();
+        let (place, left) = self.sorted.window(first);
+        if count == COLUMNS && left >= COLUMNS {
+            let planes = &self.planes[place..];
+            return dispatch!(self.level, s => lay_run(s, planes, each, self.offsets, panel));
+        }
         let mut cut = Cut::default();
         let mut column = 0;
         while column < count {
@@ -58,11 +62,6 @@ impl<S: Sum> Right<S> for Windows<'_, S> {
             let len = left.min(count - column);
             cut.add(place, column, len);
             column += len;
-        }
-        let each = self.sorted.elements();
-        if let ([(place, 0)], COLUMNS) = (&cut.sixteens[..], count) {
-            let planes = &self.planes[*place..];
-            return dispatch!(self.level, s => lay_run(s, planes, each, self.offsets, panel));
         }
         dispatch!(self.level, s => lay(s, self.planes, each, self.offsets, &cut, count, panel));
     }
@@ -91,7 +90,6 @@ fn lay<V: Simd, S: Sum>(
                 y[column] = S::ZERO;
             }
             let x = &planes[plane + offsets[tap]..];
-            copy::<S, 16>(x, &cut.sixteens, y);
             copy::<S, 8>(x, &cut.eights, y);
             copy::<S, 4>(x, &cut.fours, y);
             copy::<S, 1>(x, &cut.ones, y);
@@ -101,7 +99,7 @@ fn lay<V: Simd, S: Sum>(
     }
 }
 
-/// As [`lay`], where windows follow each other from the first plane's first element on.
+/// As [`lay`], of windows that all follow each other; the first is at the beginning of `planes`.
 #[inline(always)]
 fn lay_run<V: Simd, S: Sum>(_: V, planes: &[S], each: usize, offsets: &[usize], panel: &mut [S]) {
     let (steps, _) = panel.as_chunks_mut::<COLUMNS>();

@@ -37,8 +37,10 @@ pub(super) fn edge<S: Simd, T: Sum + SimdFloatElement>(
         let left = rows.len() - row;
         // A tile takes as long for two rows as for all: eight are two tiles of four.
         let most = match left {
+            ..=4 => 4,
+            5..=8 if wide => 8,
             _ if wide => ROWS,
-            ..=4 | 8 => 4,
+            8 => 4,
             _ => ROWS / 2,
         };
         let mut at = 0;
@@ -50,11 +52,10 @@ pub(super) fn edge<S: Simd, T: Sum + SimdFloatElement>(
                 None => None,
             };
             match (wide, most) {
+                (_, 4) => cut::<S, T, 4, 2>(s, panels, row, at, count, start, finish, rows, to),
+                (true, 8) => cut::<S, T, 8, 2>(s, panels, row, at, count, start, finish, rows, to),
                 (true, _) => {
                     cut::<S, T, ROWS, 2>(s, panels, row, at, count, start, finish, rows, to);
-                }
-                (false, 4) => {
-                    cut::<S, T, 4, 2>(s, panels, row, at, count, start, finish, rows, to);
                 }
                 (false, _) => {
                     cut::<S, T, { ROWS / 2 }, 2>(
@@ -69,7 +70,15 @@ pub(super) fn edge<S: Simd, T: Sum + SimdFloatElement>(
     // A single vector of columns leaves registers for all rows.
     if single > 0 {
         let to = column + paired;
-        cut::<S, T, ROWS, 1>(s, panels, 0, paired, single, start, finish, rows, to);
+        match (wide, rows.len()) {
+            (true, ..=4) => {
+                cut::<S, T, 4, 1>(s, panels, 0, paired, single, start, finish, rows, to);
+            }
+            (true, ..=8) => {
+                cut::<S, T, 8, 1>(s, panels, 0, paired, single, start, finish, rows, to);
+            }
+            _ => cut::<S, T, ROWS, 1>(s, panels, 0, paired, single, start, finish, rows, to),
+        }
     }
     if whole < panels.columns {
         match panels.columns - whole {

@@ -1,7 +1,8 @@
 //! How matrices lie in memory for tiles: in panels, whose elements are in the order in which tiles read them. The
 //! layout is the same for all instruction sets, so that constant matrices are laid out once.
 
-use fearless_simd::{Level, Simd};
+use bytemuck::{Pod, cast_slice, cast_slice_mut};
+use fearless_simd::{Level, Simd, SimdBase, u32x4};
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
@@ -53,11 +54,7 @@ pub(crate) fn left_len(rows: usize, inner: usize) -> usize {
 }
 
 /// Lays out a left matrix.
-pub(crate) fn lay_left<T: Copy + Default>(
-    level: Level,
-    a: &ArrayView2<'_, T>,
-    panels: &mut [[T; ROWS]],
-) {
+pub(crate) fn lay_left<T: Pod>(level: Level, a: &ArrayView2<'_, T>, panels: &mut [[T; ROWS]]) {
     let (rows, inner) = a.dim();
     if inner == 0 {
         return;
@@ -70,7 +67,7 @@ pub(crate) fn lay_left<T: Copy + Default>(
         let first = number * ROWS;
         let count = ROWS.min(rows - first);
         if count < ROWS {
-            panel.fill([T::default(); ROWS]);
+            panel.fill([T::zeroed(); ROWS]);
         }
         match *a.strides() {
             [1, _] if rows > 1 => {
@@ -101,11 +98,32 @@ pub(crate) fn lay_left<T: Copy + Default>(
 
 /// Lays out rows, whose elements go to the places from `r` on.
 #[inline(always)]
-fn lay_lines<S: Simd, T: Copy>(_: S, lines: [&[T]; LINES], r: usize, panel: &mut [[T; ROWS]]) {
+fn lay_lines<S: Simd, T: Pod>(s: S, lines: [&[T]; LINES], r: usize, panel: &mut [[T; ROWS]]) {
     let len = panel.len();
     let [a, b, c, d] = lines;
     let lines = [&a[..len], &b[..len], &c[..len], &d[..len]];
-    for k in 0..len {
+    let mut done = 0;
+    if const { size_of::<T>() == size_of::<u32>() } {
+        let [a, b, c, d] = lines;
+        let (a, b, c, d) = (cast_slice(a), cast_slice(b), cast_slice(c), cast_slice(d));
+        let panel: &mut [[u32; ROWS]] = cast_slice_mut(panel);
+        while done + LINES <= len {
+            let end = done + LINES;
+            let a = u32x4::from_slice(s, &a[done..end]);
+            let b = u32x4::from_slice(s, &b[done..end]);
+            let c = u32x4::from_slice(s, &c[done..end]);
+            let d = u32x4::from_slice(s, &d[done..end]);
+            let (low, high) = (a.interleave(c), b.interleave(d));
+            let (first, second) = low.0.interleave(high.0);
+            let (third, fourth) = low.1.interleave(high.1);
+            let columns = [first, second, third, fourth];
+            for k in 0..LINES {
+                columns[k].store_slice(&mut panel[done + k][r..r + LINES]);
+            }
+            done = end;
+        }
+    }
+    for k in done..len {
         for i in 0..LINES {
             panel[k][r + i] = lines[i][k];
         }
@@ -165,8 +183,11 @@ impl<T: Copy + Default + Sync> Right<T> for ArrayView2<'_, T> {
     }
 }
 
+/// Panels that are laid out at once: long runs of rows that lie far from each other arrive sooner than short ones.
+const TOGETHER: usize = 4;
+
 /// Lays out the panels of `columns` columns from `first` on, each of `inner` steps.
-pub(crate) fn lay_right<T>(
+pub(crate) fn lay_right<T: Copy>(
     right: &impl Right<T>,
     first: usize,
     columns: usize,
@@ -175,6 +196,15 @@ pub(crate) fn lay_right<T>(
 ) {
     let mut at = 0;
     while at < columns && !stop::is_set() {
+        if let Some((elements, pitch)) = right.in_rows()
+            && at + TOGETHER * COLUMNS <= columns
+        {
+            let elements = elements.get(first + at..).unwrap_or(&[]);
+            let panels = &mut panels[at * inner..][..TOGETHER * COLUMNS * inner];
+            lay_together(elements, pitch, panels);
+            at += TOGETHER * COLUMNS;
+            continue;
+        }
         let count = COLUMNS.min(columns - at);
         let panel = &mut panels[at * inner..][..COLUMNS * inner];
         right.lay(first + at, count, panel);
@@ -183,20 +213,37 @@ pub(crate) fn lay_right<T>(
 }
 
 /// As [`lay_right`], of the first columns, on all threads.
-pub(crate) fn lay_right_on_all<T: Send>(
+pub(crate) fn lay_right_on_all<T: Copy + Send>(
     right: &impl Right<T>,
     columns: usize,
     inner: usize,
     panels: &mut [T],
 ) {
     let installed = Installed::hand_over();
-    let panels = panels.par_chunks_mut((inner * COLUMNS).max(1));
-    panels.enumerate().for_each(|(number, panel)| {
+    let panels = panels.par_chunks_mut((inner * COLUMNS * TOGETHER).max(1));
+    panels.enumerate().for_each(|(number, panels)| {
         if let Some(_entered) = installed.enter() {
-            let first = number * COLUMNS;
-            right.lay(first, COLUMNS.min(columns - first), panel);
+            let first = number * COLUMNS * TOGETHER;
+            let count = (COLUMNS * TOGETHER).min(columns - first);
+            lay_right(right, first, count, inner, panels);
         }
     });
+}
+
+/// Lays out [`TOGETHER`] panels of rows that begin `pitch` apart.
+fn lay_together<T: Copy>(elements: &[T], pitch: usize, panels: &mut [T]) {
+    let (steps, _) = panels.as_chunks_mut::<COLUMNS>();
+    let inner = steps.len() / TOGETHER;
+    let mut looks = Looks::default();
+    for k in 0..inner {
+        if looks.is_set(TOGETHER * COLUMNS) {
+            return;
+        }
+        let (row, _) = elements[k * pitch..][..TOGETHER * COLUMNS].as_chunks::<COLUMNS>();
+        for panel in 0..TOGETHER {
+            steps[panel * inner + k] = row[panel];
+        }
+    }
 }
 
 /// Lays out [`COLUMNS`] elements of each row, of which the first `count` are the panel's; rows begin `pitch` apart.

@@ -76,7 +76,6 @@ impl<T: Sum> RightPanels<T> {
         c: &mut [T],
     ) {
         let panels = &self.elements[self.begin..];
-        let installed = Installed::hand_over();
         let together = self.together();
         let mut c = matrix_mut(c, a.nrows(), self.columns);
         let blocks = a.axis_chunks_iter(Axis(0), together);
@@ -94,6 +93,7 @@ impl<T: Sum> RightPanels<T> {
                 if threads_for(a.nrows(), self.inner, self.columns) < 2 {
                     lay_left(level, &a, left);
                 } else {
+                    let installed = Installed::hand_over();
                     let tasks = left.par_chunks_mut((TASK * self.inner).max(1));
                     tasks.enumerate().for_each(|(number, left)| {
                         if let Some(_entered) = installed.enter() {

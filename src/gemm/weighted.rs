@@ -9,8 +9,8 @@ use super::Sum;
 use super::finish::Finish;
 use crate::parts::Looks;
 use crate::simd::LANES;
-pub(crate) use plane::Planes;
 pub(super) use plane::floats as of_neighbours;
+pub(crate) use plane::{Planes, ROWS as PLANE_ROWS};
 
 /// Rows of sums that follow each other: element `i` of row `r` is a sum over taps of the elements at
 /// `lines[r] + offsets[tap] + i`.

@@ -330,6 +330,12 @@ mod tests {
     fn products_are_counted() {
         let conv = [&[1, 4, 8, 8][..], &[6, 2, 3, 3]];
         assert_eq!(count("Conv", &conv, &[1, 6, 6, 6]), Some(6 * 36 * 2 * 9));
+        // Each channel with weights of its own, and what computes the channels.
+        let expanded = [&[2, 4, 8, 8][..], &[6, 1, 3, 3], &[6], &[], &[6, 4, 1, 1]];
+        assert_eq!(
+            count("Conv", &expanded, &[2, 6, 4, 4]),
+            Some(2 * 6 * 16 * 9 + 2 * 64 * 4 * 6)
+        );
         let quantized = [&[1, 4, 8, 8][..], &[], &[], &[6, 2, 3, 3]];
         assert_eq!(
             count("QLinearConv", &quantized, &[1, 6, 6, 6]),

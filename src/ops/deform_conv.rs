@@ -139,7 +139,7 @@ where
         for line in panel.chunks_exact_mut(COLUMNS) {
             line[count..].fill(T::Sum::ZERO);
         }
-        self.sampler.gather(self.at, first, count, COLUMNS, panel);
+        self.sampler.gather(self.at, first, count, panel);
     }
 }
 
@@ -147,8 +147,8 @@ impl<T: Factor> Sampler<'_, T>
 where
     T::Sum: Float + Into<f64>,
 {
-    /// The columns of `count` windows from `first` on, of group `at` of all images, `width` elements for each tap.
-    fn gather(&self, at: usize, first: usize, count: usize, width: usize, columns: &mut [T::Sum]) {
+    /// The columns of `count` windows from `first` on, of group `at` of all images, [`COLUMNS`] elements for each tap.
+    fn gather(&self, at: usize, first: usize, count: usize, columns: &mut [T::Sum]) {
         let sizes = self.sizes;
         let (image, group) = (at / sizes.groups, at % sizes.groups);
         let taps = product(&sizes.axes, |axis| axis.kernel);
@@ -174,7 +174,7 @@ where
                         x * weight
                     });
                     let sum: f64 = sum.fold(0.0, |sum, term| sum + term);
-                    columns[(channel * taps + tap) * width + index] = Float::of(sum);
+                    columns[(channel * taps + tap) * COLUMNS + index] = Float::of(sum);
                 }
             }
         }

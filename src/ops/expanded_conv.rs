@@ -76,12 +76,14 @@ impl ExpandedConv {
 impl Operator for ExpandedConv {
     fn infer(&self, inputs: &[Option<&Fact>]) -> Result<Vec<Fact>, OpError> {
         let mut channels: Fact = (*required(inputs, 0)).clone();
-        for (convolution, at) in self.convolutions.iter().zip([FIRST, 1]) {
-            let w = required(inputs, at);
-            let dims = convolution.infer(["X", "W"], &channels, w)?;
+        let names = [["X", "W before", "B before"], ["what is before", "W", "B"]];
+        let both = self.convolutions.iter().zip([FIRST, 1]).zip(names);
+        for ((convolution, at), [x, w, b]) in both {
+            let weights = required(inputs, at);
+            let dims = convolution.infer([x, w], &channels, weights)?;
             if let Some(bias) = inputs.get(at + 1).copied().flatten() {
-                let outputs = w.dims.as_ref().and_then(|dims| dims[0]);
-                check_each("B", bias, outputs, false)?;
+                let outputs = weights.dims.as_ref().and_then(|dims| dims[0]);
+                check_each(b, bias, outputs, false)?;
             }
             channels = Fact::new(channels.dtype, dims);
         }

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use linn::proto::NodeProto;
-use linn::{Class, DType, Model, Remedy, Stop, Tensor, Window, inputs, pooling};
+use linn::{Class, DType, Form, Model, Remedy, Stop, Tensor, Window, inputs, pooling};
 
 use crate::support::model::{Build, OneNode, With, int, ints, node};
 use crate::support::{counting, numbers};
@@ -86,19 +86,43 @@ fn a_run_ends_soon_after_its_deadline() {
     ];
     for (node, x, w) in cases {
         let operator = node.op_type.clone();
-        let model = Model::from_bytes(build(node, x, w).bytes()).expect("it is valid");
-        let x = ones(x);
-        let timeout = Duration::from_millis(50);
-        let began = Instant::now();
-        let error = Stop::after(timeout)
-            .install(|| model.run(inputs! { "x" => &x }))
-            .expect_err("it takes longer");
-        let took = began.elapsed();
-        assert_eq!(error.class(), Class::Limit, "{operator}: {error}");
-        assert_eq!(error.remedy(), Some(Remedy::TimeLimit));
-        assert!(error.to_string().contains("'long'"), "{error}");
-        assert!(took < timeout + PATIENCE, "{operator}: {took:?}");
+        ends_soon(&operator, &build(node, x, w), x);
     }
+}
+
+#[test]
+fn a_run_of_convolutions_that_are_one_node_ends_soon_too() {
+    let x = [2, 128, 512, 512];
+    let each = node("Conv", &["all", "each"], &["y"]).with(int("group", 512));
+    let build = Build::new(21)
+        .input("x", DType::F32, "2,128,512,512")
+        .initializer("w", &ones(&[512, 128, 1, 1]))
+        .initializer("each", &ones(&[512, 1, 3, 3]))
+        .node(node("Conv", &["x", "w"], &["all"]))
+        .node(
+            each.with(ints("pads", &[1; 4]))
+                .with(ints("strides", &[2; 2]))
+                .named("long"),
+        )
+        .output("y");
+    ends_soon("Conv", &build, &x);
+}
+
+/// Runs a model of ones, which is to end with an error after a short time.
+fn ends_soon(operator: &str, build: &Build, x: &[usize]) {
+    let model = Model::from_bytes(build.bytes()).expect("it is valid");
+    assert_eq!(model.nodes_of(Form::Running).count(), 1, "{operator}");
+    let x = ones(x);
+    let timeout = Duration::from_millis(50);
+    let began = Instant::now();
+    let error = Stop::after(timeout)
+        .install(|| model.run(inputs! { "x" => &x }))
+        .expect_err("it takes longer");
+    let took = began.elapsed();
+    assert_eq!(error.class(), Class::Limit, "{operator}: {error}");
+    assert_eq!(error.remedy(), Some(Remedy::TimeLimit));
+    assert!(error.to_string().contains("'long'"), "{error}");
+    assert!(took < timeout + PATIENCE, "{operator}: {took:?}");
 }
 
 #[test]
